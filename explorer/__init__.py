@@ -1,0 +1,1 @@
+"""The Streamlit explorer: views, pure figure functions, and the viewer component."""

@@ -1,0 +1,1 @@
+"""Readers (one file per format), benchmark sets, synthetic motion and training windows."""

@@ -1,0 +1,1 @@
+"""Networks; the settings of each stand above it."""

@@ -1,0 +1,1 @@
+"""Training: a small loop, and one readable file per stage."""
