@@ -38,14 +38,12 @@ def turn_rays(
     return turned[..., :2] / turned[..., 2:]
 
 
-def horizon_tilt(
-    pelvis_y: Float[np.ndarray, " windows"], size: Float[np.ndarray, " windows"]
-) -> tuple[float, float]:
+def horizon_tilt(pelvis_y: Float[np.ndarray, " windows"], size: Float[np.ndarray, " windows"]) -> tuple[float, float]:
     """How far a still camera looks down, from one person walking on level ground: (tilt in radians, correlation).
 
     On level ground at distance d the pelvis is seen at y = a / d - tan(tilt), and the apparent size of the person is
     proportional to 1 / d. So the intercept of y against size is the horizon: no label and no 3D is needed. (The classical
     single-view relation of Criminisi, Reid and Zisserman, 2000, section 2.)
     """
-    slope, intercept = np.polyfit(size, pelvis_y, 1)
+    _, intercept = np.polyfit(size, pelvis_y, 1)
     return float(np.arctan(-intercept)), float(np.corrcoef(size, pelvis_y)[0, 1])

@@ -34,7 +34,7 @@ class Lifted:
 def write_lifted(path: Path, results: Sequence[Lifted]) -> None:
     """Write results one after the other, with `start`, `length` and `name` per clip; whole or not at all."""
     lengths = np.array([len(r) for r in results], np.int64)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "joints_3d": np.concatenate([r.joints_3d for r in results]).astype(np.float32),
         "start": np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
         "length": lengths,
@@ -44,9 +44,11 @@ def write_lifted(path: Path, results: Sequence[Lifted]) -> None:
         "checkpoint": np.array(results[0].checkpoint),
     }
     if all(r.cleaned_px is not None for r in results):
-        arrays["cleaned_px"] = np.concatenate([r.cleaned_px for r in results]).astype(np.float32)
+        arrays["cleaned_px"] = np.concatenate([r.cleaned_px for r in results if r.cleaned_px is not None]).astype(
+            np.float32
+        )
     with atomic_write(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy types the keyword allow_pickle only
 
 
 def read_lifted(path: Path) -> list[Lifted]:

@@ -46,7 +46,9 @@ class PoseSequence:
                 f"must be (frames, {N_JOINTS}, 2) and (frames, {N_JOINTS})"
             )
         seen = np.isfinite(self.keypoints_px).all(-1) & (np.nan_to_num(self.confidence) > 0)
-        object.__setattr__(self, "keypoints_px", np.where(seen[..., None], self.keypoints_px, np.nan).astype(np.float32))
+        object.__setattr__(
+            self, "keypoints_px", np.where(seen[..., None], self.keypoints_px, np.nan).astype(np.float32)
+        )
         object.__setattr__(self, "confidence", np.where(seen, self.confidence, 0).clip(0, 1).astype(np.float32))
 
     def __len__(self) -> int:

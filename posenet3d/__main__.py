@@ -1,0 +1,121 @@
+"""The command line: ``python -m posenet3d lift | evaluate | train | bench | checkpoints``.
+
+Heavy imports happen inside the commands, so that ``--help`` answers at once.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from posenet3d import __version__
+from posenet3d.errors import InputError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code is 0, or 2 with one sentence on stderr for input that cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"posenet3d {options.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"posenet3d {options.command}: interrupted; nothing was left half-written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="posenet3d", description="2D joints in, a smooth 3D skeleton out, learnt from 2D alone."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_lift, _add_evaluate, _add_train, _add_bench, _add_checkpoints):
+        add(commands)
+    return parser
+
+
+def _add_lift(commands) -> None:
+    lift = commands.add_parser("lift", help="2D joints to a 3D skeleton", description="Lift 2D joints to 3D.")
+    lift.add_argument("input", type=Path, metavar="INPUT", help="keypoint file or folder, or a packed .npz set")
+    lift.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.npz")
+    lift.add_argument("--model", choices=["teacher", "student"], default="teacher")
+    lift.add_argument("--checkpoint", metavar="NAME|DIR", help="default: the bundled one")
+    lift.add_argument("--track", metavar="N|all", help="which person (default: the most complete track)")
+    lift.add_argument("--joint-set", metavar="NAME", help="force the input's joint set, e.g. BODY_25B")
+    lift.add_argument("--height", type=float, metavar="M", help="body height in metres, sets the scale (default 1.70)")
+    lift.add_argument("--fov", type=float, metavar="DEG", help="field of view along the image's longer side")
+    lift.add_argument("--fps", type=float, help="frames per second of the input (default: as stored, else 30)")
+    lift.set_defaults(run=_lift)
+
+
+def _lift(options: argparse.Namespace) -> None:
+    from posenet3d.commands import lift
+
+    lift(options)
+
+
+def _add_evaluate(commands) -> None:
+    evaluate = commands.add_parser("evaluate", help="errors of a lifted file against ground truth")
+    evaluate.add_argument("prediction", type=Path, metavar="PRED.npz", help="written by 'lift'")
+    evaluate.add_argument("data", type=Path, metavar="DATA.npz", help="packed set with joints_3d_cam")
+    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from posenet3d.data.packed import read_packed
+    from posenet3d.evaluation import evaluate, report_text
+    from posenet3d.lifted import read_lifted
+
+    result = evaluate(read_lifted(options.prediction), read_packed(options.data))
+    print(json.dumps(result, indent=2) if options.json else report_text(result))
+
+
+def _add_train(commands) -> None:
+    train = commands.add_parser(
+        "train", help="train a stage on 2D data", description="Train a stage on 2D joints only."
+    )
+    train.add_argument("stage", choices=["teacher"])
+    train.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE", help="2D sequences, any format")
+    train.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
+    train.add_argument("--init", type=Path, metavar="RUN", help="start from the weights of another run")
+    train.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings, e.g. frame_steps=1000")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    train.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from posenet3d.commands import train
+
+    train(options)
+
+
+def _add_bench(commands) -> None:
+    bench = commands.add_parser("bench", help="speed, as ratios against named peers in the same run")
+    bench.add_argument("--seconds", type=float, default=5.0, help="time spent on each measurement")
+    bench.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from posenet3d.bench import bench
+
+    bench(options.seconds)
+
+
+def _add_checkpoints(commands) -> None:
+    checkpoints = commands.add_parser("checkpoints", help="list the checkpoints that can be used")
+    checkpoints.set_defaults(run=_checkpoints)
+
+
+def _checkpoints(options: argparse.Namespace) -> None:
+    from posenet3d.checkpoint import list_checkpoints
+
+    for name, folder in list_checkpoints().items():
+        print(f"{name}\t{folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

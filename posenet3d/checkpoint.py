@@ -1,0 +1,85 @@
+"""Checkpoints: a folder with ``config.json`` and ``model.safetensors``, bundled with the library or left by a training run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from posenet3d.errors import InputError
+from posenet3d.models.teacher import Teacher, TeacherConfig
+from posenet3d.training.settings import from_dict
+
+BUNDLED = Path(__file__).parent / "checkpoints"
+DEFAULT = "teacher"
+"""The bundled checkpoint that is used when none is named."""
+
+
+def list_checkpoints(runs: Path = Path("runs")) -> dict[str, Path]:
+    """Name to folder of every checkpoint there is: the bundled ones (the default first), then the runs below `runs`."""
+    bundled = sorted((f.parent for f in BUNDLED.glob("*/model.safetensors")), key=lambda f: (f.name != DEFAULT, f.name))
+    trained = sorted(f.parent for f in runs.glob("*/model.safetensors")) if runs.is_dir() else []
+    return {f.name: f for f in bundled} | {f"{runs.name}/{f.name}": f for f in trained}
+
+
+def find_checkpoint(name: str | Path | None = None) -> Path:
+    """Folder of a checkpoint given by name or path; the default one for None.
+
+    Raises:
+        InputError: there is no such checkpoint.
+    """
+    known = list_checkpoints()
+    if name is None and not known:
+        raise InputError(BUNDLED, "holds no checkpoint", "train one with 'python -m posenet3d train teacher'")
+    if name is None:
+        return next(iter(known.values()))
+    folder = known.get(str(name), Path(name))
+    if not (folder / "model.safetensors").is_file():
+        choices = ", ".join(known) or "none is installed"
+        raise InputError(
+            name, "is no checkpoint (no model.safetensors in it)", f"give a run folder or one of: {choices}"
+        )
+    return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The checkpoint's config.json.
+
+    Raises:
+        InputError: missing, not JSON, or without the settings of a model.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+        if not isinstance(config["model"], dict):
+            raise KeyError("model")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(path, "is not the config of a checkpoint", "restore it or train again") from error
+    return config
+
+
+def load_weights(module: nn.Module, folder: Path) -> None:
+    """Fill `module` from the folder's model.safetensors.
+
+    Raises:
+        InputError: the file is damaged or belongs to a network of another shape.
+    """
+    path = folder / "model.safetensors"
+    try:
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise InputError(path, "does not fit the network that config.json describes", "train again") from error
+
+
+def load_teacher(folder: Path) -> Teacher:
+    """The teacher of a checkpoint, ready to lift (evaluation mode, CPU)."""
+    config = read_config(folder)
+    try:
+        model = from_dict(TeacherConfig, config["model"])
+    except TypeError as error:
+        raise InputError(folder / "config.json", f"field 'model': {error}", "train again with this version") from error
+    teacher = Teacher(model)
+    load_weights(teacher, folder)
+    return teacher.eval()

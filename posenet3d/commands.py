@@ -1,0 +1,102 @@
+"""What the longer commands of the command line do."""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from posenet3d.checkpoint import read_config
+from posenet3d.data.door import choose_track, read_sequences
+from posenet3d.errors import InputError
+from posenet3d.inference import DEFAULT_HEIGHT_M, Lifter
+from posenet3d.lifted import write_lifted
+from posenet3d.sequence import PoseSequence, pinhole
+from posenet3d.training.settings import from_dict, override
+from posenet3d.training.teacher import TeacherTraining, train_teacher
+
+
+def lift(options: argparse.Namespace) -> None:
+    """``posenet3d lift``: read, choose the person, lift, write."""
+    if options.model == "student":
+        raise InputError("--model student", "no student checkpoint is installed", "use --model teacher")
+    height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
+    sequences = _chosen(read_sequences(options.input, joint_set=options.joint_set, fps=options.fps), options)
+    if options.fov is not None:
+        sequences = [_with_fov(s, options.fov) for s in sequences]
+    if not options.out.parent.is_dir():  # said before the work, not after it
+        raise InputError(options.out, "its folder does not exist", "make the folder first")
+    lifter = Lifter.load(options.checkpoint)
+    with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
+        results = lifter(
+            sequences, height_m=height, progress=lambda share: bar.update(round(share * bar.total) - bar.n)
+        )
+    write_lifted(options.out, results)
+    frames = sum(len(r) for r in results)
+    empty = sum(int(np.isnan(r.joints_3d[:, 0, 0]).sum()) for r in results)
+    note = f", {empty} of them without a person" if empty else ""
+    tqdm.write(f"{options.out}: {frames} frames of {len(results)} clip(s){note}, checkpoint {lifter.name}")
+
+
+def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[PoseSequence]:
+    if options.track == "all":
+        return sequences
+    if options.track is not None and not options.track.isdigit():
+        raise InputError("--track", f"'{options.track}' is not a track", "give its number, or all")
+    return choose_track(sequences, None if options.track is None else int(options.track), file=options.input)
+
+
+def train(options: argparse.Namespace) -> None:
+    """``posenet3d train teacher``: fresh, resumed, or on many processes under torchrun."""
+    out: Path = options.out
+    has_state = (out / "state" / "latest.pt").exists()
+    if has_state and not options.resume:
+        raise InputError(out, "already holds a run", "add --resume to go on with it, or choose another --out")
+    if options.resume and not has_state:
+        raise InputError(out, "holds no run to resume (no state/latest.pt)", "leave --resume out to start one")
+    if options.resume and options.set:
+        raise InputError("--set", "cannot change a run that is being resumed", "start a new run with --out and --init")
+    if options.resume:
+        config = read_config(out)
+        settings = from_dict(TeacherTraining, {**config["training"], "model": config["model"]})
+    else:
+        settings = _checked(TeacherTraining(), options.set)
+    sequences = [sequence for path in options.data for sequence in read_sequences(path)]
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # started by torchrun
+        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    try:
+        train_teacher(sequences, settings, out, is_resumed=options.resume, init=options.init)
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def _checked(settings: TeacherTraining, assignments: list[str]) -> TeacherTraining:
+    try:
+        return override(settings, assignments)
+    except InputError:
+        raise
+    except ValueError as error:  # a settings dataclass refused its values
+        raise InputError("--set", str(error), "change the value") from error
+
+
+def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
+    if not 1 <= fov_deg <= 175:
+        raise InputError("--fov", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
+    if sequence.image_size is None:
+        raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "leave --fov out")
+    width, height = sequence.image_size
+    return replace(sequence, K=pinhole(float(max(width, height)), width / 2, height / 2, fov_deg))
+
+
+def _positive(name: str, value: float | None, default: float) -> float:
+    if value is None:
+        return default
+    if not 0.3 <= value <= 3.0:
+        raise InputError(name, f"{value} is not a body height in metres", "give 0.3 to 3.0, for example 1.75")
+    return value

@@ -1,0 +1,141 @@
+"""Lifting: 2D sequences in, 3D sequences out. Clean the 2D, look at the pelvis, predict depth, set the scale, turn back."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from torch import Tensor
+
+from posenet3d import camera
+from posenet3d.checkpoint import find_checkpoint, load_teacher
+from posenet3d.data.windows import Clips, mirror, window_indices
+from posenet3d.lifted import Lifted
+from posenet3d.models.teacher import Teacher, place
+from posenet3d.sequence import PoseSequence
+from posenet3d.skeleton import JOINT, MIRROR
+
+TRAINED_FPS = 30.0
+DEFAULT_HEIGHT_M = 1.70
+"""Body height assumed when none is given: one view cannot tell it."""
+
+_CHAIN_OF_HEIGHT = (
+    0.94  # hip to ankle plus pelvis to head top, of the stature: the foot below the ankle is not in the chain
+)
+_LEAST_JOINTS = 6  # a frame with fewer joints seen says too little by itself
+_BRIDGED_S = 0.4  # gaps up to this long on either side of a seen frame are bridged
+_DEPTH_SIGMA_S = 2 / TRAINED_FPS  # depth changes more slowly than its per-frame estimate shakes
+_SCALE_SIGMA_S = 0.5  # a person's distance changes within a stride, not within a frame
+_BATCH = 4096
+_LEGS = (("r_hip", "r_knee", "r_ankle"), ("l_hip", "l_knee", "l_ankle"))
+_TRUNK = ("pelvis", "spine", "thorax", "neck_nose", "head_top")
+
+
+class Lifter:
+    """A loaded checkpoint that lifts sequences.
+
+    Example:
+        >>> lifted = Lifter.load()([sequence])[0]  # doctest: +SKIP
+        >>> lifted.joints_3d.shape  # doctest: +SKIP
+        (300, 17, 3)
+    """
+
+    def __init__(self, teacher: Teacher, name: str, device: str | None = None):
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.teacher, self.name = teacher.to(self.device).eval(), name
+
+    @classmethod
+    def load(cls, checkpoint: str | Path | None = None, device: str | None = None) -> "Lifter":
+        """From a checkpoint's name or folder (default: the bundled one).
+
+        Raises:
+            InputError: there is no such checkpoint, or it is damaged.
+        """
+        folder = find_checkpoint(checkpoint)
+        return cls(load_teacher(folder), folder.name, device)
+
+    def __call__(
+        self,
+        sequences: Sequence[PoseSequence],
+        *,
+        height_m: float = DEFAULT_HEIGHT_M,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[Lifted]:
+        """Lift every sequence; `progress` is told the share that is done, from 0 to 1."""
+        total, done, results = sum(len(s) for s in sequences), 0, []
+        for sequence in sequences:
+            results.append(self._lift(sequence, height_m))
+            done += len(sequence)
+            if progress is not None:
+                progress(done / total)
+        return results
+
+    @torch.inference_mode()
+    def _lift(self, sequence: PoseSequence, height_m: float) -> Lifted:
+        K = sequence.intrinsics()
+        cleaned = self._clean(camera.to_rays(sequence.keypoints_px.astype(np.float64), K), sequence.confidence)
+        R_virtual_cam = camera.look_at_rays(cleaned[:, JOINT["pelvis"]])
+        rays = torch.from_numpy(camera.turn_rays(R_virtual_cam, cleaned).astype(np.float32))
+        depth = self._depth(rays, sequence.fps)
+        points = place(rays, torch.from_numpy(depth), self.teacher.config.unit).double().numpy()
+        points *= _distance(points, height_m, sequence.fps)[:, None, None]
+        joints = np.einsum("fji,fkj->fki", R_virtual_cam, points)
+        joints[~_supported(sequence)] = np.nan
+        focal, centre = np.array([K[0, 0], K[1, 1]]), K[:2, 2]
+        return Lifted(
+            name=sequence.name,
+            joints_3d=joints.astype(np.float32),
+            cleaned_px=(cleaned * focal + centre).astype(np.float32),
+            fps=sequence.fps,
+            model="teacher",
+            checkpoint=self.name,
+        )
+
+    def _clean(
+        self, rays: Float[np.ndarray, "frames 17 2"], confidence: Float[np.ndarray, "frames 17"]
+    ) -> Float[np.ndarray, "frames 17 2"]:
+        # Around the clip's own middle: float32 rays far from the axis would lose the last digits of the jitter.
+        middle = np.nanmean(rays, axis=(0, 1)) if np.isfinite(rays).any() else np.zeros(2)
+        known = torch.from_numpy(np.nan_to_num(rays - middle).astype(np.float32))[None].to(self.device)
+        cleaned = self.teacher.cleaner(known, torch.from_numpy(confidence)[None].to(self.device))
+        return cleaned[0].cpu().double().numpy() + middle
+
+    def _depth(self, rays: Float[Tensor, "frames 17 2"], fps: float) -> Float[np.ndarray, "frames 17"]:
+        """Depth offsets, averaged with those of the mirrored person and smoothed over time."""
+        offsets = self._offsets(rays, fps)
+        mirrored = self._offsets(mirror(rays), fps)[:, list(MIRROR)]
+        return gaussian_filter1d((offsets + mirrored) / 2, _DEPTH_SIGMA_S * fps, axis=0, mode="nearest")
+
+    def _offsets(self, rays: Float[Tensor, "frames 17 2"], fps: float) -> Float[np.ndarray, "frames 17"]:
+        teacher, frames = self.teacher, len(rays)
+        scaled = teacher.scaled(rays.to(self.device))
+        raw = teacher.raw_frames(scaled)
+        clip = Clips(rays, torch.zeros(frames, dtype=torch.long), torch.full((frames,), frames - 1))
+        steps = (teacher.offsets * fps / TRAINED_FPS).round().long()
+        middle = len(steps) // 2
+        out = []
+        for centres in torch.arange(frames).split(_BATCH):
+            index = window_indices(centres, clip, steps).to(self.device)
+            out.append(teacher.refine(scaled[index], raw[index])[:, middle])
+        return (teacher.depth_sign * torch.cat(out)).cpu().numpy()
+
+
+def _supported(sequence: PoseSequence) -> np.ndarray:
+    """(frames,) bool: frames near enough to one in which the person was seen."""
+    seen = sequence.is_observed.sum(1) >= min(_LEAST_JOINTS, int(sequence.is_observed.sum(1).max()))
+    seen &= sequence.is_observed.any(1)
+    return maximum_filter1d(seen, 2 * round(_BRIDGED_S * sequence.fps) + 1)
+
+
+def _distance(points: Float[np.ndarray, "frames 17 3"], height_m: float, fps: float) -> Float[np.ndarray, " frames"]:
+    """Metres per root distance, frame by frame: the distance at which the figure is `height_m` tall."""
+
+    def along(names: tuple[str, ...]) -> np.ndarray:
+        chain = points[:, [JOINT[n] for n in names]]
+        return np.linalg.norm(np.diff(chain, axis=1), axis=-1).sum(1)
+
+    chain = along(_TRUNK) + np.mean([along(leg) for leg in _LEGS], axis=0)
+    distance = np.log(_CHAIN_OF_HEIGHT * height_m / np.maximum(chain, 1e-6))
+    return np.exp(gaussian_filter1d(distance, _SCALE_SIGMA_S * fps, mode="nearest"))

@@ -1,0 +1,79 @@
+"""The teacher: a window of 2D joints to a depth per joint, and the geometry that makes 3D of it.
+
+Coordinates: the virtual camera looks at the pelvis, which stands at distance 1 (the *root distance*, the unit of every length
+here). `unit` is the mean head-to-pelvis distance on the image plane, so depth offsets come out near one.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from posenet3d.models.blocks import ResidualMLP
+from posenet3d.models.cleaner import Cleaner, CleanerConfig
+from posenet3d.skeleton import N_JOINTS
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """Settings of `Teacher`."""
+
+    width: int = 384  # 512 costs 1.7 times the time; shorter training loses more than the extra width gains
+    blocks: int = 3
+    window: int = 9  # with stride 3 it sees 0.8 s at 30 fps
+    stride: int = 3
+    temporal_blocks: int = 2
+    unit: float = 0.127  # replaced by the measurement on the training data
+    cleaner: CleanerConfig = field(default_factory=CleanerConfig)
+
+
+class Teacher(nn.Module):
+    """Depth offsets from a per-frame lifter, refined by what the frames around say (PoseNet3D, section 3.1)."""
+
+    depth_sign: Tensor
+
+    def __init__(self, config: TeacherConfig):
+        super().__init__()
+        self.config = config
+        width, window = config.width, config.window
+        self.cleaner = Cleaner(config.cleaner)
+        self.frame = ResidualMLP(2 * N_JOINTS, N_JOINTS, width, config.blocks)
+        self.temporal = ResidualMLP(3 * N_JOINTS * window, N_JOINTS * window, width, config.temporal_blocks)
+        nn.init.zeros_(self.temporal.outlet.weight)  # the refinement starts from the per-frame answer
+        self.register_buffer("depth_sign", torch.ones(()))  # -1 once the mirror guard has turned depth over
+
+    @property
+    def offsets(self) -> Tensor:
+        """Frame offsets of a window, in frames, the middle one 0."""
+        return (torch.arange(self.config.window) - self.config.window // 2) * self.config.stride
+
+    def lift_frames(self, rays: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*batch joints"]:
+        """Depth offset of every joint against the pelvis, in units, each frame for itself."""
+        return self.depth_sign * self.raw_frames(self.scaled(rays))
+
+    def forward(self, rays: Float[Tensor, "batch steps joints 2"]) -> Float[Tensor, "batch steps joints"]:
+        """Depth offset of every joint in every frame of the window, in units."""
+        scaled = self.scaled(rays)
+        return self.depth_sign * self.refine(scaled, self.raw_frames(scaled))
+
+    def refine(self, scaled: Tensor, raw: Tensor) -> Tensor:
+        """Per-frame offsets (before the sign) corrected by the whole window."""
+        seen = torch.cat([scaled.flatten(1), raw.flatten(1)], -1)
+        refined = raw + self.temporal(seen).view_as(raw)
+        return refined - refined[..., :1]
+
+    def scaled(self, rays: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*batch joints 2"]:
+        """Rays as the networks see them."""
+        return rays * (1.6 / self.config.unit)  # about unit variance
+
+    def raw_frames(self, scaled: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*batch joints"]:
+        """Per-frame offsets before the sign."""
+        raw = self.frame(scaled.reshape(-1, 2 * N_JOINTS)).view(scaled.shape[:-1])
+        return raw - raw[..., :1]
+
+
+def place(rays: Float[Tensor, "*batch joints 2"], offsets: Float[Tensor, "*batch joints"], unit: float) -> Tensor:
+    """Points (*batch, joints, 3) in root distances: along each ray at z = 1 + unit * offset, kept in front of the camera."""
+    z = (1 + unit * offsets).clamp(0.3, 3.0)[..., None]
+    return torch.cat([rays * z, z], -1)

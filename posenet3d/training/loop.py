@@ -1,0 +1,251 @@
+"""The loop under every training stage: phases of steps, progress, logs, state on disk, resume, many processes.
+
+All randomness of a step comes from (seed, phase, step, rank), so a run that was killed and resumed is the run that was not.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from posenet3d.atomic import atomic_write
+from posenet3d.errors import InputError
+
+_SEED_STRIDE = 1_000_003  # a prime, so that (seed, phase, step, rank) rarely collide
+
+
+class Phase(Protocol):
+    """One part of a stage: what is optimised, and one step of it."""
+
+    @property
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """What `descend` is called with, by name; part of the state."""
+        ...
+
+    def train_step(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """Take step number `step` of the phase and return the raw loss terms, each a scalar."""
+        ...
+
+    def validate(self) -> dict[str, float]:
+        """Numbers on held-out 2D."""
+        ...
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """A phase by name and length; it is built only when its turn comes."""
+
+    name: str
+    steps: int
+    build: Callable[[], Phase]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How often the loop speaks and saves."""
+
+    seed: int = 0
+    log_every: int = 25
+    validate_every: int = 500
+    save_every: int = 250
+
+
+def weigh(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Weighted sum of the means of all terms; terms and weights meet by name.
+
+    Raises:
+        KeyError: a term has no weight.
+    """
+    missing = sorted(set(terms) - set(weights))
+    if missing:
+        raise KeyError(f"loss terms without a weight: {', '.join(missing)}")
+    return sum((weights[name] * value.mean() for name, value in terms.items()), torch.zeros(()))
+
+
+def descend(optimizer: Optimizer, loss: Tensor) -> None:
+    """One optimiser step, gradients averaged over processes."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if dist.is_initialized():
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    dist.all_reduce(parameter.grad)
+                    parameter.grad /= dist.get_world_size()
+    optimizer.step()
+
+
+def flat_then_cosine(progress: float, flat: float = 0.4, last: float = 0.03) -> float:
+    """Learning-rate factor: 1 for the first `flat` of the phase, then a cosine down to `last`."""
+    if progress < flat:
+        return 1.0
+    return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * (progress - flat) / (1 - flat)))
+
+
+def fit(
+    modules: nn.Module,
+    plans: list[PhasePlan],
+    out: Path,
+    settings: LoopSettings,
+    *,
+    is_resumed: bool = False,
+    exports: Mapping[str, Iterable[str]],
+) -> None:
+    """Train through all phases, leaving a run folder that can be resumed and loaded.
+
+    Args:
+        modules: a module that holds everything whose weights are part of the state.
+        plans: the phases, in order.
+        out: run folder; ``state/`` and ``metrics.jsonl`` are written there.
+        settings: seed and rhythm.
+        is_resumed: go on from ``state/`` if it holds anything.
+        exports: safetensors file name to the names of the modules that go into it, renewed at every save.
+    """
+    state = _load_state(out) if is_resumed else None
+    first_phase, first_step = (state["phase"], state["step"]) if state else (0, 0)
+    if state:
+        modules.load_state_dict(state["modules"])
+    log = _Log(out, is_main=_rank() == 0, keep_until=sum(p.steps for p in plans[:first_phase]) + first_step)
+    for number, plan in enumerate(plans[first_phase:], first_phase):
+        phase = plan.build()
+        start = first_step if number == first_phase else 0
+        if state and start:
+            for name, optimizer in phase.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+        done_before = sum(p.steps for p in plans[:number])
+        bar = tqdm(
+            range(start, plan.steps),
+            desc=plan.name,
+            initial=start,
+            total=plan.steps,
+            disable=_rank() != 0,
+            smoothing=0.05,
+        )
+        for step in bar:
+            terms = _one_step(phase, settings.seed, number, step, plan.steps)
+            log.add(terms)
+            if (step + 1) % settings.log_every == 0 or step + 1 == plan.steps:
+                bar.set_postfix(log.write(plan.name, done_before + step + 1))
+            if (step + 1) % settings.validate_every == 0 or step + 1 == plan.steps:
+                log.write_validation(plan.name, done_before + step + 1, phase.validate())
+            if (step + 1) % settings.save_every == 0 or step + 1 == plan.steps:
+                ends_phase = step + 1 == plan.steps
+                where = (number + 1, 0) if ends_phase else (number, step + 1)
+                _save(modules, phase, out, where, exports)
+    log.close()
+
+
+def _one_step(phase: Phase, seed: int, number: int, step: int, steps: int) -> dict[str, Tensor]:
+    for optimizer in phase.optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = optimizer.defaults["lr"] * flat_then_cosine(step / steps)
+    draw = (((seed * _SEED_STRIDE) + number) * _SEED_STRIDE + step) * 1009 + _rank()
+    torch.manual_seed(draw % 2**63)  # dropout draws from the global generator
+    return phase.train_step(step, torch.Generator().manual_seed(draw % 2**63))
+
+
+def _rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def _save(
+    modules: nn.Module, phase: Phase, out: Path, where: tuple[int, int], exports: Mapping[str, Iterable[str]]
+) -> None:
+    if _rank() != 0:
+        return
+    for file_name, names in exports.items():
+        tensors: dict[str, Tensor] = {}
+        for name in names:
+            prefix = "" if len(list(names)) == 1 else f"{name}."
+            tensors |= {
+                prefix + key: value.contiguous() for key, value in modules.get_submodule(name).state_dict().items()
+            }
+        with atomic_write(out / file_name) as file:
+            file.write(safetensors_bytes(tensors))
+    state = {
+        "phase": where[0],
+        "step": where[1],
+        "modules": modules.state_dict(),
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in phase.optimizers.items()},
+    }
+    with atomic_write(out / "state" / "latest.pt") as file:
+        torch.save(state, file)
+
+
+def _load_state(out: Path) -> dict[str, Any] | None:
+    path = out / "state" / "latest.pt"
+    if not path.exists():
+        return None
+    try:
+        return torch.load(path, weights_only=True)
+    except Exception as error:
+        raise InputError(path, "is not a readable training state", "delete it and train again") from error
+
+
+class _Log:
+    """Running means to metrics.jsonl and TensorBoard; lines after the resumed step are dropped."""
+
+    def __init__(self, out: Path, *, is_main: bool, keep_until: int):
+        self.path, self.is_main = out / "metrics.jsonl", is_main
+        self.sums: dict[str, float] = {}
+        self.count, self.began = 0, time.monotonic()
+        self.board: SummaryWriter | None = None
+        if is_main:
+            kept = _lines_until(self.path, keep_until)
+            self.began -= kept[-1].get("seconds", 0.0) if kept else 0.0
+            with atomic_write(self.path) as file:
+                file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
+            self.board = SummaryWriter(str(out / "tensorboard"), purge_step=keep_until + 1)
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.count += 1
+
+    def write(self, phase: str, step: int) -> dict[str, float]:
+        means = {name: total / self.count for name, total in self.sums.items()}
+        self.sums, self.count = {}, 0
+        self._line(phase, step, means)
+        return {name: round(value, 4) for name, value in means.items()}
+
+    def write_validation(self, phase: str, step: int, values: Mapping[str, float]) -> None:
+        self._line(phase, step, {f"val/{name}": value for name, value in values.items()})
+
+    def _line(self, phase: str, step: int, values: Mapping[str, float]) -> None:
+        if not self.is_main or self.board is None:
+            return
+        line = {"phase": phase, "step": step, "seconds": round(time.monotonic() - self.began, 1), **values}
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        for name, value in values.items():
+            self.board.add_scalar(f"{phase}/{name}", value, step)
+
+    def close(self) -> None:
+        if self.board is not None:
+            self.board.close()
+
+
+def _lines_until(path: Path, step: int) -> list[dict[str, Any]]:
+    """The log's lines up to `step`; a half-written last line (a kill in mid-write) is dropped."""
+    if step == 0 or not path.exists():
+        return []
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            break
+        if line["step"] <= step:
+            lines.append(line)
+    return lines

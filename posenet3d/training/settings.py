@@ -1,0 +1,84 @@
+"""Settings as frozen dataclasses: to JSON and back, and changed by ``key=value`` from the command line."""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from posenet3d.errors import InputError
+
+Settings = TypeVar("Settings")
+
+
+def override(settings: Settings, assignments: Iterable[str]) -> Settings:
+    """A copy with ``key=value`` applied; nested settings are reached by dots (``model.width=256``).
+
+    Raises:
+        InputError: an unknown key, or a value of the wrong type.
+    """
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise InputError("--set", f"'{assignment}' is not key=value", "write for example seed=1")
+        settings = _assign(settings, key.split("."), text, key)
+    return settings
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Plain dictionary of a settings dataclass, ready for JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
+
+
+def from_dict(kind: type[Settings], data: dict[str, Any]) -> Settings:
+    """The settings that `to_dict` wrote.
+
+    Raises:
+        TypeError: a key the dataclass does not know.
+    """
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        hint = hints.get(name)
+        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+            values[name] = from_dict(typing.cast(type, hint), value)
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def _assign(settings: Any, path: list[str], text: str, key: str) -> Any:
+    names = [field.name for field in dataclasses.fields(settings)]
+    if path[0] not in names:
+        raise InputError("--set", f"there is no setting '{key}'", f"choose from {', '.join(names)}")
+    current = getattr(settings, path[0])
+    if dataclasses.is_dataclass(current):
+        if len(path) == 1:
+            inner = [field.name for field in dataclasses.fields(current)]
+            raise InputError(
+                "--set", f"'{key}' is a group of settings", f"set one of {', '.join(inner)}, as {key}.NAME"
+            )
+        value = _assign(current, path[1:], text, key)
+    else:
+        if len(path) > 1:
+            raise InputError("--set", f"there is no setting '{key}'", f"'{path[0]}' has no parts")
+        value = _parse(text, typing.get_type_hints(type(settings))[path[0]], key)
+    return dataclasses.replace(settings, **{path[0]: value})
+
+
+def _parse(text: str, hint: Any, key: str) -> Any:
+    """`text` as the annotated type: int, float, bool, str, or None where the annotation allows it."""
+    if isinstance(hint, types.UnionType):
+        if text.lower() == "none":
+            return None
+        hint = next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    try:
+        if hint is bool:
+            return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+        if typing.get_origin(hint) is tuple:
+            return tuple(typing.get_args(hint)[0](part) for part in text.split(","))
+        return hint(text)
+    except (KeyError, ValueError) as error:
+        wanted = getattr(hint, "__name__", str(hint))
+        raise InputError("--set", f"'{key}={text}' is not a value of type {wanted}", "check the value") from error
