@@ -15,8 +15,9 @@ from posenet3d.errors import InputError
 from posenet3d.inference import DEFAULT_HEIGHT_M, Lifter
 from posenet3d.lifted import write_lifted
 from posenet3d.sequence import PoseSequence, pinhole
+from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.settings import from_dict, override
-from posenet3d.training.teacher import TeacherTraining, train_teacher
+from posenet3d.training.teacher import train_teacher
 
 
 def lift(options: argparse.Namespace) -> None:

@@ -41,7 +41,12 @@ def corrupt(
         return torch.rand(*shape, generator=rng) < probability
 
     size = (rays - rays.mean(2, keepdim=True)).square().sum(-1).mean((1, 2)).sqrt()[:, None, None, None]
-    level = uniform(0.0, 0.06, clips, 1, 1) * chance(torch.tensor(0.85), clips, 1, 1)  # of the apparent size
+
+    def sometimes(highest: float, share: float) -> Tensor:
+        """Per clip: 0, or with probability `share` a strength up to `highest`."""
+        return uniform(0.0, highest, clips, 1, 1) * (torch.rand(clips, 1, 1, generator=rng) < share)
+
+    level = sometimes(0.06, 0.75)  # of the apparent size
     sigma = level * _HARDNESS * uniform(0.7, 1.3, clips, 1, N_JOINTS)
     jitter = torch.randn(rays.shape, generator=rng)
     drift = _blurred(torch.randn(rays.shape, generator=rng))
@@ -53,13 +58,15 @@ def corrupt(
 
     swapped = _spans(clips, frames, 0.002, 6, rng) & chance(torch.tensor(0.5), clips, 1)
     noisy = torch.where(swapped[..., None, None], noisy[:, :, list(MIRROR)], noisy)
-    outlier = chance(uniform(0.0, 0.04, clips, 1, 1), clips, frames, N_JOINTS)
+    outlier = chance(sometimes(0.04, 0.6), clips, frames, N_JOINTS)
     noisy = noisy + outlier[..., None] * size * 0.6 * torch.randn(rays.shape, generator=rng)
     confidence = torch.where(outlier, uniform(0.05, 0.5, *confidence.shape), confidence)
-    missing = chance(uniform(0.0, 0.05, clips, 1, 1), clips, frames, N_JOINTS)
+    missing = chance(sometimes(0.05, 0.6), clips, frames, N_JOINTS)
     for limb in _LIMBS:
         missing[:, :, list(limb)] |= _spans(clips, frames, 0.001, 12, rng)[..., None]
-    return noisy, confidence.masked_fill(missing, 0.0)
+    confidence = confidence.masked_fill(missing, 0.0)
+    is_perfect = torch.rand(clips, 1, 1, generator=rng) < 0.15  # motion capture, or keypoints drawn by hand
+    return torch.where(is_perfect[..., None], rays, noisy), torch.where(is_perfect, torch.ones(()), confidence)
 
 
 def _blurred(signal: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.distributed as dist
@@ -25,6 +25,7 @@ from posenet3d.errors import InputError
 _SEED_STRIDE = 1_000_003  # a prime, so that (seed, phase, step, rank) rarely collide
 
 
+@runtime_checkable
 class Phase(Protocol):
     """One part of a stage: what is optimised, and one step of it."""
 

@@ -1,0 +1,53 @@
+# Two commands for a fresh machine: `make app` and `make test`. Both create the environment in .venv first.
+# PYTHON chooses the interpreter (3.11 or newer); PIP_ARGS goes to pip, for example another index for a CPU-only torch.
+
+PYTHON ?= python3
+PIP_ARGS ?=
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help env app test lint types pytest bench lab teacher viewer clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+env: $(READY) ## create .venv and install everything
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than 3.11: run make again with PYTHON=/path/to/python3.11 or newer"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "python3 cannot make environments: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet $(PIP_ARGS) -r requirements.txt
+	$(BIN)/pip install --quiet $(PIP_ARGS) --no-deps --editable .
+	@touch $(READY)
+
+app: $(READY) ## open the explorer in the browser
+	$(BIN)/streamlit run streamlit_app.py
+
+test: lint types pytest ## lint, types and tests
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+pytest: $(READY)
+	$(BIN)/pytest
+
+bench: $(READY) ## speed, as ratios against named peers
+	$(BIN)/python -m posenet3d bench
+
+lab: $(READY) ## the notebooks in Jupyter Lab
+	$(BIN)/jupyter lab notebooks
+
+teacher: $(READY) ## train the bundled teacher again from DATA=folder (with train_2d.npz); under an hour on two cores
+	$(BIN)/python -m posenet3d train teacher --data $(DATA)/train_2d.npz --out runs/teacher
+
+viewer: ## build explorer/viewer/viewer.js from its source (needs node; users do not)
+	cd explorer/viewer && npm ci --no-audit --no-fund && npm run build
+
+clean: ## remove the environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

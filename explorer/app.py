@@ -1,0 +1,32 @@
+"""The explorer: one sidebar that chooses what is looked at, and the pages that look at it."""
+
+from pathlib import Path
+
+# Here, before any page runs: plotly looks for pandas among the loaded modules and stumbles over one that another
+# visitor's page is still loading.
+import pandas  # noqa: F401
+import streamlit as st
+
+from explorer import sidebar
+
+VIEWS = Path(__file__).parent / "views"
+ICON = Path(__file__).parent / "viewer" / "icon.svg"  # a material icon would be fetched from the network
+
+# Streamlit leaves a hand's breadth around every page; the viewer should be seen whole on a laptop.
+STYLE = "<style>.stMainBlockContainer { padding: 4.25rem clamp(1rem, 2.5vw, 2.5rem) 2rem; }</style>"
+
+
+def main() -> None:
+    """Run the app: choose, lift, show the page."""
+    st.set_page_config(page_title="PoseNet3D Explorer", page_icon=str(ICON), layout="wide")
+    st.html(STYLE)
+    page = st.navigation(
+        [
+            st.Page(VIEWS / "explore.py", title="Explore", icon=":material/3d_rotation:", default=True),
+            st.Page(VIEWS / "joints.py", title="Joints & smoothness", icon=":material/monitoring:"),
+            st.Page(VIEWS / "about.py", title="About", icon=":material/info:"),
+        ],
+        position="top",
+    )
+    sidebar.choose()
+    page.run()

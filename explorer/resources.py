@@ -1,0 +1,97 @@
+"""Everything that is kept between reruns; the only file that caches."""
+
+import hashlib
+import re
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from explorer import scene
+from posenet3d.checkpoint import list_checkpoints
+from posenet3d.data.door import read_sequences
+from posenet3d.data.synthetic import bundled_sequences
+from posenet3d.errors import InputError
+from posenet3d.inference import Lifter
+from posenet3d.lifted import Lifted
+from posenet3d.sequence import PoseSequence
+
+KEPT_RESULTS = 64
+"""Lifted clips kept for all visitors together, about 1 MB each."""
+
+Upload = tuple[str, bytes]
+
+
+def checkpoints() -> dict[str, Path]:
+    """Checkpoints by name; looked up anew each time, for a training run may just have written one."""
+    return list_checkpoints()
+
+
+@st.cache_resource
+def bundled() -> dict[str, PoseSequence]:
+    """The sequences that come with the app."""
+    return {sequence.name: sequence for sequence in bundled_sequences()}
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the upload ...")
+def read_upload(files: tuple[Upload, ...], fps: float | None = None) -> list[PoseSequence]:
+    """Sequences of uploaded files: one file by itself, several as one folder (OpenPose writes one per frame).
+
+    Raises:
+        InputError: with the sentence for the user, naming the uploaded file and not our temporary copy of it.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / clip_name(files[0][0])  # readers name the clip after it
+        folder.mkdir()
+        for name, content in files:
+            (folder / Path(name).name).write_bytes(content)
+        source = folder / Path(files[0][0]).name if len(files) == 1 else folder
+        try:
+            return read_sequences(source, fps=fps)
+        except InputError as error:
+            raise InputError(Path(error.file).name, error.problem, error.remedy) from error
+
+
+def clip_name(first_file: str) -> str:
+    """The clip that a frame's file belongs to: 'cam01' for cam01.0000.json, 'clip' for clip_0012_keypoints.json."""
+    return re.sub(r"[._-]*\d+(_keypoints)?$", "", Path(first_file).stem) or "upload"
+
+
+def lift(sequence: PoseSequence, folder: Path, progress: Callable[[float], None]) -> tuple[str, Lifted]:
+    """The lifted sequence and the key of this result; `progress` is called only when there is work to do."""
+    stamp = (folder / "model.safetensors").stat().st_mtime
+    key = hashlib.sha256(f"{content_key(sequence)} {folder} {stamp}".encode()).hexdigest()
+    kept = _results()
+    if key not in kept:
+        # Not st.cache_data: it cannot replay a progress bar that was made outside the cached function.
+        kept[key] = _lifter(str(folder), stamp)([sequence], progress=progress)[0]
+        while len(kept) > KEPT_RESULTS:
+            kept.popitem(last=False)
+    return key, kept[key]
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def payload(key: str, _sequence: PoseSequence, _lifted: Lifted) -> dict[str, Any]:
+    """What the viewer shows, by the key of `lift`; not to be changed by the caller."""
+    return scene.payload(_sequence, _lifted)
+
+
+def content_key(sequence: PoseSequence) -> str:
+    """The same for equal content, whatever file it came from."""
+    digest = hashlib.sha256(f"{sequence.name} {sequence.fps} {sequence.image_size}".encode())
+    for array in (sequence.keypoints_px, sequence.confidence, sequence.K, sequence.joints_3d):
+        digest.update(b"-" if array is None else array.tobytes())
+    return digest.hexdigest()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the checkpoint ...")
+def _lifter(folder: str, stamp: float) -> Lifter:
+    return Lifter.load(Path(folder))
+
+
+@st.cache_resource
+def _results() -> OrderedDict[str, Lifted]:
+    return OrderedDict()

@@ -1,0 +1,21 @@
+"""The viewer: one Streamlit component of our own, built from `src/` and three.js by `npm ci && npm run build`.
+
+The script goes inline into the page. Streamlit can also serve it as a packaged asset, but finds one only through
+package metadata, which is not there when the app is run from a checkout; the price is that the 600 kB travel again
+whenever the clip changes (never while scrubbing or playing).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+BUNDLE = Path(__file__).parent / "viewer.js"
+
+_mount = st.components.v2.component("posenet3d_viewer", js=BUNDLE.read_text(encoding="utf-8"))
+
+
+def viewer(data: dict[str, Any], key: str = "viewer") -> int:
+    """Show `explorer.scene.payload` and return the frame that it rests on (updated on pause and after a scrub)."""
+    result = _mount(key=key, data=data, default={"frame": 0}, on_frame_change=lambda: None)
+    return min(max(int(result.frame or 0), 0), data["meta"]["frames"] - 1)

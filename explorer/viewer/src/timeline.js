@@ -1,0 +1,132 @@
+// Heat map and curves over one time axis, one cursor through both; click or drag anywhere on them seeks.
+import { CIVIDIS_GRADIENT } from "./colours.js";
+import { Curves } from "./curves.js";
+import { Heatmap } from "./heatmap.js";
+
+export class Timeline {
+  onSeek = () => {};
+  #root;
+  #plots;
+  #cursor;
+  #tip;
+  #heat;
+  #curves;
+  #dragging = false;
+
+  constructor(root, signal) {
+    this.#root = root;
+    const find = (name) => root.querySelector(name);
+    this.#plots = find(".plots");
+    this.#cursor = find(".cursor");
+    this.#tip = find(".tip");
+    this.#heat = new Heatmap(find(".heat"));
+    this.#curves = new Curves(find(".curves"), find(".axis"));
+    find(".ramp").style.background = CIVIDIS_GRADIENT;
+    const listen = (event, handler) => this.#plots.addEventListener(event, handler, { signal });
+    listen("pointerdown", (event) => this.#press(event));
+    listen("pointermove", (event) => this.#move(event));
+    listen("pointerup", () => (this.#dragging = false));
+    listen("pointercancel", () => (this.#dragging = false));
+    listen("pointerleave", () => (this.#tip.hidden = true));
+  }
+
+  open(clip, measure, theme) {
+    this.clip = clip;
+    this.measure = measure;
+    this.theme = theme;
+    this.#heat.open(clip, measure);
+    this.#curves.open(clip);
+    this.#writeNames();
+    this.#writeLegend();
+    this.#markWorst();
+    this.resize();
+  }
+
+  show(frame) {
+    this.#cursor.style.left = `${((frame + 0.5) / this.clip.frames) * 100}%`;
+  }
+
+  resize() {
+    this.#heat.draw();
+    const ticks = this.#curves.draw(this.theme);
+    const plot = this.#root.querySelector(".curves");
+    const names = this.#root.querySelector(".names");
+    this.#root.querySelector(".curve-ticks").style.marginTop = `${plot.offsetTop - names.offsetHeight}px`;
+    const labels = ticks.map(([value, y]) => element("span", `${+value.toPrecision(3)}`, { top: `${y}px` }));
+    this.#root.querySelector(".curve-ticks").replaceChildren(...labels);
+  }
+
+  #writeNames() {
+    const names = this.clip.meta.joints.map((name) => element("span", name));
+    this.#root.querySelector(".names").replaceChildren(...names);
+  }
+
+  #writeLegend() {
+    const { top, unit } = this.measure;
+    this.#root.querySelector(".ramp-top").textContent = `≥ ${top} ${unit}`;
+    this.#root.querySelector(".measure-note").textContent = this.measure.note;
+    const { curve } = this.clip.meta;
+    this.#root.querySelector(".curve-title").textContent = `${curve.title}, ${curve.unit}${this.#curves.isLog ? ", logarithmic" : ""}`;
+    this.#root.querySelector(".curve-lifted").textContent = curve.lifted;
+    this.#root.querySelector(".curve-reference").textContent = curve.reference;
+  }
+
+  #markWorst() {
+    const marks = this.measure.worst.map((frame) =>
+      element("i", "", { left: `${((frame + 0.5) / this.clip.frames) * 100}%` }),
+    );
+    this.#root.querySelector(".marks").replaceChildren(...marks);
+  }
+
+  #press(event) {
+    if (event.button !== 0) return;
+    this.#dragging = true;
+    this.#plots.setPointerCapture(event.pointerId);
+    this.onSeek(this.#frameAt(event));
+  }
+
+  #move(event) {
+    const frame = this.#frameAt(event);
+    if (this.#dragging) this.onSeek(frame);
+    this.#writeTip(event, frame);
+  }
+
+  #frameAt(event) {
+    const box = this.#plots.getBoundingClientRect();
+    const frame = Math.floor(((event.clientX - box.left) / box.width) * this.clip.frames);
+    return Math.min(Math.max(frame, 0), this.clip.frames - 1);
+  }
+
+  #writeTip(event, frame) {
+    const plots = this.#plots.getBoundingClientRect();
+    const [x, y] = [event.clientX - plots.left, event.clientY - plots.top];
+    this.#tip.hidden = false;
+    this.#tip.textContent = this.#tipText(frame, y);
+    const left = Math.min(Math.max(x - this.#tip.offsetWidth / 2, 0), plots.width - this.#tip.offsetWidth);
+    this.#tip.style.transform = `translate(${left}px, ${y > 44 ? y - 38 : y + 18}px)`;
+  }
+
+  #tipText(frame, y) {
+    const { clip, measure } = this;
+    const joint = Math.floor((y / this.#root.querySelector(".heat").clientHeight) * clip.joints);
+    if (joint >= clip.joints || joint < 0) {
+      const { curve } = clip.meta;
+      const numbers = [[curve.lifted, clip.curve_lifted], [curve.reference, clip.curve_reference]];
+      const texts = numbers.map(([name, values]) => `${name} ${amount(values[frame], 1, curve.unit)}`);
+      return `frame ${frame} · ${texts.join(" · ")}`;
+    }
+    const value = measure.values[frame * clip.joints + joint];
+    return `${clip.meta.joints[joint]} · frame ${frame} · ${amount(value, measure.digits, measure.unit)}`;
+  }
+}
+
+export function amount(value, digits, unit) {
+  return Number.isFinite(value) ? `${value.toFixed(digits)} ${unit}` : "no value";
+}
+
+function element(tag, text, style = {}) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  Object.assign(made.style, style);
+  return made;
+}

@@ -1,0 +1,96 @@
+"""The repository as a whole: imports point one way, the library stays free of the app, the command line answers."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Lower layers first (DESIGN.md, section 3); a module may import its own layer and those before it.
+LAYERS = [
+    ["__init__", "errors", "atomic", "skeleton", "camera", "rotation", "sequence", "lifted", "jointsets"],
+    ["data"],
+    ["models"],
+    ["losses"],
+    ["metrics", "evaluation"],
+    ["training.settings", "training.loop"],
+    ["checkpoint"],
+    ["training"],
+    ["inference"],
+    ["commands", "bench"],
+    ["__main__"],
+]
+
+
+def layer_of(module: str) -> int:
+    """Index of the layer of ``posenet3d.<module>``; the longest matching name decides."""
+    matches = [
+        (len(name), index)
+        for index, names in enumerate(LAYERS)
+        for name in names
+        if module == name or module.startswith(name + ".")
+    ]
+    assert matches, f"posenet3d.{module} belongs to no layer: add it to LAYERS"
+    return max(matches)[1]
+
+
+def imported_modules(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module)
+            found |= {
+                f"{node.module}.{alias.name}" for alias in node.names if (ROOT / node.module.replace(".", "/")).is_dir()
+            }
+    return found
+
+
+LIBRARY = sorted((ROOT / "posenet3d").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    own = ".".join(path.relative_to(ROOT / "posenet3d").with_suffix("").parts).removesuffix(".__init__")
+    for name in imported_modules(path):
+        assert not name.startswith(("streamlit", "plotly", "explorer")), f"{own} imports {name}"
+        if name.startswith("posenet3d.") and (ROOT / (name.replace(".", "/") + ".py")).exists():
+            imported = name.removeprefix("posenet3d.")
+            assert layer_of(imported) <= layer_of(own), f"{own} imports the higher {imported}"
+
+
+def test_the_check_sees_a_wrong_import():
+    assert layer_of("data.windows") < layer_of("models.teacher") < layer_of("training.teacher") < layer_of("inference")
+
+
+def test_files_stay_short():
+    for path in [*LIBRARY, *(ROOT / "explorer").rglob("*.py")]:
+        assert len(path.read_text().splitlines()) <= 330, f"{path.name} is long: split it by ideas"
+
+
+def test_help_answers_without_loading_torch():
+    code = (
+        "import sys, posenet3d.__main__ as m\n"
+        "try: m.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert out.returncode == 0, out.stderr
+    assert "lift" in out.stdout
+
+
+def test_no_workplace_path_is_named():
+    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    forbidden = ["/work/" + "shared", "/work/" + ".library", "../" + "shared"]
+    for name in listed.stdout.splitlines():
+        path = ROOT / name
+        if path.suffix in {".py", ".md", ".toml", ".txt", ".js", ".yml", ""} and path.is_file():
+            text = path.read_text(errors="ignore")
+            assert not any(word in text for word in forbidden), name

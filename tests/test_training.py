@@ -1,0 +1,252 @@
+"""Training, tiny but real: losses fall, errors beat baselines, a killed run goes on as if nothing had happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from posenet3d.data.corruption import corrupt
+from posenet3d.data.packed import write_packed
+from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
+from posenet3d.data.windows import clips_from, split_by_take, window_indices
+from posenet3d.errors import InputError
+from posenet3d.evaluation import evaluate
+from posenet3d.inference import Lifter
+from posenet3d.lifted import Lifted
+from posenet3d.models.cleaner import Cleaner, CleanerConfig, smooth
+from posenet3d.models.teacher import Teacher, TeacherConfig, place
+from posenet3d.training.cleaner import CleanerPhase
+from posenet3d.training.lifter import TeacherTraining
+from posenet3d.training.loop import flat_then_cosine, weigh
+from posenet3d.training.mirror_guard import handedness, repair_mirror_world
+from posenet3d.training.settings import from_dict, override, to_dict
+from posenet3d.training.teacher import train_teacher
+
+ROOT = Path(__file__).parent.parent
+TINY = ["model.width=48", "model.blocks=1", "discriminator.width=48", "cleaner_batch=4", "frame_batch=32",
+        "temporal_batch=8", "model.cleaner.width=16", "loop.log_every=5", "loop.save_every=5"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def motions():
+    """Every motion from eight sides, as 2D with its truth."""
+    return [
+        synthetic_sequence(motion, seed=seed, azimuth_deg=45.0 * seed, distance=4.0 + 0.2 * seed)
+        for motion in MOTIONS
+        for seed in range(8)
+    ]
+
+
+@pytest.fixture(scope="module")
+def packed(motions, tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "motions.npz"
+    write_packed(path, motions)
+    return path
+
+
+def test_training_beats_a_flat_figure(motions, tmp_path):
+    """A few hundred steps on 2D alone must be nearer to the truth than every joint at the pelvis's depth."""
+    settings = override(
+        TeacherTraining(),
+        ["model.width=128", "model.blocks=1", "discriminator.width=128", "cleaner_steps=10", "frame_steps=500",
+         "temporal_steps=10", "frame_batch=128", "temporal_batch=8", "cleaner_batch=4", "lr=1e-3", "lr_discriminator=6e-4",
+         "tilt_mean_deg=8", "tilt_sd_deg=3"],
+    )  # fmt: skip
+    train_teacher(motions, settings, tmp_path / "run")
+    lifted = Lifter.load(tmp_path / "run")(motions)
+    flat = [
+        Lifted(s.name, np.concatenate([x.cleaned_px / 1000.0, np.full((len(x), 17, 1), 5.0, np.float32)], -1))
+        for s, x in zip(motions, lifted, strict=True)
+    ]
+    error, baseline = (evaluate(r, motions)["overall"]["pa_mpjpe"] for r in (lifted, flat))
+    assert error < 0.85 * baseline, (error, baseline)
+    log = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    loop = [line["consistency_2d"] for line in log if line["phase"] == "frame" and "consistency_2d" in line]
+    assert loop[-1] < 0.6 * loop[0]
+    assert not any(name.startswith("joints_3d") for line in log for name in line)
+
+
+def test_the_cleaner_learns_to_beat_smoothing(motions):
+    clips = clips_from(motions)
+    cleaner = Cleaner(CleanerConfig(width=48))
+    phase = CleanerPhase(cleaner, clips, clips, lr=3e-3, batch=8, frames=41)
+    before = phase.validate()["position"]
+    for step in range(150):
+        phase.train_step(step, torch.Generator().manual_seed(step))
+    assert phase.validate()["position"] < 0.93 * before
+    assert phase.validate()["position"] < 0.95  # 1 is what plain smoothing leaves
+
+
+def test_smoothing_bridges_a_gap_and_ignores_what_is_missing():
+    line = torch.linspace(0, 1, 60)[None, :, None, None].expand(1, 60, 17, 2).clone()
+    confidence = torch.ones(1, 60, 17)
+    confidence[:, 25:30, 4] = 0
+    line[:, 25:30, 4] = 1e3  # whatever stands there must not be looked at
+    out = smooth(line, confidence, Cleaner(CleanerConfig()).near)
+    expected = torch.linspace(0, 1, 60)[15:45]
+    torch.testing.assert_close(out[0, 15:45, 4, 0], expected, atol=0.02, rtol=0)
+
+
+def test_corruption_is_seeded_and_marks_missing_joints():
+    rays = 0.1 * torch.randn(1, 1, 17, 2) + torch.zeros(16, 30, 1, 1)
+    noisy, confidence = corrupt(rays, torch.Generator().manual_seed(3))
+    again, _ = corrupt(rays, torch.Generator().manual_seed(3))
+    assert torch.equal(noisy, again)
+    assert 0 < float((confidence == 0).float().mean()) < 0.2
+    assert (confidence.amax((1, 2)) <= 1).all()
+    assert (noisy[(confidence == 1).all(-1).all(-1)] == rays[(confidence == 1).all(-1).all(-1)]).all()
+
+
+def test_the_guard_finds_and_repairs_the_mirror_world(motions, tmp_path):
+    """Turn a trained lifter over, as training itself sometimes does; the guard must see it from 2D alone and turn it back."""
+    teacher = Lifter.load().teacher
+    clip = clips_from(motions)
+    from posenet3d.data.windows import at_pelvis
+
+    rays = at_pelvis(clip.rays)[::20]
+
+    def score() -> float:
+        with torch.no_grad():
+            points = place(rays, teacher.lift_frames(rays), teacher.config.unit)
+        return handedness(points - points[:, :1])
+
+    assert score() > 0.7
+    assert not repair_mirror_world(teacher, rays)
+    teacher.depth_sign.neg_()
+    assert score() < 0.3
+    assert repair_mirror_world(teacher, rays)
+    assert score() > 0.7
+
+
+def run_cli(*arguments: str, **options) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "posenet3d", *arguments],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def test_kill_9_and_resume_is_the_run_that_was_not_killed(packed, tmp_path):
+    steps = ["cleaner_steps=20", "frame_steps=60", "temporal_steps=30"]
+    whole, killed = str(tmp_path / "whole"), str(tmp_path / "killed")
+    train = ["train", "teacher", "--data", str(packed)]
+    process = run_cli(*train, "--out", whole, "--set", *TINY, *steps)
+    assert process.wait(timeout=300) == 0, process.stderr.read()
+
+    process = run_cli(*train, "--out", killed, "--set", *TINY, *steps)
+    log = tmp_path / "killed" / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (log.exists() and len(log.read_text().splitlines()) > 8):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it was over before it could be killed"
+    with log.open("a") as file:
+        file.write('{"phase": "frame", "st')  # the kill may fall into the middle of a line
+
+    process = run_cli(*train, "--out", killed, "--resume")
+    assert process.wait(timeout=300) == 0, process.stderr.read()
+    for name in ("model.safetensors", "discriminators.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
+    logs = [[json.loads(x) for x in (Path(p) / "metrics.jsonl").read_text().splitlines()] for p in (whole, killed)]
+    for a, b in zip(*logs, strict=True):
+        assert {k: v for k, v in a.items() if k != "seconds"} == {k: v for k, v in b.items() if k != "seconds"}
+
+
+def test_runs_are_not_overwritten_and_settings_are_checked(packed, tmp_path):
+    out = tmp_path / "run"
+    (out / "state").mkdir(parents=True)
+    (out / "state" / "latest.pt").write_bytes(b"")
+    for arguments, word in (
+        (["--out", str(out)], "--resume"),
+        (["--out", str(tmp_path / "none"), "--resume"], "no run to resume"),
+        (["--out", str(tmp_path / "x"), "--set", "modle.width=3"], "no setting 'modle.width'"),
+        (["--out", str(tmp_path / "x"), "--set", "model.width=wide"], "not a value of type int"),
+        (["--out", str(tmp_path / "x"), "--set", "frame_batch=1"], "at least 2"),
+    ):
+        process = run_cli("train", "teacher", "--data", str(packed), *arguments)
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 2, errors
+        assert word in errors
+        assert "Traceback" not in errors
+
+
+def test_torchrun_on_two_processes_trains_one_network(packed, tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "posenet3d",
+         "train", "teacher", "--data", str(packed), "--out", str(tmp_path / "run"), "--set", *TINY,
+         "cleaner_steps=5", "frame_steps=10", "temporal_steps=5"],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    steps = [json.loads(x)["step"] for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
+    assert max(steps) == 20
+    Lifter.load(tmp_path / "run")
+
+
+def test_settings_survive_json_and_overrides_nest():
+    settings = override(
+        TeacherTraining(), ["model.width=64", "weights.motion=0.1", "tilt_mean_deg=none", "loop.seed=7"]
+    )
+    assert settings.model.width == 64
+    assert settings.loop.seed == 7
+    assert from_dict(TeacherTraining, to_dict(settings)) == settings
+    with pytest.raises(InputError, match="group of settings"):
+        override(settings, ["model=3"])
+
+
+def test_a_term_without_a_weight_is_an_error():
+    total = weigh({"a": torch.tensor([1.0, 3.0])}, {"a": 0.5, "unused": 9.0})
+    assert float(total) == pytest.approx(1.0)
+    with pytest.raises(KeyError, match="b"):
+        weigh({"b": torch.ones(1)}, {"a": 1.0})
+
+
+def test_the_rate_is_flat_then_falls():
+    rates = [flat_then_cosine(p) for p in (0.0, 0.39, 0.6, 0.8, 1.0)]
+    assert rates[:2] == [1.0, 1.0]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(0.03)
+
+
+def test_takes_are_held_out_with_all_their_cameras(motions):
+    from dataclasses import replace
+
+    named = [replace(s, name=f"take{i // 4}.cam{i % 4}") for i, s in enumerate(motions)]
+    training, held_out = split_by_take(named, 30)
+    takes = [{s.name.split(".")[0] for s in part} for part in (training, held_out)]
+    assert takes[0]
+    assert takes[1]
+    assert not takes[0] & takes[1]
+
+
+def test_every_parameter_learns_and_poses_do_not_mix():
+    teacher = Teacher(TeacherConfig(width=32, blocks=1)).eval()
+    torch.nn.init.normal_(teacher.temporal.outlet.weight)
+    rays = torch.randn(6, 9, 17, 2)
+    teacher(rays).square().sum().backward()
+    for name, parameter in teacher.named_parameters():
+        if not name.startswith("cleaner"):
+            assert parameter.grad is not None, name
+    torch.testing.assert_close(teacher(rays)[2:3], teacher(rays[2:3]), atol=1e-5, rtol=1e-4)
+
+
+def test_training_needs_complete_frames(motions):
+    from dataclasses import replace
+
+    hole = motions[0].confidence.copy()
+    hole[:, 3] = 0
+    with pytest.raises(InputError, match="17 joints"):
+        clips_from([replace(motions[0], confidence=hole)])
+    hole = motions[0].confidence.copy()
+    hole[10, 3] = 0
+    clips = clips_from([replace(motions[0], confidence=hole)])
+    assert len(clips.bounds) == 2
+    assert int(window_indices(torch.tensor([9]), clips, torch.tensor([5]))) == 9
