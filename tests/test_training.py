@@ -76,12 +76,14 @@ def test_training_beats_a_flat_figure(motions, tmp_path):
 def test_the_cleaner_learns_to_beat_smoothing(motions):
     clips = clips_from(motions)
     cleaner = Cleaner(CleanerConfig(width=48))
-    phase = CleanerPhase(cleaner, clips, clips, lr=3e-3, batch=8, frames=41)
-    before = phase.validate()["position"]
-    for step in range(150):
+    phase = CleanerPhase(cleaner, clips, clips, lr=5e-3, batch=16, frames=41)
+    for step in range(300):
+        for group in phase.optimizers["cleaner"].param_groups:
+            group["lr"] = 5e-3 * flat_then_cosine(step / 300)
         phase.train_step(step, torch.Generator().manual_seed(step))
-    assert phase.validate()["position"] < 0.93 * before
-    assert phase.validate()["position"] < 0.95  # 1 is what plain smoothing leaves
+    left = phase.validate()  # as shares of what plain smoothing leaves
+    assert left["position"] < 0.92
+    assert left["acceleration"] < 0.8
 
 
 def test_smoothing_bridges_a_gap_and_ignores_what_is_missing():
@@ -91,7 +93,9 @@ def test_smoothing_bridges_a_gap_and_ignores_what_is_missing():
     line[:, 25:30, 4] = 1e3  # whatever stands there must not be looked at
     out = smooth(line, confidence, Cleaner(CleanerConfig()).near)
     expected = torch.linspace(0, 1, 60)[15:45]
-    torch.testing.assert_close(out[0, 15:45, 4, 0], expected, atol=0.02, rtol=0)
+    torch.testing.assert_close(
+        out[0, 15:45, 4, 0], expected, atol=0.035, rtol=0
+    )  # holding the last value would be 0.04 off
 
 
 def test_corruption_is_seeded_and_marks_missing_joints():

@@ -96,7 +96,7 @@ class Cleaner(nn.Module):
         The distance from the smoothed curve and the second difference: their ratio tells noise, which has both, from a fast
         movement, which has mostly the first. It spares the network learning to measure variances.
         """
-        bend = F.pad(scaled.diff(n=2, dim=1), (0, 0, 0, 0, 1, 1), mode="constant").norm(dim=-1)
+        bend = F.pad(scaled.diff(n=2, dim=1).norm(dim=-1), (0, 0, 1, 1))[:, : scaled.shape[1]]  # 0 at the ends
         trusted = confidence * torch.minimum(confidence.roll(1, 1), confidence.roll(-1, 1))
         mass = over_time(trusted, self.slow).clamp(min=1e-6)
         both = (over_time(trusted * value.clamp(max=0.2), self.slow) / mass for value in (noisy.norm(dim=-1), bend))
