@@ -26,6 +26,9 @@ def lift(options: argparse.Namespace) -> None:
         raise InputError("--model student", "no student checkpoint is installed", "use --model teacher")
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
     sequences = _chosen(read_sequences(options.input, joint_set=options.joint_set, fps=options.fps), options)
+    if options.image_size is not None:
+        size = _image_size(options.image_size)
+        sequences = [replace(s, image_size=size) for s in sequences]
     if options.fov is not None:
         sequences = [_with_fov(s, options.fov) for s in sequences]
     if not options.out.parent.is_dir():  # said before the work, not after it
@@ -90,9 +93,16 @@ def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
     if not 1 <= fov_deg <= 175:
         raise InputError("--fov", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
     if sequence.image_size is None:
-        raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "leave --fov out")
+        raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "add --image-size")
     width, height = sequence.image_size
     return replace(sequence, K=pinhole(float(max(width, height)), width / 2, height / 2, fov_deg))
+
+
+def _image_size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise InputError("--image-size", f"'{text}' is not a size in pixels", "write it as 1920x1080")
+    return int(width), int(height)
 
 
 def _positive(name: str, value: float | None, default: float) -> float:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from torch import Tensor
 
 from posenet3d import camera
 from posenet3d.checkpoint import find_checkpoint, load_teacher
-from posenet3d.data.windows import Clips, mirror, window_indices
+from posenet3d.data.windows import mirror
 from posenet3d.lifted import Lifted
 from posenet3d.models.teacher import Teacher, place
 from posenet3d.sequence import PoseSequence
@@ -109,17 +109,27 @@ class Lifter:
         return gaussian_filter1d((offsets + mirrored) / 2, _DEPTH_SIGMA_S * fps, axis=0, mode="nearest")
 
     def _offsets(self, rays: Float[Tensor, "frames 17 2"], fps: float) -> Float[np.ndarray, "frames 17"]:
+        """Depth offsets of every frame; each window answers for three of its frames, so a third of the windows will do."""
         teacher, frames = self.teacher, len(rays)
         scaled = teacher.scaled(rays.to(self.device))
         raw = teacher.raw_frames(scaled)
-        clip = Clips(rays, torch.zeros(frames, dtype=torch.long), torch.full((frames,), frames - 1))
-        steps = (teacher.offsets * fps / TRAINED_FPS).round().long()
-        middle = len(steps) // 2
-        out = []
-        for centres in torch.arange(frames).split(_BATCH):
-            index = window_indices(centres, clip, steps).to(self.device)
-            out.append(teacher.refine(scaled[index], raw[index])[:, middle])
-        return (teacher.depth_sign * torch.cat(out)).cpu().numpy()
+        stride = max(1, round(teacher.config.stride * fps / TRAINED_FPS))
+        steps = (torch.arange(teacher.config.window) - teacher.config.window // 2) * stride
+        answered = torch.arange(-1, 2) + teacher.config.window // 2
+        out = torch.empty_like(raw)
+        for centres in _window_centres(frames, stride).split(_BATCH):
+            index = (centres[:, None] + steps).clamp(0, frames - 1).to(self.device)
+            refined = teacher.refine(scaled[index], raw[index])[:, answered]
+            target = centres[:, None] + steps[answered]
+            inside = target < frames
+            out[target[inside].to(self.device)] = refined[inside.to(self.device)]
+        return (teacher.depth_sign * out).cpu().numpy()
+
+
+def _window_centres(frames: int, stride: int) -> Int[Tensor, " windows"]:
+    """Centres whose frames at -stride, 0 and +stride together are every frame once: the middle third of each block."""
+    blocks = torch.arange(0, frames, 3 * stride)
+    return (blocks[:, None] + stride + torch.arange(stride)).flatten()
 
 
 def _supported(sequence: PoseSequence) -> np.ndarray:
