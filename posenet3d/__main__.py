@@ -48,6 +48,7 @@ def _add_lift(commands) -> None:
     lift.add_argument("--height", type=float, metavar="M", help="body height in metres, sets the scale (default 1.70)")
     lift.add_argument("--image-size", metavar="WxH", help="of the video, in pixels, where the file does not say it")
     lift.add_argument("--fov", type=float, metavar="DEG", help="field of view along the image's longer side")
+    lift.add_argument("--refine", action="store_true", help="nudge each clip towards bones of constant length (slower)")
     lift.add_argument("--fps", type=float, help="frames per second of the input (default: as stored, else 30)")
     lift.set_defaults(run=_lift)
 

@@ -36,7 +36,10 @@ def lift(options: argparse.Namespace) -> None:
     lifter = Lifter.load(options.checkpoint)
     with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
         results = lifter(
-            sequences, height_m=height, progress=lambda share: bar.update(round(share * bar.total) - bar.n)
+            sequences,
+            height_m=height,
+            is_refined=options.refine,
+            progress=lambda share: bar.update(round(share * bar.total) - bar.n),
         )
     write_lifted(options.out, results)
     frames = sum(len(r) for r in results)

@@ -14,6 +14,7 @@ from posenet3d.checkpoint import find_checkpoint, load_teacher
 from posenet3d.data.windows import mirror
 from posenet3d.lifted import Lifted
 from posenet3d.models.teacher import Teacher, place
+from posenet3d.refinement import refine
 from posenet3d.sequence import PoseSequence
 from posenet3d.skeleton import JOINT, MIRROR
 
@@ -61,25 +62,35 @@ class Lifter:
         sequences: Sequence[PoseSequence],
         *,
         height_m: float = DEFAULT_HEIGHT_M,
+        is_refined: bool = False,
         progress: Callable[[float], None] | None = None,
     ) -> list[Lifted]:
-        """Lift every sequence; `progress` is told the share that is done, from 0 to 1."""
+        """Lift every sequence.
+
+        Args:
+            sequences: what to lift.
+            height_m: body height in metres; sets the scale.
+            is_refined: nudge each clip towards bones of constant length (`posenet3d.refinement`).
+            progress: told the share that is done, from 0 to 1.
+        """
         total, done, results = sum(len(s) for s in sequences), 0, []
         for sequence in sequences:
-            results.append(self._lift(sequence, height_m))
+            results.append(self._lift(sequence, height_m, is_refined))
             done += len(sequence)
             if progress is not None:
                 progress(done / total)
         return results
 
-    @torch.inference_mode()
-    def _lift(self, sequence: PoseSequence, height_m: float) -> Lifted:
+    @torch.no_grad()
+    def _lift(self, sequence: PoseSequence, height_m: float, is_refined: bool) -> Lifted:
         K = sequence.intrinsics()
         cleaned = self._clean(camera.to_rays(sequence.keypoints_px.astype(np.float64), K), sequence.confidence)
         R_virtual_cam = camera.look_at_rays(cleaned[:, JOINT["pelvis"]])
         rays = torch.from_numpy(camera.turn_rays(R_virtual_cam, cleaned).astype(np.float32))
-        depth = self._depth(rays, sequence.fps)
-        points = place(rays, torch.from_numpy(depth), self.teacher.config.unit).double().numpy()
+        depth = torch.from_numpy(self._depth(rays, sequence.fps))
+        if is_refined:
+            depth = refine(rays, depth, self.teacher.config.unit)
+        points = place(rays, depth, self.teacher.config.unit).double().numpy()
         points *= _distance(points, height_m, sequence.fps)[:, None, None]
         joints = np.einsum("fji,fkj->fki", R_virtual_cam, points)
         joints[~_supported(sequence)] = np.nan

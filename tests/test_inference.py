@@ -254,3 +254,18 @@ def test_module_runs_as_a_program(tmp_path):
     done = subprocess.run([sys.executable, "-m", "posenet3d", "lift"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_refinement_keeps_the_2d_and_steadies_the_bones(lifter, lifted):
+    import torch
+
+    refined = lifter(CLIPS[:3], is_refined=True)
+    for clip, before, after in zip(CLIPS, lifted, refined, strict=False):
+        focal, centre = clip.K[[0, 1], [0, 1]], clip.K[:2, 2]
+        seen = after.joints_3d[..., :2] / after.joints_3d[..., 2:] * focal + centre
+        np.testing.assert_allclose(seen, before.cleaned_px, atol=0.05)
+        drift = [
+            (length.std(0) / length.mean(0)).mean()
+            for length in (lengths(torch.from_numpy(r.joints_3d)) for r in (before, after))
+        ]
+        assert drift[1] < 0.8 * drift[0]

@@ -19,6 +19,7 @@ LAYERS = [
     ["training.settings", "training.loop"],
     ["checkpoint"],
     ["training"],
+    ["refinement"],
     ["inference"],
     ["commands", "bench"],
     ["__main__"],

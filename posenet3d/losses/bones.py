@@ -6,7 +6,9 @@ from torch import Tensor
 
 from posenet3d.skeleton import BONE_CHILDREN, BONE_PARENTS, BONES, JOINT, MIRROR
 
-_PARTNER = [BONES.index((MIRROR[parent], MIRROR[child])) for parent, child in BONES]
+PARTNER = [BONES.index((MIRROR[parent], MIRROR[child])) for parent, child in BONES]
+"""Index of each bone's left-right partner."""
+
 _KNEES = (("r_hip", "r_knee", "r_ankle"), ("l_hip", "l_knee", "l_ankle"))
 _ELBOWS = (("r_shoulder", "r_elbow", "r_wrist"), ("l_shoulder", "l_elbow", "l_wrist"))
 
@@ -27,7 +29,7 @@ def symmetry(pose: Float[Tensor, "batch steps joints 3"]) -> Float[Tensor, " bat
     """Squared difference of left and right bone lengths averaged over the window, as a share of the mean bone."""
     length = lengths(pose).mean(1)
     share = length / length.mean(-1, keepdim=True)
-    return (share - share[:, _PARTNER]).square().sum(-1)
+    return (share - share[:, PARTNER]).square().sum(-1)
 
 
 def bending(pose: Float[Tensor, "*batch joints 3"]) -> Float[Tensor, "*batch hinges"]:
