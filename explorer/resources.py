@@ -60,14 +60,18 @@ def clip_name(first_file: str) -> str:
     return re.sub(r"[._-]*\d+(_keypoints)?$", "", Path(first_file).stem) or "upload"
 
 
-def lift(sequence: PoseSequence, folder: Path, progress: Callable[[float], None]) -> tuple[str, Lifted]:
+def lift(
+    sequence: PoseSequence, folder: Path, progress: Callable[[float], None], *, height_m: float, is_refined: bool
+) -> tuple[str, Lifted]:
     """The lifted sequence and the key of this result; `progress` is called only when there is work to do."""
     stamp = (folder / "model.safetensors").stat().st_mtime
-    key = hashlib.sha256(f"{content_key(sequence)} {folder} {stamp}".encode()).hexdigest()
+    key = hashlib.sha256(f"{content_key(sequence)} {folder} {stamp} {height_m} {is_refined}".encode()).hexdigest()
     kept = _results()
     if key not in kept:
         # Not st.cache_data: it cannot replay a progress bar that was made outside the cached function.
-        kept[key] = _lifter(str(folder), stamp)([sequence], progress=progress)[0]
+        kept[key] = _lifter(str(folder), stamp)(
+            [sequence], height_m=height_m, is_refined=is_refined, progress=progress
+        )[0]
         while len(kept) > KEPT_RESULTS:
             kept.popitem(last=False)
     return key, kept[key]

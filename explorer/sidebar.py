@@ -9,7 +9,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import resources
 from posenet3d.errors import InputError
-from posenet3d.lifted import Lifted
+from posenet3d.inference import DEFAULT_HEIGHT_M
+from posenet3d.lifted import Lifted, lifted_bytes
 from posenet3d.sequence import PoseSequence
 
 FILE_TYPES = ["json", "npz", "csv", "zip"]
@@ -37,6 +38,7 @@ def choose() -> None:
     with st.sidebar:
         sequence = _choose_sequence()
         checkpoint, folder = _choose_checkpoint()
+        height_m, is_refined = _lifting_options()
         _upload()
     if folder is None:
         st.error(NO_CHECKPOINT)
@@ -47,12 +49,14 @@ def choose() -> None:
         bar.progress(min(part, 1.0), f"Lifting {sequence.name} to 3D ...")
 
     try:
-        key, lifted = resources.lift(sequence, folder, show)
+        key, lifted = resources.lift(sequence, folder, show, height_m=height_m, is_refined=is_refined)
     except InputError as error:
         st.error(str(error))
         return
     finally:
         bar.empty()
+    with st.sidebar:
+        _download(lifted)
     st.session_state["choice"] = Choice(key, sequence, lifted, checkpoint, folder)
 
 
@@ -86,6 +90,32 @@ def _choose_checkpoint() -> tuple[str, Path | None]:
         return "", None
     name = st.selectbox("Checkpoint", list(found), key="checkpoint", bind="query-params")
     return name, found[name]
+
+
+def _lifting_options() -> tuple[float, bool]:
+    height_m = st.number_input(
+        "Body height (m)",
+        min_value=0.3,
+        max_value=3.0,
+        value=DEFAULT_HEIGHT_M,
+        step=0.01,
+        help="Sets the scale: one view cannot tell a tall person far away from a short one nearby.",
+    )
+    is_refined = st.toggle(
+        "Steady bones",
+        help="Nudges depth so that every bone keeps its length over the clip (the command line's --refine).",
+    )
+    return height_m, is_refined
+
+
+def _download(lifted: Lifted) -> None:
+    st.download_button(
+        "Download 3D joints (npz)",
+        lambda: lifted_bytes([lifted]),
+        file_name=f"{lifted.name}.npz",
+        on_click="ignore",
+        help="joints_3d (frames, 17, 3): metres, camera frame, x right, y down, z forward.",
+    )
 
 
 def _upload() -> None:

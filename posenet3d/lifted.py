@@ -1,8 +1,10 @@
 """A lifted sequence, and the OUT.npz that carries it between the command line, the explorer and other programs."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from jaxtyping import Float
@@ -33,6 +35,18 @@ class Lifted:
 
 def write_lifted(path: Path, results: Sequence[Lifted]) -> None:
     """Write results one after the other, with `start`, `length` and `name` per clip; whole or not at all."""
+    with atomic_write(path) as file:
+        _save(file, results)
+
+
+def lifted_bytes(results: Sequence[Lifted]) -> bytes:
+    """What `write_lifted` would write."""
+    buffer = io.BytesIO()
+    _save(buffer, results)
+    return buffer.getvalue()
+
+
+def _save(file: IO[bytes], results: Sequence[Lifted]) -> None:
     lengths = np.array([len(r) for r in results], np.int64)
     arrays: dict[str, np.ndarray] = {
         "joints_3d": np.concatenate([r.joints_3d for r in results]).astype(np.float32),
@@ -47,8 +61,7 @@ def write_lifted(path: Path, results: Sequence[Lifted]) -> None:
         arrays["cleaned_px"] = np.concatenate([r.cleaned_px for r in results if r.cleaned_px is not None]).astype(
             np.float32
         )
-    with atomic_write(path) as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy types the keyword allow_pickle only
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy types the keyword allow_pickle only
 
 
 def read_lifted(path: Path) -> list[Lifted]:
