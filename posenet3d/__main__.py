@@ -21,8 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"posenet3d {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"posenet3d {options.command}: interrupted; nothing was left half-written", file=sys.stderr)
+        hint = "; add --resume to go on" if options.command == "train" else ""
+        print(f"posenet3d {options.command}: interrupted, nothing was left half-written{hint}", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        sys.stdout = None  # type: ignore[assignment]  # or the interpreter complains when it flushes at exit
+        return 0
     return 0
 
 

@@ -15,13 +15,17 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     """Open a binary file that replaces `path` when the block ends without an exception.
 
     Raises:
-        InputError: the folder does not exist or cannot be written.
+        InputError: the folder does not exist or cannot be written, the disk is full, or `path` is something other than
+            a file, which a rename would replace (a folder cannot be, but /dev/null can).
     """
     path = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
+        is_taken = path.exists() and not path.is_file()
+        handle, temporary = (-1, "") if is_taken else tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise InputError(path, "cannot be written", "make its folder, or choose another one") from error
+    if is_taken:
+        raise InputError(path, "is not a plain file", "choose the name of a file")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -31,6 +35,10 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes private files; a result should be readable like any other
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(
+                path, f"cannot be written ({error.strerror})", "make room, or choose another place"
+            ) from error
         raise

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -68,7 +69,10 @@ def load_weights(module: nn.Module, folder: Path) -> None:
     """
     path = folder / "model.safetensors"
     try:
-        module.load_state_dict(load_file(path))
+        weights = load_file(path)
+        if not all(torch.isfinite(value).all() for value in weights.values()):
+            raise InputError(path, "holds weights that are not numbers", "train again with a lower learning rate")
+        module.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise InputError(path, "does not fit the network that config.json describes", "train again") from error
 
@@ -77,9 +81,9 @@ def load_teacher(folder: Path) -> Teacher:
     """The teacher of a checkpoint, ready to lift (evaluation mode, CPU)."""
     config = read_config(folder)
     try:
-        model = from_dict(TeacherConfig, config["model"])
-    except TypeError as error:
-        raise InputError(folder / "config.json", f"field 'model': {error}", "train again with this version") from error
-    teacher = Teacher(model)
+        teacher = Teacher(from_dict(TeacherConfig, config["model"]))
+    except (TypeError, ValueError, RuntimeError) as error:  # an unknown key, or a size that no network can have
+        problem = f"field 'model' describes no network ({str(error).splitlines()[0]})"
+        raise InputError(folder / "config.json", problem, "train again with this version") from error
     load_weights(teacher, folder)
     return teacher.eval()

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from posenet3d.checkpoint import read_config
 from posenet3d.data.door import choose_track, read_sequences
+from posenet3d.data.json_file import MAX_PIXEL
 from posenet3d.errors import InputError
 from posenet3d.inference import DEFAULT_HEIGHT_M, Lifter
 from posenet3d.lifted import write_lifted
@@ -31,8 +32,7 @@ def lift(options: argparse.Namespace) -> None:
         sequences = [replace(s, image_size=size) for s in sequences]
     if options.fov is not None:
         sequences = [_with_fov(s, options.fov) for s in sequences]
-    if not options.out.parent.is_dir():  # said before the work, not after it
-        raise InputError(options.out, "its folder does not exist", "make the folder first")
+    _check_target(options.out, options.input)  # said before the work, not after it
     lifter = Lifter.load(options.checkpoint)
     with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
         results = lifter(
@@ -48,10 +48,19 @@ def lift(options: argparse.Namespace) -> None:
     tqdm.write(f"{options.out}: {frames} frames of {len(results)} clip(s){note}, checkpoint {lifter.name}")
 
 
+def _check_target(out: Path, source: Path) -> None:
+    if not out.parent.is_dir():
+        raise InputError(out, "its folder does not exist", "make the folder first")
+    if out.exists() and not out.is_file():
+        raise InputError(out, "is not a plain file", "choose the name of a file")
+    if out.resolve() == source.resolve():
+        raise InputError(out, "is the input itself", "choose another name for the output")
+
+
 def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[PoseSequence]:
     if options.track == "all":
         return sequences
-    if options.track is not None and not options.track.isdigit():
+    if options.track is not None and not _is_number(options.track):
         raise InputError("--track", f"'{options.track}' is not a track", "give its number, or all")
     return choose_track(sequences, None if options.track is None else int(options.track), file=options.input)
 
@@ -59,6 +68,8 @@ def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[
 def train(options: argparse.Namespace) -> None:
     """``posenet3d train teacher``: fresh, resumed, or on many processes under torchrun."""
     out: Path = options.out
+    if out.exists() and not out.is_dir():
+        raise InputError(out, "is not a folder", "choose another --out")
     has_state = (out / "state" / "latest.pt").exists()
     if has_state and not options.resume:
         raise InputError(out, "already holds a run", "add --resume to go on with it, or choose another --out")
@@ -66,11 +77,7 @@ def train(options: argparse.Namespace) -> None:
         raise InputError(out, "holds no run to resume (no state/latest.pt)", "leave --resume out to start one")
     if options.resume and options.set:
         raise InputError("--set", "cannot change a run that is being resumed", "start a new run with --out and --init")
-    if options.resume:
-        config = read_config(out)
-        settings = from_dict(TeacherTraining, {**config["training"], "model": config["model"]})
-    else:
-        settings = _checked(TeacherTraining(), options.set)
+    settings = _settings_of(out) if options.resume else _checked(TeacherTraining(), options.set)
     sequences = [sequence for path in options.data for sequence in read_sequences(path)]
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # started by torchrun
         torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
@@ -81,6 +88,14 @@ def train(options: argparse.Namespace) -> None:
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def _settings_of(run: Path) -> TeacherTraining:
+    config = read_config(run)
+    try:
+        return from_dict(TeacherTraining, {**config["training"], "model": config["model"]})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(run / "config.json", f"cannot be used to go on ({error})", "start a new run") from error
 
 
 def _checked(settings: TeacherTraining, assignments: list[str]) -> TeacherTraining:
@@ -103,9 +118,13 @@ def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
 
 def _image_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+    if not all(_is_number(side) and 0 < int(side) <= MAX_PIXEL for side in (width, height)):
         raise InputError("--image-size", f"'{text}' is not a size in pixels", "write it as 1920x1080")
     return int(width), int(height)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def _positive(name: str, value: float | None, default: float) -> float:

@@ -151,6 +151,9 @@ def _check_match(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -
         if p.name != g.name:
             problem = f"clip '{p.name}' stands where the data has '{g.name}'"
             raise InputError("the prediction", problem, "keep the clips in the order of the data")
+        if None not in (p.packed_at, g.packed_at) and p.packed_at != g.packed_at:
+            problem = f"clip '{g.name}' has (first row, rows in the file) {p.packed_at} but in the data {g.packed_at}"
+            raise InputError("the prediction", problem, "lift the same file that it is compared with")
         if g.joints_3d is None:
             raise InputError("the data", f"clip '{g.name}' has no joints_3d", "evaluate on data with 3D ground truth")
         if p.joints_3d.shape != g.joints_3d.shape:

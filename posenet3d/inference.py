@@ -11,7 +11,7 @@ from torch import Tensor
 
 from posenet3d import camera
 from posenet3d.checkpoint import find_checkpoint, load_teacher
-from posenet3d.data.windows import mirror
+from posenet3d.data.windows import apparent_size, mirror
 from posenet3d.lifted import Lifted
 from posenet3d.models.teacher import Teacher, place
 from posenet3d.refinement import refine
@@ -30,8 +30,11 @@ _BRIDGED_S = 0.4  # gaps up to this long on either side of a seen frame are brid
 _DEPTH_SIGMA_S = 2 / TRAINED_FPS  # depth changes more slowly than its per-frame estimate shakes
 _SCALE_SIGMA_S = 0.5  # a person's distance changes within a stride, not within a frame
 _BATCH = 4096
-_LEGS = (("r_hip", "r_knee", "r_ankle"), ("l_hip", "l_knee", "l_ankle"))
-_TRUNK = ("pelvis", "spine", "thorax", "neck_nose", "head_top")
+_CHAIN = {
+    ("pelvis", "spine"): 0.148, ("spine", "thorax"): 0.157, ("thorax", "neck_nose"): 0.074, ("neck_nose", "head_top"): 0.071,
+    ("r_hip", "r_knee"): 0.272, ("r_knee", "r_ankle"): 0.278, ("l_hip", "l_knee"): 0.272, ("l_knee", "l_ankle"): 0.278,
+}  # fmt: skip
+"""Bones that tell the scale, as shares of the chain from ankle to head top in a Human3.6M adult."""
 
 
 class Lifter:
@@ -87,11 +90,12 @@ class Lifter:
         cleaned = self._clean(camera.to_rays(sequence.keypoints_px.astype(np.float64), K), sequence.confidence)
         R_virtual_cam = camera.look_at_rays(cleaned[:, JOINT["pelvis"]])
         rays = torch.from_numpy(camera.turn_rays(R_virtual_cam, cleaned).astype(np.float32))
-        depth = torch.from_numpy(self._depth(rays, sequence.fps))
+        near, unit = self._zoom(rays, sequence.fps), self.teacher.config.unit
+        depth = torch.from_numpy(self._depth(rays * near[:, None, None], sequence.fps))
         if is_refined:
-            depth = refine(rays, depth, self.teacher.config.unit)
-        points = place(rays, depth, self.teacher.config.unit).double().numpy()
-        points *= _distance(points, height_m, sequence.fps)[:, None, None]
+            depth = refine(rays * near[:, None, None], depth, unit)
+        points = place(rays, depth / near[:, None], unit).double().numpy()
+        points *= _distance(points, sequence, height_m)[:, None, None]
         joints = np.einsum("fji,fkj->fki", R_virtual_cam, points)
         joints[~_supported(sequence)] = np.nan
         focal, centre = np.array([K[0, 0], K[1, 1]]), K[:2, 2]
@@ -102,6 +106,8 @@ class Lifter:
             fps=sequence.fps,
             model="teacher",
             checkpoint=self.name,
+            confidence=sequence.confidence,
+            packed_at=sequence.packed_at,
         )
 
     def _clean(
@@ -112,6 +118,15 @@ class Lifter:
         known = torch.from_numpy(np.nan_to_num(rays - middle).astype(np.float32))[None].to(self.device)
         cleaned = self.teacher.cleaner(known, torch.from_numpy(confidence)[None].to(self.device))
         return cleaned[0].cpu().double().numpy() + middle
+
+    def _zoom(self, rays: Float[Tensor, "frames 17 2"], fps: float) -> Float[Tensor, " frames"]:
+        """How much to enlarge the person so that the networks see a size they were trained on; 1 for usual sizes.
+
+        As seen through a longer lens: relative to the distance, depth is smaller by the same factor.
+        """
+        size = np.exp(gaussian_filter1d(np.log(apparent_size(rays).numpy()), _SCALE_SIGMA_S * fps, mode="nearest"))
+        low, high = (self.teacher.config.unit * s for s in self.teacher.config.sizes)
+        return torch.from_numpy((size.clip(low, high) / size).astype(np.float32))
 
     def _depth(self, rays: Float[Tensor, "frames 17 2"], fps: float) -> Float[np.ndarray, "frames 17"]:
         """Depth offsets, averaged with those of the mirrored person and smoothed over time."""
@@ -145,18 +160,24 @@ def _window_centres(frames: int, stride: int) -> Int[Tensor, " windows"]:
 
 def _supported(sequence: PoseSequence) -> np.ndarray:
     """(frames,) bool: frames near enough to one in which the person was seen."""
-    seen = sequence.is_observed.sum(1) >= min(_LEAST_JOINTS, int(sequence.is_observed.sum(1).max()))
-    seen &= sequence.is_observed.any(1)
+    seen = sequence.is_observed.sum(1) >= _LEAST_JOINTS
     return maximum_filter1d(seen, 2 * round(_BRIDGED_S * sequence.fps) + 1)
 
 
-def _distance(points: Float[np.ndarray, "frames 17 3"], height_m: float, fps: float) -> Float[np.ndarray, " frames"]:
-    """Metres per root distance, frame by frame: the distance at which the figure is `height_m` tall."""
+def _distance(
+    points: Float[np.ndarray, "frames 17 3"], sequence: PoseSequence, height_m: float
+) -> Float[np.ndarray, " frames"]:
+    """Metres per root distance, frame by frame: the distance at which the figure is `height_m` tall.
 
-    def along(names: tuple[str, ...]) -> np.ndarray:
-        chain = points[:, [JOINT[n] for n in names]]
-        return np.linalg.norm(np.diff(chain, axis=1), axis=-1).sum(1)
-
-    chain = along(_TRUNK) + np.mean([along(leg) for leg in _LEGS], axis=0)
-    distance = np.log(_CHAIN_OF_HEIGHT * height_m / np.maximum(chain, 1e-6))
-    return np.exp(gaussian_filter1d(distance, _SCALE_SIGMA_S * fps, mode="nearest"))
+    Only bones seen about then count: a leg that the network filled in for a person behind a desk has no size.
+    """
+    near = maximum_filter1d(sequence.is_observed, 2 * round(_BRIDGED_S * sequence.fps) + 1, axis=0)
+    parents, children = (np.array([JOINT[bone[end]] for bone in _CHAIN]) for end in (0, 1))
+    weight = np.array([0.5 if parent[1] == "_" else 1.0 for parent, _ in _CHAIN])  # two legs carry one trunk
+    seen = near[:, parents] & near[:, children]
+    seen[~seen.any(1)] = True
+    length = np.linalg.norm(points[:, children] - points[:, parents], axis=-1)
+    share = (seen * weight * np.array(list(_CHAIN.values()))).sum(1)
+    chain = np.maximum((seen * weight * length).sum(1), 1e-6)
+    distance = np.log(_CHAIN_OF_HEIGHT * height_m * share / chain)
+    return np.exp(gaussian_filter1d(distance, _SCALE_SIGMA_S * sequence.fps, mode="nearest"))

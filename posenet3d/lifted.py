@@ -2,16 +2,17 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from jaxtyping import Float
 
 from posenet3d.atomic import atomic_write
-from posenet3d.errors import InputError
+from posenet3d.data.npz_file import Arrays, clip_rows, expect, load_arrays, numeric, rates, texts, wrong
 from posenet3d.sequence import DEFAULT_FPS
+
+FIELDS = ("joints_3d", "cleaned_px", "confidence", "start", "length", "name", "fps", "model", "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Lifted:
     """3D joints of one sequence, row by row with its frames.
 
     `joints_3d` is NaN in frames too far from any detection to say anything (nothing is invented there).
-    `cleaned_px` is the 2D that was lifted: the input with noise removed and short gaps bridged.
+    `cleaned_px` is the 2D that was lifted: the input with noise removed and short gaps bridged. `confidence` is the
+    input's own: where it is 0 the joint was not seen, and its 3D is what the network filled in.
     """
 
     name: str
@@ -28,73 +30,94 @@ class Lifted:
     fps: float = DEFAULT_FPS
     model: str = "teacher"
     checkpoint: str = ""
+    confidence: Float[np.ndarray, "frames 17"] | None = None
+    packed_at: tuple[int, int] | None = None  # as `PoseSequence.packed_at`
 
     def __len__(self) -> int:
         return len(self.joints_3d)
 
 
 def write_lifted(path: Path, results: Sequence[Lifted]) -> None:
-    """Write results one after the other, with `start`, `length` and `name` per clip; whole or not at all."""
+    """Write results with `start`, `length` and `name` per clip; whole or not at all.
+
+    Clips of a packed file keep its rows (NaN where it has rows of no clip), others follow one another.
+    """
+    arrays = _arrays(results)
     with atomic_write(path) as file:
-        _save(file, results)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def lifted_bytes(results: Sequence[Lifted]) -> bytes:
-    """What `write_lifted` would write."""
+    """What `write_lifted` would write, but end to end: a clip that was picked from a packed file stands alone."""
     buffer = io.BytesIO()
-    _save(buffer, results)
+    np.savez_compressed(buffer, allow_pickle=False, **_arrays([replace(r, packed_at=None) for r in results]))
     return buffer.getvalue()
 
 
-def _save(file: IO[bytes], results: Sequence[Lifted]) -> None:
-    lengths = np.array([len(r) for r in results], np.int64)
-    arrays: dict[str, np.ndarray] = {
-        "joints_3d": np.concatenate([r.joints_3d for r in results]).astype(np.float32),
-        "start": np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
-        "length": lengths,
+def _arrays(results: Sequence[Lifted]) -> Arrays:
+    start, length, n_rows = _layout(results)
+
+    def laid_out(values: Sequence[np.ndarray], empty: float = np.nan) -> np.ndarray:
+        rows = np.full((n_rows, *values[0].shape[1:]), empty, np.float32)
+        for first, value in zip(start, values, strict=True):
+            rows[first : first + len(value)] = value
+        return rows
+
+    arrays: Arrays = {
+        "joints_3d": laid_out([r.joints_3d for r in results]),
+        "start": start,
+        "length": length,
         "name": np.array([r.name for r in results]),
         "fps": np.array([r.fps for r in results], np.float64),
         "model": np.array(results[0].model),
         "checkpoint": np.array(results[0].checkpoint),
     }
-    if all(r.cleaned_px is not None for r in results):
-        arrays["cleaned_px"] = np.concatenate([r.cleaned_px for r in results if r.cleaned_px is not None]).astype(
-            np.float32
-        )
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy types the keyword allow_pickle only
+    for field, empty in (("cleaned_px", np.nan), ("confidence", 0.0)):
+        known = [values for r in results if (values := getattr(r, field)) is not None]
+        if len(known) == len(results):
+            arrays[field] = laid_out(known, empty)
+    return arrays
+
+
+def _layout(results: Sequence[Lifted]) -> tuple[np.ndarray, np.ndarray, int]:
+    """First row and length of every clip, and the number of rows: as in the packed file all came from, else end to end."""
+    length = np.array([len(r) for r in results], np.int64)
+    origins = [r.packed_at for r in results if r.packed_at is not None]
+    if len(origins) == len(results) and len({n_rows for _, n_rows in origins}) == 1:
+        start = np.array([first for first, _ in origins], np.int64)
+        order = np.argsort(start)
+        if (start[order][1:] >= (start + length)[order][:-1]).all():  # two files of one size would overlap
+            return start, length, origins[0][1]
+    return np.cumsum(length) - length, length, int(length.sum())
 
 
 def read_lifted(path: Path) -> list[Lifted]:
-    """Read what `write_lifted` wrote.
+    """Read what `write_lifted` wrote; only `joints_3d` is needed.
 
     Raises:
-        InputError: not an npz, or without `joints_3d` of shape (N, 17, 3).
+        InputError: not an npz, without `joints_3d` of shape (N, 17, 3), or a field does not fit it.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            data = {key: stored[key] for key in stored.files}
-    except FileNotFoundError as error:
-        raise InputError(path, "there is no such file", "check the path") from error
-    except Exception as error:
-        raise InputError(path, "is not a readable npz file", "write it with 'posenet3d lift'") from error
-    joints = data.get("joints_3d")
+    data = load_arrays(path, FIELDS)
+    joints, cleaned_px, confidence = (numeric(data, field, path) for field in ("joints_3d", "cleaned_px", "confidence"))
     if joints is None or joints.ndim != 3 or joints.shape[1:] != (17, 3):
         shape = "is missing" if joints is None else f"has shape {joints.shape}"
-        raise InputError(path, f"field 'joints_3d' {shape}", "it must be (N, 17, 3), as 'posenet3d lift' writes it")
-    start = data.get("start", np.array([0]))
-    length = data.get("length", np.array([len(joints)]))
-    names = data.get("name", np.array([Path(path).stem] * len(start)))
-    fps = np.broadcast_to(data.get("fps", np.array(DEFAULT_FPS)), len(start))
-    if len(start) != len(length) or (len(start) and int((start + length).max()) > len(joints)):
-        raise InputError(path, "fields 'start' and 'length' do not fit 'joints_3d'", "write it with 'posenet3d lift'")
+        raise wrong(path, "joints_3d", shape, "it must be (N, 17, 3), as 'posenet3d lift' writes it")
+    if cleaned_px is not None:
+        expect(cleaned_px, (len(joints), 17, 2), "cleaned_px", path)
+    if confidence is not None:
+        expect(confidence, (len(joints), 17), "confidence", path)
+    clips = clip_rows(data, len(joints), path)
+    names = texts(data, "name", len(clips), path) or [Path(path).stem] * len(clips)
     return [
         Lifted(
-            name=str(n),
-            joints_3d=joints[s : s + count],
-            cleaned_px=data["cleaned_px"][s : s + count] if "cleaned_px" in data else None,
-            fps=float(f),
+            name=name,
+            joints_3d=joints[rows],
+            cleaned_px=None if cleaned_px is None else cleaned_px[rows],
+            fps=float(fps),
             model=str(data.get("model", "")),
             checkpoint=str(data.get("checkpoint", "")),
+            confidence=None if confidence is None else confidence[rows],
+            packed_at=(rows.start, len(joints)),
         )
-        for n, s, count, f in zip(names, start, length, fps, strict=True)
+        for name, rows, fps in zip(names, clips, rates(data, len(clips), path), strict=True)
     ]

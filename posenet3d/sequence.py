@@ -9,6 +9,9 @@ from jaxtyping import Float
 from posenet3d.skeleton import N_JOINTS
 
 DEFAULT_FPS = 30.0
+MIN_FPS, MAX_FPS = 0.1, 10_000.0
+"""From time lapse to the fastest camera; what lies outside is a mistake, and smoothing over seconds of it never ends."""
+
 DEFAULT_FOV_DEG = 55.0
 """Horizontal field of view assumed when nothing tells the camera: between a phone's main lens (about 65) and a webcam or
 a zoomed camcorder (about 45)."""
@@ -35,6 +38,7 @@ class PoseSequence:
     subject: str = ""
     video_path: Path | None = None
     track_id: int | None = None
+    packed_at: tuple[int, int] | None = None  # first row in the packed file it came from, and rows of that file
 
     def __post_init__(self) -> None:
         frames = len(self.keypoints_px)
@@ -63,7 +67,11 @@ class PoseSequence:
         """The clip cut to frames ``first <= t < stop``."""
         truth = None if self.joints_3d is None else self.joints_3d[first:stop]
         return replace(
-            self, keypoints_px=self.keypoints_px[first:stop], confidence=self.confidence[first:stop], joints_3d=truth
+            self,
+            keypoints_px=self.keypoints_px[first:stop],
+            confidence=self.confidence[first:stop],
+            joints_3d=truth,
+            packed_at=None,
         )
 
     def intrinsics(self) -> Float[np.ndarray, "3 3"]:

@@ -394,6 +394,7 @@ def test_packed_joints_of_another_set(tmp_path):
         ({"fps": np.array(0)}, "'fps'"),
         ({"fps": np.array(-30.0)}, "'fps'"),
         ({"fps": np.array(np.nan)}, "'fps'"),
+        ({"fps": np.array(1e9)}, "'fps'"),
         ({"image_size": np.array([0, 10])}, "'image_size'"),
         ({"image_size": np.array([10])}, "'image_size'"),
     ],
@@ -444,7 +445,7 @@ def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("0.json", b" " * 2000)
     assert "unpacks to more" in refused(tmp_path / "a.zip")
-    monkeypatch.setattr("posenet3d.data.packed.MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr("posenet3d.data.npz_file.MAX_UNPACKED_BYTES", 1000)
     np.savez_compressed(tmp_path / "a.npz", keypoints_2d=np.zeros((1000, 17, 2)))
     assert "unpacks to" in refused(tmp_path / "a.npz")
 
@@ -461,9 +462,11 @@ def test_what_is_no_keypoint_file_is_refused(tmp_path):
     assert "not a readable npz" in refused(tmp_path / "raw.npz")
     for name in ("gone", "gone.json", "gone.npz", "gone.csv", "gone.zip", "gone.mp4", "\0.json"):
         assert "no such file" in refused(tmp_path / name)
+    for suffix in (".json", ".npz", ".csv", ".zip", ""):
+        assert "cannot be read" in refused(tmp_path / ("x" * 5000 + suffix))
 
 
-@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("fps", [0.0, -1.0, 1e-300, 1e9, float("nan"), float("inf")])
 def test_fps_must_be_a_rate(tmp_path, fps):
     assert "frame rate" in refused(save(tmp_path / "r.json", alphapose("coco17", {0: [0.0]})), fps=fps)
 

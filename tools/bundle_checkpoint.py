@@ -2,7 +2,7 @@
 
     python tools/bundle_checkpoint.py runs/teacher teacher
 
-Half precision halves the file and moves joints by less than 0.1 mm (tests/test_inference.py measures it).
+Half precision halves the file and moves joints by about 0.1 mm (tests/test_inference.py bounds it).
 """
 
 import shutil

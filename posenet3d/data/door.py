@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from posenet3d.data.alphapose import read_results
 from posenet3d.data.coco import read_coco
 from posenet3d.data.csv_file import read_csv
@@ -13,7 +11,7 @@ from posenet3d.data.json_file import load_json
 from posenet3d.data.openpose import read_openpose
 from posenet3d.data.packed import read_packed
 from posenet3d.errors import InputError
-from posenet3d.sequence import DEFAULT_FPS, PoseSequence
+from posenet3d.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 
@@ -36,9 +34,13 @@ def read_sequences(path: str | Path, *, joint_set: str | None = None, fps: float
         InputError: the path cannot be used; the message names the file, the field and the remedy.
     """
     path = Path(path)
-    if fps is not None and not (np.isfinite(fps) and fps > 0):
-        raise InputError(path, f"the frame rate {fps:g} is not usable", "give frames per second above 0")
-    sequences = _read(path, joint_set, DEFAULT_FPS if fps is None else float(fps))
+    if fps is not None and not MIN_FPS <= fps <= MAX_FPS:
+        remedy = f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second"
+        raise InputError(path, f"the frame rate {fps:g} is not usable", remedy)
+    try:
+        sequences = _read(path, joint_set, DEFAULT_FPS if fps is None else float(fps))
+    except OSError as error:  # already what it is (a folder? a file?) may be forbidden to ask, or the name too long
+        raise InputError(path, "cannot be read", "check the path and its permissions") from error
     return sequences if fps is None else [replace(sequence, fps=float(fps)) for sequence in sequences]
 
 

@@ -1,6 +1,7 @@
 """What a 2D detector does to clean joints: errors that linger, gaps, wild guesses, left and right mixed up.
 
-For made sequences only (`posenet3d.data.synthetic`); training draws its noise on the GPU.
+For made sequences only (`posenet3d.data.synthetic`), with rates per second and one fixed strength; training corrupts whole
+batches over a wide range of strengths (`posenet3d.data.corruption`).
 """
 
 from dataclasses import dataclass, replace

@@ -5,28 +5,23 @@ m, and per clip `start`, `length`, `name`, `subject`, `action`, `K` (clips, 3, 3
 px, `fps` () or (clips,). `joint_names` says the order of the joints if that is not Human3.6M's.
 """
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from posenet3d.atomic import atomic_write
 from posenet3d.data.json_file import MAX_PIXEL, check_pixels
+from posenet3d.data.npz_file import Arrays, clip_rows, expect, load_arrays, numeric, rates, refuse, texts, wrong
 from posenet3d.data.people import named_joint_set, nothing_seen
 from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS, JointSet, canonical_joint, to_h36m17
-from posenet3d.sequence import DEFAULT_FPS, PoseSequence
+from posenet3d.sequence import PoseSequence
 from posenet3d.skeleton import JOINT_NAMES, N_JOINTS
-
-MAX_UNPACKED_BYTES = 2**32
-"""Ten million frames; a compressed file that unpacks to more is a mistake or a trap."""
 
 FIELDS = ("keypoints_2d", "confidence", "joints_3d_cam", "start", "length", "name", "subject", "action", "K",
           "image_size", "fps", "joint_names")  # fmt: skip
-
-Arrays = dict[str, np.ndarray]
 
 
 def read_packed(path: Path, *, joint_set: str | None = None) -> list[PoseSequence]:
@@ -35,29 +30,30 @@ def read_packed(path: Path, *, joint_set: str | None = None) -> list[PoseSequenc
     Raises:
         InputError: not an npz, a field of a wrong type, shape or value, or no joint seen in any frame.
     """
-    data = _load(path)
+    data = load_arrays(path, FIELDS)
     keypoints_px, confidence = _joints(data, joint_set, path)
-    truth = _numeric(data, "joints_3d_cam", path)
+    truth = numeric(data, "joints_3d_cam", path)
     if truth is not None:
-        _expect(truth, (len(keypoints_px), N_JOINTS, 3), "joints_3d_cam", path)
+        expect(truth, (len(keypoints_px), N_JOINTS, 3), "joints_3d_cam", path)
         truth = truth.astype(np.float32, copy=False)
-    clips = _clips(data, len(keypoints_px), path)
-    names = _texts(data, "name", len(clips), path) or _default_names(path, len(clips))
-    subjects = _texts(data, "subject", len(clips), path) or [""] * len(clips)
-    actions = _texts(data, "action", len(clips), path) or [""] * len(clips)
+    clips = clip_rows(data, len(keypoints_px), path)
+    names = texts(data, "name", len(clips), path) or _default_names(path, len(clips))
+    subjects = texts(data, "subject", len(clips), path) or [""] * len(clips)
+    actions = texts(data, "action", len(clips), path) or [""] * len(clips)
     cameras, sizes = _cameras(data, len(clips), path), _sizes(data, len(clips), path)
-    rates = _rates(data, len(clips), path)
+    fps = rates(data, len(clips), path)
     return [
         PoseSequence(
             name=names[i],
             keypoints_px=keypoints_px[rows],
             confidence=confidence[rows],
-            fps=float(rates[i]),
+            fps=float(fps[i]),
             image_size=None if sizes is None else (int(sizes[i, 0]), int(sizes[i, 1])),
             K=None if cameras is None else cameras[i],
             joints_3d=None if truth is None else truth[rows],
             action=actions[i],
             subject=subjects[i],
+            packed_at=(rows.start, len(keypoints_px)),
         )
         for i, rows in enumerate(clips)
     ]
@@ -99,61 +95,23 @@ def write_packed(path: Path, sequences: Sequence[PoseSequence]) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _load(path: Path) -> Arrays:
-    """The known fields of an npz; anything else in it is not even read."""
-    if not path.exists():
-        raise InputError(path, "there is no such file", "check the path")
-    if not path.is_file():
-        raise InputError(path, "is not a plain file", "give an npz file")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(info.file_size for info in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise InputError(path, f"unpacks to {unpacked >> 20} MiB", "split it into smaller files")
-        with np.load(path, allow_pickle=False) as stored:
-            return {field: stored[field] for field in FIELDS if field in stored.files}
-    except InputError:
-        raise
-    except Exception as error:  # zipfile, zlib, numpy's header parser: a dozen kinds for a damaged or pickled file
-        raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
-
-
 def _joints(data: Arrays, joint_set: str | None, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """All clips' 17 joints (N, 17, 2) in pixels and their confidence (N, 17)."""
-    keypoints_px, confidence = _numeric(data, "keypoints_2d", path), _numeric(data, "confidence", path)
+    keypoints_px, confidence = numeric(data, "keypoints_2d", path), numeric(data, "confidence", path)
     if keypoints_px is None:
         raise InputError(path, "field 'keypoints_2d' is missing", "store the joints as (N, 17, 2) in pixels")
     if keypoints_px.ndim != 3 or keypoints_px.shape[2] != 2:
-        raise _wrong(path, "keypoints_2d", f"has shape {keypoints_px.shape}", "it must be (N, 17, 2) in pixels")
+        raise wrong(path, "keypoints_2d", f"has shape {keypoints_px.shape}", "it must be (N, 17, 2) in pixels")
     check_pixels(keypoints_px, path, "keypoints_2d")
     wanted = _joint_set(data, joint_set, keypoints_px.shape[1], path)
     if confidence is None:
         confidence = np.ones(keypoints_px.shape[:2], np.float32)
-    _expect(confidence, keypoints_px.shape[:2], "confidence", path)
+    expect(confidence, keypoints_px.shape[:2], "confidence", path)
     if wanted.joints != JOINT_NAMES:
         keypoints_px, confidence = to_h36m17(keypoints_px, confidence, wanted)
     if not (np.isfinite(keypoints_px).all(-1) & (np.nan_to_num(confidence) > 0)).any():
         raise nothing_seen(path)
     return keypoints_px, confidence
-
-
-def _wrong(path: Path, field: str, problem: str, remedy: str) -> InputError:
-    return InputError(path, f"field '{field}' {problem}", remedy)
-
-
-def _expect(array: np.ndarray, shape: tuple[int, ...], field: str, path: Path) -> None:
-    if array.shape != shape:
-        raise _wrong(path, field, f"has shape {array.shape}", f"it must be {shape}")
-
-
-def _numeric(data: Arrays, field: str, path: Path) -> np.ndarray | None:
-    """A field as numbers in floating point (float32 stays); None where absent."""
-    array = data.get(field)
-    if array is None:
-        return None
-    if array.dtype.kind not in "fiu":
-        raise _wrong(path, field, f"is of type {array.dtype}", "it must hold plain numbers")
-    return array if array.dtype == np.float32 else array.astype(np.float64)
 
 
 def _joint_set(data: Arrays, joint_set: str | None, count: int, path: Path) -> JointSet:
@@ -162,94 +120,38 @@ def _joint_set(data: Arrays, joint_set: str | None, count: int, path: Path) -> J
     if joint_set:
         wanted = named_joint_set(joint_set, path)
     elif "joint_names" in data:
-        names = _texts(data, "joint_names", count, path)
+        names = texts(data, "joint_names", count, path)
         wanted = JointSet("joint_names", tuple(canonical_joint(name) for name in names))
     if len(wanted) != count:
-        raise _wrong(path, "keypoints_2d", f"holds {count} joints", f"it must be (N, {len(wanted)}, 2) in pixels")
+        raise wrong(path, "keypoints_2d", f"holds {count} joints", f"it must be (N, {len(wanted)}, 2) in pixels")
     return wanted
-
-
-def _texts(data: Arrays, field: str, count: int, path: Path) -> list[str]:
-    """One text per clip (or joint); empty where the field is absent."""
-    if field not in data:
-        return []
-    texts = np.atleast_1d(data[field])
-    if texts.dtype.kind != "U" or texts.shape != (count,):
-        problem = f"has type {texts.dtype} and shape {texts.shape}"
-        raise _wrong(path, field, problem, f"it must hold {count} texts")
-    return [str(text) for text in texts]
 
 
 def _default_names(path: Path, count: int) -> list[str]:
     return [path.stem] if count == 1 else [f"{path.stem}.clip{index}" for index in range(count)]
 
 
-def _clips(data: Arrays, n_frames: int, path: Path) -> list[slice]:
-    """The rows of every clip.
-
-    Raises:
-        InputError: `start` and `length` are not whole numbers, disagree, leave the array or overlap.
-    """
-    present = [field for field in ("start", "length") if field in data]
-    if not present:
-        return [slice(0, n_frames)]
-    for field in ("start", "length"):
-        if field not in data or data[field].dtype.kind not in "iu" or data[field].ndim != 1:
-            raise _wrong(path, field, "is not a list of whole numbers", "give 'start' and 'length' of every clip")
-    start, length = (data[field].astype(np.int64) for field in ("start", "length"))
-    if len(start) != len(length) or len(start) == 0:
-        raise _wrong(path, "length", f"is for {len(length)} clips, 'start' for {len(start)}", "give both per clip")
-    # n_frames - length cannot overflow, start + length could.
-    outside = (length < 1) | (length > n_frames) | (start < 0) | (start > n_frames - length)
-    if outside.any():
-        clip = int(outside.argmax())
-        problem = f"gives clip {clip} the frames {start[clip]} to {start[clip] + length[clip]} of {n_frames}"
-        raise _wrong(path, "start", problem, "every clip must lie inside the array and have a frame")
-    order = np.argsort(start)
-    if (start[order][1:] < (start + length)[order][:-1]).any():
-        raise _wrong(path, "start", "makes clips overlap", "every frame belongs to one clip")
-    return [slice(int(s), int(s + n)) for s, n in zip(start, length, strict=True)]
-
-
 def _cameras(data: Arrays, count: int, path: Path) -> Float[np.ndarray, "clips 3 3"] | None:
     """Intrinsics per clip; one matrix serves all."""
-    K = _numeric(data, "K", path)
+    K = numeric(data, "K", path)
     if K is None:
         return None
     if K.shape == (3, 3):
         K = np.broadcast_to(K, (count, 3, 3))
-    _expect(K, (count, 3, 3), "K", path)
+    expect(K, (count, 3, 3), "K", path)
     focal = np.stack([K[:, 0, 0], K[:, 1, 1]], -1)
     is_pinhole = (focal > 1e-6).all(-1) & np.isclose(K[:, [1, 2, 2], [0, 0, 1]], 0).all(-1) & np.isclose(K[:, 2, 2], 1)
-    _refuse(~(np.isfinite(K).all((1, 2)) & is_pinhole), "K", path, "must be [f 0 cx; 0 f cy; 0 0 1] with f > 0 pixels")
+    refuse(~(np.isfinite(K).all((1, 2)) & is_pinhole), "K", path, "must be [f 0 cx; 0 f cy; 0 0 1] with f > 0 pixels")
     return K.astype(np.float64)
 
 
 def _sizes(data: Arrays, count: int, path: Path) -> Float[np.ndarray, "clips 2"] | None:
-    sizes = _numeric(data, "image_size", path)
+    sizes = numeric(data, "image_size", path)
     if sizes is None:
         return None
     if sizes.shape == (2,):
         sizes = np.broadcast_to(sizes, (count, 2))
-    _expect(sizes, (count, 2), "image_size", path)
+    expect(sizes, (count, 2), "image_size", path)
     good = ((sizes >= 1) & (sizes <= MAX_PIXEL)).all(-1)
-    _refuse(np.asarray(~good), "image_size", path, "must be width and height in pixels")
+    refuse(np.asarray(~good), "image_size", path, "must be width and height in pixels")
     return sizes.astype(np.float64)
-
-
-def _rates(data: Arrays, count: int, path: Path) -> Float[np.ndarray, " clips"]:
-    fps = _numeric(data, "fps", path)
-    if fps is None:
-        return np.full(count, DEFAULT_FPS)
-    if fps.shape not in ((), (1,), (count,)):
-        raise _wrong(path, "fps", f"has shape {fps.shape}", "give one number, or one per clip")
-    rates = np.broadcast_to(fps, (count,)).astype(np.float64)
-    _refuse(
-        np.asarray(~(np.isfinite(rates) & (rates > 0))), "fps", path, "must be a positive number of frames per second"
-    )
-    return rates
-
-
-def _refuse(bad: Bool[np.ndarray, " clips"], field: str, path: Path, rule: str) -> None:
-    if bad.any():
-        raise _wrong(path, field, f"of clip {int(bad.argmax())} is not usable", f"it {rule}")

@@ -98,6 +98,19 @@ def head_length(pelvis_rays: Float[Tensor, "frames 17 2"]) -> float:
     return float((pelvis_rays[:, _HEAD] - pelvis_rays[:, _PELVIS]).norm(dim=-1).mean())
 
 
+def apparent_size(rays: Float[Tensor, "frames 17 2"]) -> Float[Tensor, " frames"]:
+    """Spread of the joints about their middle (root mean square) on the image plane; falls as 1 / distance."""
+    return (rays - rays.mean(1, keepdim=True)).square().sum(-1).mean(1).sqrt()
+
+
+def usual_sizes(clips: Clips, unit: float) -> tuple[float, float]:
+    """Apparent size, in units, between which nine in ten clips lie (by their medians); `clips` at the pelvis."""
+    size = apparent_size(clips.rays) / unit
+    medians = torch.stack([size[start:stop].median() for start, stop in clips.bounds])
+    low, high = torch.quantile(medians, torch.tensor([0.05, 0.95])).tolist()
+    return low, high
+
+
 @dataclass(frozen=True)
 class Tilt:
     """How far the cameras of a data set look down, in radians, and on how many clips that rests."""

@@ -24,8 +24,15 @@ class TeacherConfig:
     window: int = 9  # with stride 3 it sees 0.8 s at 30 fps
     stride: int = 3
     temporal_blocks: int = 2
-    unit: float = 0.127  # replaced by the measurement on the training data
+    unit: float = 0.127  # replaced by the measurement on the training data, as are:
+    sizes: tuple[float, float] = (0.43, 0.92)  # apparent size of nine in ten training clips, in units
     cleaner: CleanerConfig = field(default_factory=CleanerConfig)
+
+    def __post_init__(self) -> None:
+        if self.window < 3 or self.window % 2 == 0 or self.stride < 1:
+            raise ValueError("model.window must be odd and at least 3, model.stride at least 1")
+        if min(self.width, self.cleaner.width) < 1 or min(self.blocks, self.temporal_blocks) < 0:
+            raise ValueError("model widths must be at least 1 and numbers of blocks at least 0")
 
 
 class Teacher(nn.Module):

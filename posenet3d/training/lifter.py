@@ -54,9 +54,23 @@ class TeacherTraining:
     roll_sd_deg: float = 2.0  # a camera held or put level by hand
 
     def __post_init__(self) -> None:
-        for name in ("frame_batch", "temporal_batch", "cleaner_batch"):
+        for name in ("frame_batch", "temporal_batch", "cleaner_batch", "cleaner_frames"):
             if getattr(self, name) < 2:
-                raise ValueError(f"{name} must be at least 2: batch norm needs two rows")
+                raise ValueError(f"{name} must be at least 2: batch norm needs two rows, a clip two frames")
+        for name in ("cleaner_steps", "frame_steps", "temporal_steps", "roll_sd_deg"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative")
+        for name in ("lr", "lr_cleaner", "lr_discriminator"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie between 0 and 1")
+        if not (0 <= self.noisy_share <= 1 and 0 <= self.discriminator.dropout < 1 and self.discriminator.width > 0):
+            raise ValueError(
+                "noisy_share and discriminator.dropout are shares, discriminator.width a number of channels"
+            )
+        if self.cleaner_steps + self.frame_steps + self.temporal_steps == 0:
+            raise ValueError("all phases have 0 steps: nothing would be trained")
+        if (self.tilt_sd_deg or 0) < 0:
+            raise ValueError("tilt_sd_deg must not be negative")
 
 
 class Networks(nn.Module):

@@ -61,6 +61,12 @@ class LoopSettings:
     validate_every: int = 500
     save_every: int = 250
 
+    def __post_init__(self) -> None:
+        if min(self.log_every, self.validate_every, self.save_every) < 1:
+            raise ValueError("loop.log_every, loop.validate_every and loop.save_every must be at least 1")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError("loop.seed must be from 0 to 2147483647")
+
 
 def weigh(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """Weighted sum of the means of all terms; terms and weights meet by name.
@@ -116,7 +122,7 @@ def fit(
     state = _load_state(out) if is_resumed else None
     first_phase, first_step = (state["phase"], state["step"]) if state else (0, 0)
     if state:
-        modules.load_state_dict(state["modules"])
+        _restore(modules, state, out)
     log = _Log(out, is_main=_rank() == 0, keep_until=sum(p.steps for p in plans[:first_phase]) + first_step)
     for number, plan in enumerate(plans[first_phase:], first_phase):
         phase = plan.build()
@@ -137,7 +143,9 @@ def fit(
             terms = _one_step(phase, settings.seed, number, step, plan.steps)
             log.add(terms)
             if (step + 1) % settings.log_every == 0 or step + 1 == plan.steps:
-                bar.set_postfix(log.write(plan.name, done_before + step + 1))
+                means = log.write(plan.name, done_before + step + 1)
+                bar.set_postfix(means)
+                _check_finite(means, plan.name, step + 1)
             if (step + 1) % settings.validate_every == 0 or step + 1 == plan.steps:
                 log.write_validation(plan.name, done_before + step + 1, phase.validate())
             if (step + 1) % settings.save_every == 0 or step + 1 == plan.steps:
@@ -154,6 +162,13 @@ def _one_step(phase: Phase, seed: int, number: int, step: int, steps: int) -> di
     draw = (((seed * _SEED_STRIDE) + number) * _SEED_STRIDE + step) * 1009 + _rank()
     torch.manual_seed(draw % 2**63)  # dropout draws from the global generator
     return phase.train_step(step, torch.Generator().manual_seed(draw % 2**63))
+
+
+def _check_finite(means: Mapping[str, float], phase: str, step: int) -> None:
+    bad = sorted(name for name, value in means.items() if not math.isfinite(value))
+    if bad:
+        problem = f"the loss '{bad[0]}' is no longer a number at step {step} of phase '{phase}'"
+        raise InputError("training", problem, "lower the learning rates (lr, lr_discriminator) or the weights")
 
 
 def _rank() -> int:
@@ -190,8 +205,16 @@ def _load_state(out: Path) -> dict[str, Any] | None:
         return None
     try:
         return torch.load(path, weights_only=True)
-    except Exception as error:
+    except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise InputError(path, "is not a readable training state", "delete it and train again") from error
+
+
+def _restore(modules: nn.Module, state: dict[str, Any], out: Path) -> None:
+    try:
+        modules.load_state_dict(state["modules"])
+    except (RuntimeError, KeyError, TypeError) as error:
+        problem = "does not fit the networks that config.json describes"
+        raise InputError(out / "state" / "latest.pt", problem, "restore config.json or start a new run") from error
 
 
 class _Log:
@@ -242,11 +265,12 @@ def _lines_until(path: Path, step: int) -> list[dict[str, Any]]:
     if step == 0 or not path.exists():
         return []
     lines = []
-    for text in path.read_text().splitlines():
+    for text in path.read_text(errors="replace").splitlines():
         try:
             line = json.loads(text)
-        except json.JSONDecodeError:
+            is_kept = line["step"] <= step
+        except (ValueError, TypeError, KeyError):
             break
-        if line["step"] <= step:
+        if is_kept:
             lines.append(line)
     return lines

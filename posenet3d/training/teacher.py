@@ -5,6 +5,7 @@ discriminator, and the temporal refinement against a motion discriminator as wel
 tried and end worse (docs/experiments.md).
 """
 
+import hashlib
 import json
 import time
 from dataclasses import replace
@@ -14,7 +15,7 @@ import torch
 
 from posenet3d import __version__
 from posenet3d.atomic import atomic_write
-from posenet3d.checkpoint import load_weights
+from posenet3d.checkpoint import load_weights, read_config
 from posenet3d.data.windows import (
     STATED_TILT,
     Clips,
@@ -24,7 +25,9 @@ from posenet3d.data.windows import (
     head_length,
     measure_tilt,
     split_by_take,
+    usual_sizes,
 )
+from posenet3d.errors import InputError
 from posenet3d.models.teacher import Teacher
 from posenet3d.sequence import PoseSequence
 from posenet3d.training.cleaner import CleanerPhase
@@ -52,10 +55,15 @@ def train_teacher(
     """
     training_sequences, held_out_sequences = split_by_take(sequences)
     training = clips_from(training_sequences)
-    held_out = clips_from(held_out_sequences) if held_out_sequences else training
+    has_held_out = any(s.is_observed.all(1).sum() > 1 for s in held_out_sequences)
+    held_out = clips_from(held_out_sequences) if has_held_out else training
     pelvis_rays = at_pelvis(training.rays)
     tilt = _tilt(settings, training)
-    settings = replace(settings, model=replace(settings.model, unit=head_length(pelvis_rays)))
+    unit = head_length(pelvis_rays)
+    if not unit > 1e-6:
+        raise InputError("the training data", "heads and pelvises are in one place", "check the keypoints")
+    sizes = usual_sizes(replace(training, rays=pelvis_rays), unit)
+    settings = replace(settings, model=replace(settings.model, unit=unit, sizes=sizes))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     torch.manual_seed(settings.loop.seed)
@@ -64,7 +72,11 @@ def train_teacher(
     if init is not None:
         load_weights(teacher, init)
     (out / "state").mkdir(parents=True, exist_ok=True)
-    _write_config(out, settings, tilt, len(sequences), len(training.rays))
+    digest = hashlib.sha256(training.rays.numpy().tobytes()).hexdigest()
+    if is_resumed and read_config(out).get("data", {}).get("sha256", digest) != digest:
+        raise InputError(out, "was trained on other data", "give the same --data, or start a new run with --init")
+    data = {"sequences": len(sequences), "training_frames": len(training.rays), "sha256": digest}
+    _write_config(out, settings, tilt, data)
 
     def lifting(phase: type[FramePhase]) -> FramePhase:
         return phase(
@@ -108,13 +120,13 @@ def _tilt(settings: TeacherTraining, training: Clips) -> Tilt:
     return Tilt(mean, STATED_TILT.sd if settings.tilt_sd_deg is None else settings.tilt_sd_deg * torch.pi / 180, 0)
 
 
-def _write_config(out: Path, settings: TeacherTraining, tilt: Tilt, sequences: int, frames: int) -> None:
+def _write_config(out: Path, settings: TeacherTraining, tilt: Tilt, data: dict) -> None:
     config = {
         "stage": "teacher",
         "version": __version__,
         "model": to_dict(settings.model),
         "training": {key: value for key, value in to_dict(settings).items() if key != "model"},
-        "data": {"sequences": sequences, "training_frames": frames},
+        "data": data,
         "tilt_deg": {"mean": tilt.mean * 180 / torch.pi, "sd": tilt.sd * 180 / torch.pi, "clips": tilt.clips},
         "started": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
