@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from posenet3d.body.bench import body_bench
 from posenet3d.data.synthetic import bundled_sequences
 from posenet3d.inference import Lifter
 from posenet3d.skeleton import N_JOINTS
@@ -56,6 +57,9 @@ def bench(seconds: float) -> None:
     print(f"VideoPose3D-shaped 27-frame network, two mirror views  {theirs / 2:9,.0f} frames per CPU second")
     print(f"ratio, like for like                                   {2 * ours / theirs:9.2f}   (goal: 3)")
     print(f"ratio to the peer with a single view                   {ours / theirs:9.2f}")
+
+    for line in body_bench(seconds):
+        print(line)
 
     def start(*arguments: str) -> Callable[[], object]:
         return lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)

@@ -16,6 +16,7 @@ LAYERS = [
     ["data", "lifted"],
     ["models"],
     ["losses"],
+    ["clipwise"],
     ["metrics", "evaluation"],
     ["training.settings", "training.loop"],
     ["checkpoint"],
