@@ -84,10 +84,15 @@ def _add_train(commands) -> None:
     train = commands.add_parser(
         "train", help="train a stage on 2D data", description="Train a stage on 2D joints only."
     )
-    train.add_argument("stage", choices=["teacher"])
+    train.add_argument("stage", choices=["teacher", "student"])
     train.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE", help="2D sequences, any format")
     train.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
-    train.add_argument("--init", type=Path, metavar="RUN", help="start from the weights of another run")
+    train.add_argument(
+        "--init",
+        type=Path,
+        metavar="RUN",
+        help="teacher: start from its weights; student: the teacher to learn from (default: the bundled one)",
+    )
     train.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings, e.g. frame_steps=1000")
     train.add_argument("--resume", action="store_true", help="go on with the run in --out")
     train.set_defaults(run=_train)

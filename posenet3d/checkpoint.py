@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from posenet3d.errors import InputError
+from posenet3d.models.student import Student, StudentConfig
 from posenet3d.models.teacher import Teacher, TeacherConfig
 from posenet3d.training.settings import from_dict
 
@@ -61,13 +62,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def load_weights(module: nn.Module, folder: Path) -> None:
-    """Fill `module` from the folder's model.safetensors.
+def load_weights(module: nn.Module, folder: Path, file_name: str = "model.safetensors") -> None:
+    """Fill `module` from a file of the folder.
 
     Raises:
         InputError: the file is damaged or belongs to a network of another shape.
     """
-    path = folder / "model.safetensors"
+    path = folder / file_name
     try:
         weights = load_file(path)
         if not all(torch.isfinite(value).all() for value in weights.values()):
@@ -87,3 +88,21 @@ def load_teacher(folder: Path) -> Teacher:
         raise InputError(folder / "config.json", problem, "train again with this version") from error
     load_weights(teacher, folder)
     return teacher.eval()
+
+
+def load_student(folder: Path) -> Student:
+    """The student of a checkpoint, ready to lift (evaluation mode, CPU).
+
+    Raises:
+        InputError: the checkpoint has no student, or it is damaged.
+    """
+    if not (folder / "student.safetensors").is_file():
+        raise InputError(folder, "has no student", "train one with 'posenet3d train student', or use --model teacher")
+    config = read_config(folder)
+    try:
+        student = Student(from_dict(StudentConfig, config["student"]))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        problem = f"field 'student' describes no network ({str(error).splitlines()[0]})"
+        raise InputError(folder / "config.json", problem, "train again with this version") from error
+    load_weights(student, folder, "student.safetensors")
+    return student.eval()

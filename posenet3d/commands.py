@@ -4,12 +4,13 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from posenet3d.checkpoint import read_config
+from posenet3d.checkpoint import find_checkpoint, read_config
 from posenet3d.data.door import choose_track, read_sequences
 from posenet3d.data.json_file import MAX_PIXEL
 from posenet3d.errors import InputError
@@ -18,13 +19,16 @@ from posenet3d.lifted import write_lifted
 from posenet3d.sequence import PoseSequence, pinhole
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.settings import from_dict, override
+from posenet3d.training.student import StudentTraining, train_student
 from posenet3d.training.teacher import train_teacher
+
+Training = TypeVar("Training", TeacherTraining, StudentTraining)
 
 
 def lift(options: argparse.Namespace) -> None:
     """``posenet3d lift``: read, choose the person, lift, write."""
-    if options.model == "student":
-        raise InputError("--model student", "no student checkpoint is installed", "use --model teacher")
+    if options.model == "student" and (options.height is not None or options.refine):
+        raise InputError("--height and --refine", "are for the teacher", "leave them out: the body has its own size")
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
     sequences = _chosen(read_sequences(options.input, joint_set=options.joint_set, fps=options.fps), options)
     if options.image_size is not None:
@@ -33,7 +37,7 @@ def lift(options: argparse.Namespace) -> None:
     if options.fov is not None:
         sequences = [_with_fov(s, options.fov) for s in sequences]
     _check_target(options.out, options.input)  # said before the work, not after it
-    lifter = Lifter.load(options.checkpoint)
+    lifter = Lifter.load(options.checkpoint, model=options.model)
     with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
         results = lifter(
             sequences,
@@ -66,7 +70,7 @@ def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[
 
 
 def train(options: argparse.Namespace) -> None:
-    """``posenet3d train teacher``: fresh, resumed, or on many processes under torchrun."""
+    """``posenet3d train``: fresh, resumed, or on many processes under torchrun."""
     out: Path = options.out
     if out.exists() and not out.is_dir():
         raise InputError(out, "is not a folder", "choose another --out")
@@ -77,28 +81,34 @@ def train(options: argparse.Namespace) -> None:
         raise InputError(out, "holds no run to resume (no state/latest.pt)", "leave --resume out to start one")
     if options.resume and options.set:
         raise InputError("--set", "cannot change a run that is being resumed", "start a new run with --out and --init")
-    settings = _settings_of(out) if options.resume else _checked(TeacherTraining(), options.set)
+    kind = {"teacher": TeacherTraining, "student": StudentTraining}[options.stage]
+    settings = _settings_of(out, kind) if options.resume else _checked(kind(), options.set)
     sequences = [sequence for path in options.data for sequence in read_sequences(path)]
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # started by torchrun
         torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     try:
-        train_teacher(sequences, settings, out, is_resumed=options.resume, init=options.init)
+        if isinstance(settings, StudentTraining):
+            teacher_run = find_checkpoint(options.init)
+            train_student(sequences, settings, out, teacher_run=teacher_run, is_resumed=options.resume)
+        else:
+            train_teacher(sequences, settings, out, is_resumed=options.resume, init=options.init)
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
 
-def _settings_of(run: Path) -> TeacherTraining:
+def _settings_of(run: Path, kind: type[Training]) -> Training:
     config = read_config(run)
+    model = config["model"] if kind is TeacherTraining else config.get("student")
     try:
-        return from_dict(TeacherTraining, {**config["training"], "model": config["model"]})
+        return from_dict(kind, {**config["training"], "model": model})
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(run / "config.json", f"cannot be used to go on ({error})", "start a new run") from error
 
 
-def _checked(settings: TeacherTraining, assignments: list[str]) -> TeacherTraining:
+def _checked(settings: Training, assignments: list[str]) -> Training:
     try:
         return override(settings, assignments)
     except InputError:

@@ -4,32 +4,33 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import roma
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from torch import Tensor
 
 from posenet3d import camera
-from posenet3d.checkpoint import find_checkpoint, load_teacher
-from posenet3d.data.windows import apparent_size, mirror
+from posenet3d.body.files import load_body
+from posenet3d.body.landmarks import landmarks_of
+from posenet3d.body.parameters import BodyParameters
+from posenet3d.checkpoint import find_checkpoint, load_student, load_teacher
+from posenet3d.clipwise import body_of_clip, depth_of_clip
+from posenet3d.data.windows import apparent_size
 from posenet3d.lifted import Lifted
+from posenet3d.models.student import Student
 from posenet3d.models.teacher import Teacher, place
 from posenet3d.refinement import refine
 from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import JOINT, MIRROR
+from posenet3d.skeleton import JOINT
 
-TRAINED_FPS = 30.0
 DEFAULT_HEIGHT_M = 1.70
 """Body height assumed when none is given: one view cannot tell it."""
 
-_CHAIN_OF_HEIGHT = (
-    0.94  # hip to ankle plus pelvis to head top, of the stature: the foot below the ankle is not in the chain
-)
+_CHAIN_OF_HEIGHT = 0.94  # ankle to head top, of the stature: the foot below the ankle is not in the chain
 _LEAST_JOINTS = 6  # a frame with fewer joints seen says too little by itself
 _BRIDGED_S = 0.4  # gaps up to this long on either side of a seen frame are bridged
-_DEPTH_SIGMA_S = 2 / TRAINED_FPS  # depth changes more slowly than its per-frame estimate shakes
 _SCALE_SIGMA_S = 0.5  # a person's distance changes within a stride, not within a frame
-_BATCH = 4096
 _CHAIN = {
     ("pelvis", "spine"): 0.148, ("spine", "thorax"): 0.157, ("thorax", "neck_nose"): 0.074, ("neck_nose", "head_top"): 0.071,
     ("r_hip", "r_knee"): 0.272, ("r_knee", "r_ankle"): 0.278, ("l_hip", "l_knee"): 0.272, ("l_knee", "l_ankle"): 0.278,
@@ -46,19 +47,29 @@ class Lifter:
         (300, 17, 3)
     """
 
-    def __init__(self, teacher: Teacher, name: str, device: str | None = None):
+    def __init__(self, teacher: Teacher, name: str, device: str | None = None, student: Student | None = None):
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.teacher, self.name = teacher.to(self.device).eval(), name
+        self.student = None if student is None else student.to(self.device).eval()
+        if self.student is not None:
+            self.body = load_body()
+            self.landmarks = landmarks_of(self.body)
 
     @classmethod
-    def load(cls, checkpoint: str | Path | None = None, device: str | None = None) -> "Lifter":
+    def load(cls, checkpoint: str | Path | None = None, device: str | None = None, model: str = "teacher") -> "Lifter":
         """From a checkpoint's name or folder (default: the bundled one).
 
+        Args:
+            checkpoint: name or folder.
+            device: 'cpu' or 'cuda'; chosen by itself if None.
+            model: 'teacher' for a skeleton, 'student' for a body.
+
         Raises:
-            InputError: there is no such checkpoint, or it is damaged.
+            InputError: there is no such checkpoint, it is damaged, or it has no student.
         """
         folder = find_checkpoint(checkpoint)
-        return cls(load_teacher(folder), folder.name, device)
+        student = load_student(folder) if model == "student" else None
+        return cls(load_teacher(folder), folder.name, device, student)
 
     def __call__(
         self,
@@ -90,25 +101,62 @@ class Lifter:
         cleaned = self._clean(camera.to_rays(sequence.keypoints_px.astype(np.float64), K), sequence.confidence)
         R_virtual_cam = camera.look_at_rays(cleaned[:, JOINT["pelvis"]])
         rays = torch.from_numpy(camera.turn_rays(R_virtual_cam, cleaned).astype(np.float32))
-        near, unit = self._zoom(rays, sequence.fps), self.teacher.config.unit
-        depth = torch.from_numpy(self._depth(rays * near[:, None, None], sequence.fps))
-        if is_refined:
-            depth = refine(rays * near[:, None, None], depth, unit)
-        points = place(rays, depth / near[:, None], unit).double().numpy()
-        points *= _distance(points, sequence, height_m)[:, None, None]
-        joints = np.einsum("fji,fkj->fki", R_virtual_cam, points)
-        joints[~_supported(sequence)] = np.nan
+        body = None
+        if self.student is None:
+            points = self._skeleton(rays, sequence.fps, is_refined)
+            points *= _distance(points, sequence, height_m)[:, None, None]
+            joints = np.einsum("fji,fkj->fki", R_virtual_cam, points)
+        else:
+            joints, body = self._embody(self.student, rays, R_virtual_cam, sequence.fps)
+        is_empty = ~_supported(sequence)
+        joints[is_empty] = np.nan
+        if body is not None:
+            for rows in (body.global_orient, body.body_pose, body.transl):
+                rows[is_empty] = np.nan
         focal, centre = np.array([K[0, 0], K[1, 1]]), K[:2, 2]
         return Lifted(
             name=sequence.name,
             joints_3d=joints.astype(np.float32),
             cleaned_px=(cleaned * focal + centre).astype(np.float32),
             fps=sequence.fps,
-            model="teacher",
+            model="teacher" if self.student is None else "student",
             checkpoint=self.name,
             confidence=sequence.confidence,
             packed_at=sequence.packed_at,
+            body=body,
         )
+
+    def _skeleton(self, rays: Float[Tensor, "frames 17 2"], fps: float, is_refined: bool) -> np.ndarray:
+        """The teacher's points (frames, 17, 3) in the virtual camera's frame, in root distances."""
+        near, unit = self._zoom(rays, fps), self.teacher.config.unit
+        seen = rays * near[:, None, None]
+        depth = torch.from_numpy(depth_of_clip(self.teacher, seen, fps))
+        if is_refined:
+            depth = refine(seen, depth, unit)
+        return place(rays, depth / near[:, None], unit).double().numpy()
+
+    def _embody(
+        self, student: Student, rays: Float[Tensor, "frames 17 2"], R_virtual_cam: np.ndarray, fps: float
+    ) -> tuple[np.ndarray, BodyParameters]:
+        """The student's landmarks (frames, 17, 3) in metres in the camera's frame, and the parameters that make them."""
+        near = self._zoom(rays, fps)
+        track = body_of_clip(student, rays * near[:, None, None], fps)
+        rotations = track.rotations.clone()
+        rotations[:, 0] = torch.from_numpy(R_virtual_cam.transpose(0, 2, 1)).float() @ rotations[:, 0]
+        betas = track.betas.expand(len(rays), -1)
+        landmarks = self.landmarks(rotations, betas).double().numpy()
+        # The pelvis landmark belongs on its ray at the student's distance; the zoomed view made the person seem nearer.
+        pelvis = R_virtual_cam[:, 2] * (track.distance * near).double().numpy()[:, None]
+        transl = pelvis - landmarks[:, JOINT["pelvis"]]
+        turns = roma.rotmat_to_rotvec(rotations).numpy()
+        body = BodyParameters(
+            body_model=self.body.name,
+            betas=track.betas[None].numpy().astype(np.float32),
+            global_orient=turns[:, 0].copy(),
+            body_pose=turns[:, 1:].reshape(len(turns), -1).copy(),
+            transl=transl.astype(np.float32),
+        )
+        return landmarks + transl[:, None], body
 
     def _clean(
         self, rays: Float[np.ndarray, "frames 17 2"], confidence: Float[np.ndarray, "frames 17"]
@@ -127,35 +175,6 @@ class Lifter:
         size = np.exp(gaussian_filter1d(np.log(apparent_size(rays).numpy()), _SCALE_SIGMA_S * fps, mode="nearest"))
         low, high = (self.teacher.config.unit * s for s in self.teacher.config.sizes)
         return torch.from_numpy((size.clip(low, high) / size).astype(np.float32))
-
-    def _depth(self, rays: Float[Tensor, "frames 17 2"], fps: float) -> Float[np.ndarray, "frames 17"]:
-        """Depth offsets, averaged with those of the mirrored person and smoothed over time."""
-        offsets = self._offsets(rays, fps)
-        mirrored = self._offsets(mirror(rays), fps)[:, list(MIRROR)]
-        return gaussian_filter1d((offsets + mirrored) / 2, _DEPTH_SIGMA_S * fps, axis=0, mode="nearest")
-
-    def _offsets(self, rays: Float[Tensor, "frames 17 2"], fps: float) -> Float[np.ndarray, "frames 17"]:
-        """Depth offsets of every frame; each window answers for three of its frames, so a third of the windows will do."""
-        teacher, frames = self.teacher, len(rays)
-        scaled = teacher.scaled(rays.to(self.device))
-        raw = teacher.raw_frames(scaled)
-        stride = max(1, round(teacher.config.stride * fps / TRAINED_FPS))
-        steps = (torch.arange(teacher.config.window) - teacher.config.window // 2) * stride
-        answered = torch.arange(-1, 2) + teacher.config.window // 2
-        out = torch.empty_like(raw)
-        for centres in _window_centres(frames, stride).split(_BATCH):
-            index = (centres[:, None] + steps).clamp(0, frames - 1).to(self.device)
-            refined = teacher.refine(scaled[index], raw[index])[:, answered]
-            target = centres[:, None] + steps[answered]
-            inside = target < frames
-            out[target[inside].to(self.device)] = refined[inside.to(self.device)]
-        return (teacher.depth_sign * out).cpu().numpy()
-
-
-def _window_centres(frames: int, stride: int) -> Int[Tensor, " windows"]:
-    """Centres whose frames at -stride, 0 and +stride together are every frame once: the middle third of each block."""
-    blocks = torch.arange(0, frames, 3 * stride)
-    return (blocks[:, None] + stride + torch.arange(stride)).flatten()
 
 
 def _supported(sequence: PoseSequence) -> np.ndarray:

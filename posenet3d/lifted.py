@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from posenet3d.atomic import atomic_write
+from posenet3d.body.parameters import BodyParameters
 from posenet3d.data.npz_file import Arrays, clip_rows, expect, load_arrays, numeric, rates, texts, wrong
 from posenet3d.sequence import DEFAULT_FPS
 
@@ -32,6 +33,7 @@ class Lifted:
     checkpoint: str = ""
     confidence: Float[np.ndarray, "frames 17"] | None = None
     packed_at: tuple[int, int] | None = None  # as `PoseSequence.packed_at`
+    body: BodyParameters | None = None  # the student's: one shape, a pose per frame, in the camera's frame
 
     def __len__(self) -> int:
         return len(self.joints_3d)
@@ -76,6 +78,12 @@ def _arrays(results: Sequence[Lifted]) -> Arrays:
         known = [values for r in results if (values := getattr(r, field)) is not None]
         if len(known) == len(results):
             arrays[field] = laid_out(known, empty)
+    bodies = [r.body for r in results if r.body is not None]
+    if len(bodies) == len(results):
+        arrays["betas"] = np.concatenate([b.betas for b in bodies]).astype(np.float32)
+        arrays["body_model"] = np.array(bodies[0].body_model)
+        for field in ("global_orient", "body_pose", "transl"):
+            arrays[field] = laid_out([getattr(b, field) for b in bodies])
     return arrays
 
 

@@ -71,6 +71,18 @@ def split_by_take(
     return (training, held_out) if training else (sequences, held_out)
 
 
+def training_clips(sequences: list[PoseSequence]) -> tuple[Clips, Clips]:
+    """Clips to train on and clips to validate on: one take in twenty, or the training clips where that leaves none.
+
+    Raises:
+        InputError: as `clips_from`.
+    """
+    training, held_out = split_by_take(sequences)
+    is_usable = any(s.is_observed.all(1).sum() > 1 for s in held_out)
+    clips = clips_from(training)
+    return clips, clips_from(held_out) if is_usable else clips
+
+
 def at_pelvis(rays: Float[Tensor, "frames 17 2"]) -> Float[Tensor, "frames 17 2"]:
     """Rays of the virtual camera that looks straight at the pelvis of each frame (pelvis at exactly 0, 0)."""
     exact = rays.double().numpy()

@@ -5,26 +5,20 @@ discriminator, and the temporal refinement against a motion discriminator as wel
 tried and end worse (docs/experiments.md).
 """
 
-import hashlib
-import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from posenet3d import __version__
-from posenet3d.atomic import atomic_write
-from posenet3d.checkpoint import load_weights, read_config
+from posenet3d.checkpoint import load_weights
 from posenet3d.data.windows import (
     STATED_TILT,
     Clips,
     Tilt,
     at_pelvis,
-    clips_from,
     head_length,
     measure_tilt,
-    split_by_take,
+    training_clips,
     usual_sizes,
 )
 from posenet3d.errors import InputError
@@ -33,6 +27,7 @@ from posenet3d.sequence import PoseSequence
 from posenet3d.training.cleaner import CleanerPhase
 from posenet3d.training.lifter import FramePhase, Networks, TeacherTraining, TemporalPhase, noisy_copy
 from posenet3d.training.loop import PhasePlan, fit
+from posenet3d.training.run_folder import open_run
 from posenet3d.training.settings import to_dict
 
 
@@ -53,10 +48,7 @@ def train_teacher(
         is_resumed: go on where the run in `out` stopped.
         init: a run folder to start the weights from.
     """
-    training_sequences, held_out_sequences = split_by_take(sequences)
-    training = clips_from(training_sequences)
-    has_held_out = any(s.is_observed.all(1).sum() > 1 for s in held_out_sequences)
-    held_out = clips_from(held_out_sequences) if has_held_out else training
+    training, held_out = training_clips(sequences)
     pelvis_rays = at_pelvis(training.rays)
     tilt = _tilt(settings, training)
     unit = head_length(pelvis_rays)
@@ -71,12 +63,12 @@ def train_teacher(
     teacher = networks.teacher
     if init is not None:
         load_weights(teacher, init)
-    (out / "state").mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(training.rays.numpy().tobytes()).hexdigest()
-    if is_resumed and read_config(out).get("data", {}).get("sha256", digest) != digest:
-        raise InputError(out, "was trained on other data", "give the same --data, or start a new run with --init")
-    data = {"sequences": len(sequences), "training_frames": len(training.rays), "sha256": digest}
-    _write_config(out, settings, tilt, data)
+    content = {
+        "model": to_dict(settings.model),
+        "training": {key: value for key, value in to_dict(settings).items() if key != "model"},
+        "tilt_deg": {"mean": tilt.mean * 180 / torch.pi, "sd": tilt.sd * 180 / torch.pi, "clips": tilt.clips},
+    }
+    open_run(out, "teacher", training, content, is_resumed=is_resumed)
 
     def lifting(phase: type[FramePhase]) -> FramePhase:
         return phase(
@@ -118,17 +110,3 @@ def _tilt(settings: TeacherTraining, training: Clips) -> Tilt:
         return measure_tilt(training)
     mean = STATED_TILT.mean if settings.tilt_mean_deg is None else settings.tilt_mean_deg * torch.pi / 180
     return Tilt(mean, STATED_TILT.sd if settings.tilt_sd_deg is None else settings.tilt_sd_deg * torch.pi / 180, 0)
-
-
-def _write_config(out: Path, settings: TeacherTraining, tilt: Tilt, data: dict) -> None:
-    config = {
-        "stage": "teacher",
-        "version": __version__,
-        "model": to_dict(settings.model),
-        "training": {key: value for key, value in to_dict(settings).items() if key != "model"},
-        "data": data,
-        "tilt_deg": {"mean": tilt.mean * 180 / torch.pi, "sd": tilt.sd * 180 / torch.pi, "clips": tilt.clips},
-        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
-    }
-    with atomic_write(out / "config.json") as file:
-        file.write(json.dumps(config, indent=2).encode())

@@ -1,0 +1,34 @@
+"""Priors of the student's body that need no motion capture: joints bend one way, rest is likely, nobody is a giant."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from posenet3d.jointsets import JOINT_SETS
+from posenet3d.losses.bones import bending
+
+# No landmark tells these joints apart from their parents, or only just: without a pull to rest they drift.
+_UNSEEN = ("foot", "hand", "collar", "wrist", "ankle", "spine", "neck", "head")
+_PULL = torch.tensor([1.0 if any(u in name for u in _UNSEEN) else 0.05 for name in JOINT_SETS["smpl24"].joints[1:]])
+
+
+def wrong_bend(pose: Float[Tensor, "batch steps joints 3"]) -> Float[Tensor, " batch"]:
+    """Squared sine by which knees and elbows bend the wrong way (SMPLify, ECCV 2016, section 3.2, has an exponential)."""
+    return bending(pose).neg().clamp(min=0).square().sum(-1).mean(1)
+
+
+def away_from_rest(rotations: Float[Tensor, "batch steps 24 3 3"]) -> Float[Tensor, " batch"]:
+    """Squared distance of the joints' rotations from the identity; the root is free."""
+    rest = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
+    off = (rotations[:, :, 1:] - rest).square().sum((-1, -2))
+    return (off * _PULL.to(off)).mean((1, 2))
+
+
+def shape_size(betas: Float[Tensor, "batch 10"]) -> Float[Tensor, " batch"]:
+    """|beta|², as mean: one is a usual person."""
+    return betas.square().mean(-1)
+
+
+def shaking(pose: Float[Tensor, "batch steps joints 3"]) -> Float[Tensor, " batch"]:
+    """Mean length of the second difference over the window."""
+    return (pose.diff(n=2, dim=1).square().sum(-1) + 1e-9).sqrt().mean((1, 2))

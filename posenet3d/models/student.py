@@ -1,0 +1,89 @@
+"""The student: a window of 2D joints to the pose, shape and distance of a body in SMPL's format.
+
+Coordinates as for the teacher: a virtual camera looks at the pelvis. The body is in metres, so its distance is predicted too.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import roma
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from posenet3d.body.landmarks import Landmarks
+from posenet3d.body.layer import N_BETAS, N_BODY_JOINTS
+from posenet3d.models.blocks import ResidualMLP
+from posenet3d.skeleton import N_JOINTS
+
+_ROTATIONS = 6 * N_BODY_JOINTS
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """Settings of `Student`."""
+
+    width: int = 384
+    blocks: int = 3
+    window: int = 9  # as the teacher's, so that both see the same 0.8 s
+    stride: int = 3
+    temporal_blocks: int = 2
+    unit: float = 0.127  # the teacher's
+    spread_m: float = 0.37  # apparent size times distance of an adult at rest: only the starting point of the distance
+
+    def __post_init__(self) -> None:
+        if self.window < 3 or self.window % 2 == 0 or self.stride < 1 or self.width < 1:
+            raise ValueError("model.window must be odd and at least 3, model.stride and model.width at least 1")
+
+
+class Embodied(NamedTuple):
+    """A window of one person's body; rotations are relative to the parent joint, the root's to the virtual camera."""
+
+    rotations: Float[Tensor, "batch steps 24 3 3"]
+    betas: Float[Tensor, "batch 10"]
+    distance: Float[Tensor, "batch steps"]  # metres from the camera to the pelvis landmark
+
+
+class Student(nn.Module):
+    """Joint rotations in 6D (Zhou et al., CVPR 2019), one shape per window, and the distance of every frame."""
+
+    rest: Tensor
+
+    def __init__(self, config: StudentConfig):
+        super().__init__()
+        self.config = config
+        outputs = _ROTATIONS + N_BETAS + 1
+        self.frame = ResidualMLP(2 * N_JOINTS, outputs, config.width, config.blocks)
+        seen = config.window * (2 * N_JOINTS + outputs)
+        self.temporal = ResidualMLP(seen, config.window * outputs, config.width, config.temporal_blocks)
+        nn.init.zeros_(self.temporal.outlet.weight)  # the refinement starts from the per-frame answer
+        # The body stands y up; upright before a camera with y down is half a turn about x, which also makes it face us.
+        rest = torch.eye(3).repeat(N_BODY_JOINTS, 1, 1)
+        rest[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+        self.register_buffer("rest", rest[..., :2].flatten(), persistent=False)
+
+    def forward(self, rays: Float[Tensor, "batch steps joints 2"]) -> Embodied:
+        """The body in every frame of the window."""
+        scaled = rays * (1.6 / self.config.unit)
+        raw = self.frame(scaled.flatten(0, 1).flatten(1)).unflatten(0, rays.shape[:2])
+        return self.refine(rays, raw)
+
+    def refine(
+        self, rays: Float[Tensor, "batch steps joints 2"], raw: Float[Tensor, "batch steps outputs"]
+    ) -> Embodied:
+        """Per-frame answers corrected by the whole window."""
+        scaled = rays * (1.6 / self.config.unit)
+        out = raw + self.temporal(torch.cat([scaled.flatten(1), raw.flatten(1)], -1)).view_as(raw)
+        turns, betas, log_ratio = out.split([_ROTATIONS, N_BETAS, 1], dim=-1)
+        rotations = roma.special_gramschmidt((turns + self.rest).unflatten(-1, (N_BODY_JOINTS, 3, 2)))
+        spread = (rays - rays.mean(2, keepdim=True)).square().sum(-1).mean(2).sqrt()
+        distance = self.config.spread_m / spread.clamp(min=1e-4) * log_ratio[..., 0].clamp(-1, 1).exp()
+        return Embodied(rotations, betas.mean(1), distance)
+
+
+def landmarks_in_root_distances(embodied: Embodied, landmarks: Landmarks) -> Float[Tensor, "batch steps joints 3"]:
+    """The body's 17 landmarks relative to the pelvis, in the teacher's unit (its distance from the camera is 1)."""
+    batch, steps = embodied.rotations.shape[:2]
+    betas = embodied.betas[:, None].expand(batch, steps, -1)
+    points = landmarks(embodied.rotations.flatten(0, 1), betas.flatten(0, 1)).unflatten(0, (batch, steps))
+    return (points - points[:, :, :1]) / embodied.distance[..., None, None]

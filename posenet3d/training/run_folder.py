@@ -1,0 +1,37 @@
+"""The run folder's config.json: what was trained, how, and on which data."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from posenet3d import __version__
+from posenet3d.atomic import atomic_write
+from posenet3d.checkpoint import read_config
+from posenet3d.data.windows import Clips
+from posenet3d.errors import InputError
+
+
+def open_run(out: Path, stage: str, clips: Clips, content: dict[str, Any], *, is_resumed: bool) -> None:
+    """Make the folder and write its config; a run that is resumed must have been trained on the same 2D.
+
+    Raises:
+        InputError: the run in `out` was trained on other data, or the folder cannot be written.
+    """
+    digest = hashlib.sha256(clips.rays.numpy().tobytes()).hexdigest()
+    if is_resumed and read_config(out).get("data", {}).get("sha256", digest) != digest:
+        raise InputError(out, "was trained on other data", "give the same --data, or start a new run with --init")
+    config = {
+        "stage": stage,
+        "version": __version__,
+        **content,
+        "data": {"clips": len(clips.bounds), "training_frames": len(clips.rays), "sha256": digest},
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    try:
+        (out / "state").mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise InputError(out, "cannot be made a run folder", "choose another --out") from error
+    with atomic_write(out / "config.json") as file:
+        file.write(json.dumps(config, indent=2).encode())
