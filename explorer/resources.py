@@ -30,6 +30,11 @@ def checkpoints() -> dict[str, Path]:
     return list_checkpoints()
 
 
+def models(folder: Path) -> list[str]:
+    """What a checkpoint can lift with: the teacher's skeleton, and the student's body where it has one."""
+    return ["teacher", "student"] if (folder / "student.safetensors").is_file() else ["teacher"]
+
+
 @st.cache_resource
 def bundled() -> dict[str, PoseSequence]:
     """The sequences that come with the app."""
@@ -61,15 +66,23 @@ def clip_name(first_file: str) -> str:
 
 
 def lift(
-    sequence: PoseSequence, folder: Path, progress: Callable[[float], None], *, height_m: float, is_refined: bool
+    sequence: PoseSequence,
+    folder: Path,
+    progress: Callable[[float], None],
+    *,
+    model: str,
+    height_m: float,
+    is_refined: bool,
 ) -> tuple[str, Lifted]:
     """The lifted sequence and the key of this result; `progress` is called only when there is work to do."""
     stamp = (folder / "model.safetensors").stat().st_mtime
-    key = hashlib.sha256(f"{content_key(sequence)} {folder} {stamp} {height_m} {is_refined}".encode()).hexdigest()
+    key = hashlib.sha256(
+        f"{content_key(sequence)} {folder} {stamp} {model} {height_m} {is_refined}".encode()
+    ).hexdigest()
     kept = _results()
     if key not in kept:
         # Not st.cache_data: it cannot replay a progress bar that was made outside the cached function.
-        kept[key] = _lifter(str(folder), stamp)(
+        kept[key] = _lifter(str(folder), stamp, model)(
             [sequence], height_m=height_m, is_refined=is_refined, progress=progress
         )[0]
         while len(kept) > KEPT_RESULTS:
@@ -92,8 +105,8 @@ def content_key(sequence: PoseSequence) -> str:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the checkpoint ...")
-def _lifter(folder: str, stamp: float) -> Lifter:
-    return Lifter.load(Path(folder))
+def _lifter(folder: str, stamp: float, model: str) -> Lifter:
+    return Lifter.load(Path(folder), model=model)
 
 
 @st.cache_resource

@@ -21,6 +21,9 @@ NO_CHECKPOINT = (
 )
 
 
+MODEL_HELP = "Teacher: a free skeleton. Student: the joints of a body in SMPL's format, with one shape for the clip."
+
+
 @dataclass(frozen=True)
 class Choice:
     """What the pages look at."""
@@ -38,7 +41,7 @@ def choose() -> None:
     with st.sidebar:
         sequence = _choose_sequence()
         checkpoint, folder = _choose_checkpoint()
-        height_m, is_refined = _lifting_options()
+        model, height_m, is_refined = _lifting_options(folder)
         _upload()
     if folder is None:
         st.error(NO_CHECKPOINT)
@@ -49,7 +52,7 @@ def choose() -> None:
         bar.progress(min(part, 1.0), f"Lifting {sequence.name} to 3D ...")
 
     try:
-        key, lifted = resources.lift(sequence, folder, show, height_m=height_m, is_refined=is_refined)
+        key, lifted = resources.lift(sequence, folder, show, model=model, height_m=height_m, is_refined=is_refined)
     except InputError as error:
         st.error(str(error))
         return
@@ -92,7 +95,13 @@ def _choose_checkpoint() -> tuple[str, Path | None]:
     return name, found[name]
 
 
-def _lifting_options() -> tuple[float, bool]:
+def _lifting_options(folder: Path | None) -> tuple[str, float, bool]:
+    models = ["teacher"] if folder is None else resources.models(folder)
+    model = "teacher"
+    if len(models) > 1:
+        model = st.radio("Model", models, horizontal=True, help=MODEL_HELP)
+    if model == "student":  # its body has its own size and bones of constant length
+        return model, DEFAULT_HEIGHT_M, False
     height_m = st.number_input(
         "Body height (m)",
         min_value=0.3,
@@ -105,7 +114,7 @@ def _lifting_options() -> tuple[float, bool]:
         "Steady bones",
         help="Nudges depth so that every bone keeps its length over the clip (the command line's --refine).",
     )
-    return height_m, is_refined
+    return model, height_m, is_refined
 
 
 def _download(lifted: Lifted) -> None:

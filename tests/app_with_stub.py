@@ -45,5 +45,5 @@ if __name__ == "__main__":
     from explorer.app import main
 
     resources.list_checkpoints = lambda: stub_checkpoints(Path(tempfile.gettempdir()) / "posenet3d_stub")
-    resources.Lifter.load = classmethod(lambda cls, folder: StubLifter())
+    resources.Lifter.load = classmethod(lambda cls, folder, model: StubLifter())
     main()

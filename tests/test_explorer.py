@@ -201,7 +201,7 @@ def app(tmp_path, monkeypatch) -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
     monkeypatch.setattr(resources, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
-    monkeypatch.setattr(resources.Lifter, "load", classmethod(lambda cls, folder: StubLifter()))
+    monkeypatch.setattr(resources.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter()))
     return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
 
 
