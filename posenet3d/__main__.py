@@ -1,4 +1,4 @@
-"""The command line: ``python -m posenet3d lift | evaluate | train | bench | checkpoints``.
+"""The command line: ``python -m posenet3d lift | evaluate | export | train | bench | checkpoints``.
 
 Heavy imports happen inside the commands, so that ``--help`` answers at once.
 """
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_lift, _add_evaluate, _add_train, _add_bench, _add_checkpoints):
+    for add in (_add_lift, _add_evaluate, _add_export, _add_train, _add_bench, _add_checkpoints):
         add(commands)
     return parser
 
@@ -78,6 +78,23 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     result = evaluate(read_lifted(options.prediction), read_packed(options.data))
     print(json.dumps(result, indent=2) if options.json else report_text(result))
+
+
+def _add_export(commands) -> None:
+    export = commands.add_parser("export", help="a lifted clip as AMASS, BVH, glTF, TRC, CSV or OBJ")
+    export.add_argument("lifted", type=Path, metavar="LIFTED.npz", help="written by 'lift'")
+    export.add_argument("--to", required=True, choices=["amass", "bvh", "gltf", "trc", "csv", "obj"], help="the format")
+    export.add_argument("-o", "--out", type=Path, metavar="OUT", help="default: beside the input, with its name")
+    export.add_argument("--clip", type=int, metavar="N", help="which clip, from 0 (needed where there are several)")
+    export.add_argument("--frame", type=int, metavar="N", help="obj: which frame, from 0 (default: first with a person)")
+    export.add_argument("--axes", choices=["camera", "y_up", "z_up"], help="default: the format's own")
+    export.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from posenet3d.export.command import export
+
+    export(options)
 
 
 def _add_train(commands) -> None:

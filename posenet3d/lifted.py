@@ -9,11 +9,16 @@ import numpy as np
 from jaxtyping import Float
 
 from posenet3d.atomic import atomic_write
+from posenet3d.body.layer import N_BETAS, N_BODY_JOINTS
 from posenet3d.body.parameters import BodyParameters
-from posenet3d.data.npz_file import Arrays, clip_rows, expect, load_arrays, numeric, rates, texts, wrong
+from posenet3d.data.npz_file import Arrays, clip_rows, expect, load_arrays, numeric, rates, refuse, texts, wrong
 from posenet3d.sequence import DEFAULT_FPS
 
 FIELDS = ("joints_3d", "cleaned_px", "confidence", "start", "length", "name", "fps", "model", "checkpoint")
+BODY_FIELDS = ("body_model", "betas", "global_orient", "body_pose", "transl")
+
+LARGEST_PARAMETER = 1e6
+"""Radians, metres or betas beyond this are damage, and would overflow once a body is posed with them."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,12 @@ def _layout(results: Sequence[Lifted]) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def read_lifted(path: Path) -> list[Lifted]:
-    """Read what `write_lifted` wrote; only `joints_3d` is needed.
+    """Read what `write_lifted` wrote; only `joints_3d` is needed, and a body has all of `BODY_FIELDS` or none.
 
     Raises:
         InputError: not an npz, without `joints_3d` of shape (N, 17, 3), or a field does not fit it.
     """
-    data = load_arrays(path, FIELDS)
+    data = load_arrays(path, FIELDS + BODY_FIELDS)
     joints, cleaned_px, confidence = (numeric(data, field, path) for field in ("joints_3d", "cleaned_px", "confidence"))
     if joints is None or joints.ndim != 3 or joints.shape[1:] != (17, 3):
         shape = "is missing" if joints is None else f"has shape {joints.shape}"
@@ -116,6 +121,7 @@ def read_lifted(path: Path) -> list[Lifted]:
         expect(confidence, (len(joints), 17), "confidence", path)
     clips = clip_rows(data, len(joints), path)
     names = texts(data, "name", len(clips), path) or [Path(path).stem] * len(clips)
+    bodies = _bodies(data, clips, len(joints), path)
     return [
         Lifted(
             name=name,
@@ -126,6 +132,44 @@ def read_lifted(path: Path) -> list[Lifted]:
             checkpoint=str(data.get("checkpoint", "")),
             confidence=None if confidence is None else confidence[rows],
             packed_at=(rows.start, len(joints)),
+            body=body,
         )
-        for name, rows, fps in zip(names, clips, rates(data, len(clips), path), strict=True)
+        for name, rows, fps, body in zip(names, clips, rates(data, len(clips), path), bodies, strict=True)
     ]
+
+
+def _bodies(data: Arrays, clips: list[slice], n_frames: int, path: Path) -> Sequence[BodyParameters | None]:
+    """The body of every clip; None where the file has none.
+
+    Raises:
+        InputError: a field is missing beside the others, has another shape, or is not finite where it must be.
+    """
+    present = [field for field in BODY_FIELDS if field in data]
+    if not present:
+        return [None] * len(clips)
+    missing = [field for field in BODY_FIELDS if field not in data]
+    if missing:
+        raise wrong(path, missing[0], f"is missing beside '{present[0]}'", "give all of " + ", ".join(BODY_FIELDS))
+    (body_model,) = texts(data, "body_model", 1, path)
+    shapes = {
+        "betas": (len(clips), N_BETAS),
+        "global_orient": (n_frames, 3),
+        "body_pose": (n_frames, 3 * (N_BODY_JOINTS - 1)),
+        "transl": (n_frames, 3),
+    }
+    values = {field: _parameter(data, field, shape, path) for field, shape in shapes.items()}
+    betas = values.pop("betas")
+    refuse(~np.isfinite(betas).all(1), "betas", path, "must be finite")
+    return [
+        BodyParameters(body_model, betas[clip : clip + 1], **{field: value[rows] for field, value in values.items()})
+        for clip, rows in enumerate(clips)
+    ]
+
+
+def _parameter(data: Arrays, field: str, shape: tuple[int, ...], path: Path) -> np.ndarray:
+    array = numeric(data, field, path)
+    assert array is not None  # seen by the caller
+    expect(array, shape, field, path)
+    if (np.abs(array) > LARGEST_PARAMETER).any():  # infinite ones too; NaN are frames without a person
+        raise wrong(path, field, f"holds values beyond {LARGEST_PARAMETER:g}", "it is damaged, lift again")
+    return array.astype(np.float32)

@@ -23,6 +23,7 @@ LAYERS = [
     ["training"],
     ["refinement"],
     ["inference"],
+    ["export"],
     ["commands", "bench"],
     ["__main__"],
 ]

@@ -1,0 +1,87 @@
+"""``posenet3d export``: one clip of a lifted file, written for another program."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from posenet3d.atomic import atomic_write
+from posenet3d.errors import InputError
+from posenet3d.export.amass import amass_npz
+from posenet3d.export.bvh import bvh_file
+from posenet3d.export.csv_table import csv_table
+from posenet3d.export.gltf import glb_file
+from posenet3d.export.motion import AXES, Exported
+from posenet3d.export.obj import obj_file
+from posenet3d.export.trc import trc_file
+from posenet3d.lifted import Lifted, read_lifted
+
+FORMATS: dict[str, tuple[Callable[..., Exported], str]] = {
+    "amass": (amass_npz, "_amass.npz"),
+    "bvh": (bvh_file, ".bvh"),
+    "gltf": (glb_file, ".glb"),
+    "trc": (trc_file, ".trc"),
+    "csv": (csv_table, ".csv"),
+    "obj": (obj_file, ".obj"),
+}
+"""Format to its exporter and the ending of the file it is written to by default."""
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write one clip of `options.lifted` as `options.to`.
+
+    Args:
+        options: `lifted` (path), `to` (a key of `FORMATS`), `out` (path or None), `clip` and `frame` (counted from 0, or
+            None), `axes` (a name in `AXES`, or None for the format's own).
+
+    Raises:
+        InputError: the file, the clip or the frame cannot be used, or the target cannot be written.
+    """
+    clip = _chosen(read_lifted(options.lifted), options.clip, options.lifted)
+    result = export_clip(clip, options.to, axes=options.axes, frame=options.frame)
+    out = options.out or options.lifted.with_name(options.lifted.stem + FORMATS[options.to][1])
+    if out.resolve() == options.lifted.resolve():
+        raise InputError(out, "is the input itself", "choose another name for the output")
+    with atomic_write(out) as file:
+        file.write(result.content)
+    tqdm.write(f"{out}: {options.to} of {clip.name!r}{_notes(result)}")
+
+
+def export_clip(clip: Lifted, format_name: str, *, axes: str | None = None, frame: int | None = None) -> Exported:
+    """One clip in one format.
+
+    Args:
+        clip: what to export.
+        format_name: a key of `FORMATS`.
+        axes: a name in `AXES`; the format's own if None.
+        frame: which frame, for obj.
+
+    Raises:
+        InputError: an unknown format or axes, a frame for a format of whole clips, or as the exporter.
+    """
+    if format_name not in FORMATS:
+        raise InputError(f"format '{format_name}'", "is not known", f"choose one of {', '.join(FORMATS)}")
+    if axes is not None and axes not in AXES:
+        raise InputError(f"axes '{axes}'", "are not known", f"choose one of {', '.join(AXES)}")
+    if frame is not None and format_name != "obj":
+        raise InputError("--frame", f"is for obj, {format_name} has all frames", "leave it out")
+    chosen = {"axes": axes, "frame": frame}
+    return FORMATS[format_name][0](clip, **{key: value for key, value in chosen.items() if value is not None})
+
+
+def _chosen(clips: list[Lifted], number: int | None, path: Path) -> Lifted:
+    if number is None and len(clips) > 1:
+        raise InputError(path, f"holds {len(clips)} clips", f"choose one with --clip 0 to {len(clips) - 1}")
+    if number is not None and not 0 <= number < len(clips):
+        raise InputError(f"--clip {number}", f"is not in {path}", f"give 0 to {len(clips) - 1}")
+    return clips[number or 0]
+
+
+def _notes(result: Exported) -> str:
+    notes = {
+        f", frames without a person: {result.n_held}, they hold a neighbouring pose": result.n_held,
+        f", frames without a person: {result.n_blank}, left blank": result.n_blank,
+        "; it contains the mesh of a licensed body, share it only as that licence allows": result.is_licensed,
+    }
+    return "".join(note for note, applies in notes.items() if applies)
