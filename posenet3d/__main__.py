@@ -86,7 +86,9 @@ def _add_export(commands) -> None:
     export.add_argument("--to", required=True, choices=["amass", "bvh", "gltf", "trc", "csv", "obj"], help="the format")
     export.add_argument("-o", "--out", type=Path, metavar="OUT", help="default: beside the input, with its name")
     export.add_argument("--clip", type=int, metavar="N", help="which clip, from 0 (needed where there are several)")
-    export.add_argument("--frame", type=int, metavar="N", help="obj: which frame, from 0 (default: first with a person)")
+    export.add_argument(
+        "--frame", type=int, metavar="N", help="obj: which frame, from 0 (default: first with a person)"
+    )
     export.add_argument("--axes", choices=["camera", "y_up", "z_up"], help="default: the format's own")
     export.set_defaults(run=_export)
 
