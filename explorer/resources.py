@@ -30,11 +30,6 @@ def checkpoints() -> dict[str, Path]:
     return list_checkpoints()
 
 
-def models(folder: Path) -> list[str]:
-    """What a checkpoint can lift with: the teacher's skeleton, and the student's body where it has one."""
-    return ["teacher", "student"] if (folder / "student.safetensors").is_file() else ["teacher"]
-
-
 @st.cache_resource
 def bundled() -> dict[str, PoseSequence]:
     """The sequences that come with the app."""

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import resources
+from posenet3d.checkpoint import models_of
 from posenet3d.errors import InputError
 from posenet3d.inference import DEFAULT_HEIGHT_M
 from posenet3d.lifted import Lifted, lifted_bytes
@@ -96,7 +97,7 @@ def _choose_checkpoint() -> tuple[str, Path | None]:
 
 
 def _lifting_options(folder: Path | None) -> tuple[str, float, bool]:
-    models = ["teacher"] if folder is None else resources.models(folder)
+    models = ["teacher"] if folder is None else models_of(folder)
     model = "teacher"
     if len(models) > 1:
         model = st.radio("Model", models, horizontal=True, help=MODEL_HELP)

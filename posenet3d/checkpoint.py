@@ -26,17 +26,18 @@ def list_checkpoints(runs: Path = Path("runs")) -> dict[str, Path]:
     return {f.name: f for f in bundled} | {f"{runs.name}/{f.name}": f for f in trained}
 
 
-def find_checkpoint(name: str | Path | None = None) -> Path:
-    """Folder of a checkpoint given by name or path; the default one for None.
+def find_checkpoint(name: str | Path | None = None, model: str = "teacher") -> Path:
+    """Folder of a checkpoint given by name or path; for None the first that has the model.
 
     Raises:
         InputError: there is no such checkpoint.
     """
     known = list_checkpoints()
-    if name is None and not known:
-        raise InputError(BUNDLED, "holds no checkpoint", "train one with 'python -m posenet3d train teacher'")
     if name is None:
-        return next(iter(known.values()))
+        fitting = [folder for folder in known.values() if model in models_of(folder)]
+        if not fitting:
+            raise InputError(BUNDLED, f"holds no {model}", f"train one with 'python -m posenet3d train {model}'")
+        return fitting[0]
     folder = known.get(str(name), Path(name))
     if not (folder / "model.safetensors").is_file():
         choices = ", ".join(known) or "none is installed"
@@ -44,6 +45,11 @@ def find_checkpoint(name: str | Path | None = None) -> Path:
             name, "is no checkpoint (no model.safetensors in it)", f"give a run folder or one of: {choices}"
         )
     return folder
+
+
+def models_of(folder: Path) -> list[str]:
+    """What a checkpoint can lift with: the teacher's skeleton, and the student's body where it has one."""
+    return ["teacher", "student"] if (folder / "student.safetensors").is_file() else ["teacher"]
 
 
 def read_config(folder: Path) -> dict[str, Any]:

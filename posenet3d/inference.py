@@ -67,7 +67,7 @@ class Lifter:
         Raises:
             InputError: there is no such checkpoint, it is damaged, or it has no student.
         """
-        folder = find_checkpoint(checkpoint)
+        folder = find_checkpoint(checkpoint, model)
         student = load_student(folder) if model == "student" else None
         return cls(load_teacher(folder), folder.name, device, student)
 

@@ -19,12 +19,11 @@ def bundle(run: Path, name: str) -> Path:
     """Write the run's checkpoint to the library's folder and return it; the model card (README.md) is written by hand."""
     folder = BUNDLED / name
     folder.mkdir(parents=True, exist_ok=True)
-    halves = {
-        key: value.half() if value.is_floating_point() else value
-        for key, value in load_file(run / "model.safetensors").items()
-    }
-    with atomic_write(folder / "model.safetensors") as file:
-        file.write(save(halves))
+    for source in (run / "model.safetensors", run / "student.safetensors"):
+        if source.exists():
+            halves = {k: v.half() if v.is_floating_point() else v for k, v in load_file(source).items()}
+            with atomic_write(folder / source.name) as file:
+                file.write(save(halves))
     shutil.copyfile(run / "config.json", folder / "config.json")
     return folder
 
