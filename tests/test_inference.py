@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from posenet3d.__main__ import main
-from posenet3d.checkpoint import find_checkpoint, list_checkpoints, load_teacher
+from posenet3d.checkpoint import BUNDLED, find_checkpoint, list_checkpoints, load_teacher
 from posenet3d.data.csv_file import write_csv
 from posenet3d.data.packed import read_packed, write_packed
 from posenet3d.data.synthetic import bundled_sequences, synthetic_sequence
@@ -300,7 +300,7 @@ def test_cli_lifts_a_folder_and_evaluates_a_set(tmp_path, capsys):
         (["lift", "{csv}", "--image-size", "1080p"], "1920x1080"),
         (["lift", "{csv}", "--image-size", "1000x1000", "--fov", "0"], "field of view"),
         (["lift", "{csv}", "--checkpoint", "nowhere"], "checkpoint"),
-        (["lift", "{csv}", "--model", "student"], "student"),
+        (["lift", "{csv}", "--model", "student", "--checkpoint", "teacher"], "no student"),
         (["lift", "{csv}", "--joint-set", "BODY_99"], "joint set"),
         (["lift", "{video}"], "video"),
         (["evaluate", "{csv}", "{csv}"], "npz"),
@@ -344,13 +344,25 @@ def test_damaged_checkpoints_are_refused(tmp_path, damage):
         Lifter.load(folder)
 
 
-def test_the_bundled_checkpoint_is_listed_first_and_has_a_card():
-    name, folder = next(iter(list_checkpoints().items()))
-    assert name == "teacher"
-    card = (folder / "README.md").read_text()
-    for word in ("train_2d", "seed", "PA-MPJPE", "Limits", "CMU", "HDM05"):
-        assert word in card
-    assert (folder / "model.safetensors").stat().st_size < 10_000_000
+def test_bundled_checkpoints_have_cards_and_the_teacher_comes_first():
+    bundled = [folder for folder in list_checkpoints().values() if folder.parent == BUNDLED]
+    assert [folder.name for folder in bundled] == ["teacher", "student"]
+    for folder in bundled:
+        card = (folder / "README.md").read_text()
+        for word in ("train_2d", "seed", "PA-MPJPE", "Limits", "CMU", "HDM05"):
+            assert word in card
+        assert all(file.stat().st_size < 10_000_000 for file in folder.iterdir())
+
+
+def test_the_bundled_student_gives_a_body(lifted):
+    student = Lifter.load(model="student")(CLIPS[:8])
+    errors = [evaluate(results, CLIPS[:8])["overall"]["pa_mpjpe"] for results in (lifted[:8], student)]
+    assert errors[1] < 1.5 * errors[0]
+    for clip, result in zip(CLIPS, student, strict=False):
+        assert result.body is not None
+        assert result.body.betas.shape == (1, 10)
+        assert np.isfinite(result.joints_3d).all()
+        assert len(result.body.transl) == len(clip)
 
 
 def test_module_runs_as_a_program(tmp_path):
