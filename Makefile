@@ -43,7 +43,7 @@ bench: $(READY) ## speed, as ratios against named peers
 lab: $(READY) ## the notebooks in Jupyter Lab
 	$(BIN)/jupyter lab notebooks
 
-teacher: $(READY) ## train the bundled teacher again from DATA=folder (with train_2d.npz); under an hour on two cores
+teacher: $(READY) ## train the bundled teacher again from DATA=folder (with train_2d.npz); about 40 minutes on two cores
 	$(BIN)/python -m posenet3d train teacher --data $(DATA)/train_2d.npz --out runs/teacher
 
 viewer: ## build explorer/viewer/viewer.js from its source (needs node; users do not)

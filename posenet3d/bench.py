@@ -42,6 +42,8 @@ class VideoPoseShaped(nn.Module):
 
 def bench(seconds: float) -> None:
     """Print lifting speed against the VideoPose3D-shaped network, and the start-up time of the command line."""
+    torch.set_num_threads(1)  # per CPU second: a second thread mostly waits at these sizes, and waiting counts
+    print(f"torch {torch.__version__}, one thread")
     clip = bundled_sequences()[0]
     lifter = Lifter.load()
     peer = VideoPoseShaped().eval()
