@@ -58,7 +58,7 @@ def _add_lift(commands) -> None:
 
 
 def _lift(options: argparse.Namespace) -> None:
-    from posenet3d.commands import lift
+    from posenet3d.lift_command import lift
 
     lift(options)
 
@@ -118,7 +118,7 @@ def _add_train(commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from posenet3d.commands import train
+    from posenet3d.training.command import train
 
     train(options)
 

@@ -58,7 +58,7 @@ def body_of_clip(student: Student, rays: Float[Tensor, "frames 17 2"], fps: floa
 
     def track(seen: Tensor) -> BodyTrack:
         seen = seen.to(student.rest.device)
-        raw = student.frame(seen.flatten(1) * (1.6 / student.config.unit))
+        raw = student.raw_frames(seen)
         rotations, distance = raw.new_empty(len(seen), 24, 3, 3), raw.new_empty(len(seen))
         betas = []
         for index, answered, target, inside in _windows(len(seen), student.config.window, student.config.stride, fps):

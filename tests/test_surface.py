@@ -24,7 +24,7 @@ LAYERS = [
     ["refinement"],
     ["inference"],
     ["export"],
-    ["commands", "bench"],
+    ["lift_command", "bench"],
     ["__main__"],
 ]
 

@@ -110,9 +110,9 @@ def head_length(pelvis_rays: Float[Tensor, "frames 17 2"]) -> float:
     return float((pelvis_rays[:, _HEAD] - pelvis_rays[:, _PELVIS]).norm(dim=-1).mean())
 
 
-def apparent_size(rays: Float[Tensor, "frames 17 2"]) -> Float[Tensor, " frames"]:
+def apparent_size(rays: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*batch"]:
     """Spread of the joints about their middle (root mean square) on the image plane; falls as 1 / distance."""
-    return (rays - rays.mean(1, keepdim=True)).square().sum(-1).mean(1).sqrt()
+    return (rays - rays.mean(-2, keepdim=True)).square().sum(-1).mean(-1).sqrt()
 
 
 def usual_sizes(clips: Clips, unit: float) -> tuple[float, float]:

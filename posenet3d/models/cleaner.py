@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from posenet3d.data.windows import apparent_size
 from posenet3d.skeleton import N_JOINTS
 
 
@@ -107,6 +108,5 @@ class Cleaner(nn.Module):
         ones = torch.ones_like(smoothed[:, :, :1, 0])
         mass = over_time(ones, self.slow)[..., None]
         centre = over_time(smoothed.mean(2), self.slow)[:, :, None] / mass
-        spread = (smoothed - smoothed.mean(2, keepdim=True)).square().sum(-1).mean(2, keepdim=True).sqrt()
-        size = over_time(spread, self.slow)[..., None] / mass
+        size = over_time(apparent_size(smoothed)[..., None], self.slow)[..., None] / mass
         return centre, size.clamp(min=1e-6)

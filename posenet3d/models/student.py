@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from posenet3d.body.landmarks import Landmarks
 from posenet3d.body.layer import N_BETAS, N_BODY_JOINTS
+from posenet3d.data.windows import apparent_size
 from posenet3d.models.blocks import ResidualMLP
 from posenet3d.skeleton import N_JOINTS
 
@@ -57,9 +58,8 @@ class Student(nn.Module):
         seen = config.window * (2 * N_JOINTS + outputs)
         self.temporal = ResidualMLP(seen, config.window * outputs, config.width, config.temporal_blocks)
         nn.init.zeros_(self.temporal.outlet.weight)  # the refinement starts from the per-frame answer
-        with (
-            torch.no_grad()
-        ):  # and that from a mean person at rest: random shapes of four sigma took long to come back from
+        # And that from a mean person at rest: random shapes of four sigma took long to come back from.
+        with torch.no_grad():
             self.frame.outlet.weight.mul_(0.1)
             self.frame.outlet.weight[_ROTATIONS:] = 0
         # The body stands y up; upright before a camera with y down is half a turn about x, which also makes it face us.
@@ -69,21 +69,24 @@ class Student(nn.Module):
 
     def forward(self, rays: Float[Tensor, "batch steps joints 2"]) -> Embodied:
         """The body in every frame of the window."""
-        scaled = rays * (1.6 / self.config.unit)
-        raw = self.frame(scaled.flatten(0, 1).flatten(1)).unflatten(0, rays.shape[:2])
-        return self.refine(rays, raw)
+        return self.refine(rays, self.raw_frames(rays.flatten(0, 1)).unflatten(0, rays.shape[:2]))
+
+    def raw_frames(self, rays: Float[Tensor, "frames joints 2"]) -> Float[Tensor, "frames outputs"]:
+        """The per-frame answers, before the window has its say."""
+        return self.frame(self._scaled(rays).flatten(1))
 
     def refine(
         self, rays: Float[Tensor, "batch steps joints 2"], raw: Float[Tensor, "batch steps outputs"]
     ) -> Embodied:
         """Per-frame answers corrected by the whole window."""
-        scaled = rays * (1.6 / self.config.unit)
-        out = raw + self.temporal(torch.cat([scaled.flatten(1), raw.flatten(1)], -1)).view_as(raw)
+        out = raw + self.temporal(torch.cat([self._scaled(rays).flatten(1), raw.flatten(1)], -1)).view_as(raw)
         turns, betas, log_ratio = out.split([_ROTATIONS, N_BETAS, 1], dim=-1)
         rotations = roma.special_gramschmidt((turns + self.rest).unflatten(-1, (N_BODY_JOINTS, 3, 2)))
-        spread = (rays - rays.mean(2, keepdim=True)).square().sum(-1).mean(2).sqrt()
-        distance = self.config.spread_m / spread.clamp(min=1e-4) * log_ratio[..., 0].clamp(-1, 1).exp()
+        distance = self.config.spread_m / apparent_size(rays).clamp(min=1e-4) * log_ratio[..., 0].clamp(-1, 1).exp()
         return Embodied(rotations, 3 * torch.tanh(betas.mean(1) / 3), distance)  # beyond 3 sigma nobody was sampled
+
+    def _scaled(self, rays: Tensor) -> Tensor:
+        return rays * (1.6 / self.config.unit)  # about unit variance, as for the teacher
 
 
 def landmarks_in_root_distances(embodied: Embodied, landmarks: Landmarks) -> Float[Tensor, "batch steps joints 3"]:

@@ -126,10 +126,11 @@ class FramePhase:
     def train_step(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
         """Lifter, then discriminators."""
         self.teacher.train()
-        cycle = self._cycle(self._windows(self.training, self.sources, self.batch, rng), rng)
+        rays = self._windows(self.training, self.sources, self.batch, rng)
+        cycle = self._cycle(rays, rng)
         for parameter in self.critic_parameters():
             parameter.requires_grad_(False)
-        terms = self.lifter_terms(cycle, rng)
+        terms = self.lifter_terms(rays, cycle, rng)
         descend(self.optimizers["lifter"], weigh(terms, self.weights))
         for parameter in self.critic_parameters():
             parameter.requires_grad_(True)
@@ -140,10 +141,10 @@ class FramePhase:
             repair_mirror_world(self.teacher, self.training.rays[:: max(1, len(self.training.rays) // 4096)])
         return {name: value.mean() for name, value in (terms | critic_terms).items()}
 
-    def lifter_terms(self, cycle: consistency.Cycle, rng: torch.Generator) -> dict[str, Tensor]:
+    def lifter_terms(self, rays: Tensor, cycle: consistency.Cycle, rng: torch.Generator) -> dict[str, Tensor]:
         """Raw terms of the lifter's side, one value per window."""
         return {
-            "consistency_2d": consistency.distance(cycle.back, self.lifted) / self.unit,
+            "consistency_2d": consistency.distance(cycle.back, rays) / self.unit,
             "consistency_3d": consistency.distance(cycle.turned_again, cycle.turned) / self.unit,
             "pose": adversarial.fooling(self.critic(_any_frame(cycle.view, rng) / self.unit)),
         }
@@ -162,12 +163,12 @@ class FramePhase:
         """Self-consistency, realism and bending on held-out 2D, the same windows and turns every time."""
         self.teacher.eval()
         rng = torch.Generator().manual_seed(0)
-        cycle = self._cycle(self._windows(self.held_out, [self.held_out.rays], 1024, rng), rng)
-        terms = self.lifter_terms(cycle, rng)
+        rays = self._windows(self.held_out, [self.held_out.rays], 1024, rng)
+        cycle = self._cycle(rays, rng)
+        terms = self.lifter_terms(rays, cycle, rng)
         return {name: float(value.mean()) for name, value in terms.items()} | {"handedness": handedness(cycle.pose)}
 
     def _cycle(self, rays: Tensor, rng: torch.Generator) -> consistency.Cycle:
-        self.lifted = rays
         turns = random_views(len(rays), self.tilt.mean, self.tilt.sd, _radians(self.settings.roll_sd_deg), rng)
         return consistency.cycle(self.lift, rays, turns.to(self.device), self.unit)
 
@@ -214,9 +215,9 @@ class TemporalPhase(FramePhase):
         """Frames of a window, against its middle."""
         return self.teacher.offsets
 
-    def lifter_terms(self, cycle: consistency.Cycle, rng: torch.Generator) -> dict[str, Tensor]:
+    def lifter_terms(self, rays: Tensor, cycle: consistency.Cycle, rng: torch.Generator) -> dict[str, Tensor]:
         """The single-frame terms, the motion's realism and the bones'."""
-        return super().lifter_terms(cycle, rng) | {
+        return super().lifter_terms(rays, cycle, rng) | {
             "motion": adversarial.fooling(self.motion_critic(cycle.view / self.unit)),
             "constancy": bones.constancy(cycle.pose),
             "symmetry": bones.symmetry(cycle.pose),

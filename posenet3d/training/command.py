@@ -1,0 +1,66 @@
+"""What ``posenet3d train`` does; apart from the other commands, which need not wait for TensorBoard's import."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from posenet3d.checkpoint import find_checkpoint, read_config
+from posenet3d.data.door import read_sequences
+from posenet3d.errors import InputError
+from posenet3d.training.lifter import TeacherTraining
+from posenet3d.training.settings import from_dict, override
+from posenet3d.training.student import StudentTraining, train_student
+from posenet3d.training.teacher import train_teacher
+
+Training = TypeVar("Training", TeacherTraining, StudentTraining)
+
+
+def train(options: argparse.Namespace) -> None:
+    """``posenet3d train``: fresh, resumed, or on many processes under torchrun."""
+    out: Path = options.out
+    if out.exists() and not out.is_dir():
+        raise InputError(out, "is not a folder", "choose another --out")
+    has_state = (out / "state" / "latest.pt").exists()
+    if has_state and not options.resume:
+        raise InputError(out, "already holds a run", "add --resume to go on with it, or choose another --out")
+    if options.resume and not has_state:
+        raise InputError(out, "holds no run to resume (no state/latest.pt)", "leave --resume out to start one")
+    if options.resume and options.set:
+        raise InputError("--set", "cannot change a run that is being resumed", "start a new run with --out and --init")
+    kind = {"teacher": TeacherTraining, "student": StudentTraining}[options.stage]
+    settings = _settings_of(out, kind) if options.resume else _checked(kind(), options.set)
+    sequences = [sequence for path in options.data for sequence in read_sequences(path)]
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # started by torchrun
+        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    try:
+        if isinstance(settings, StudentTraining):
+            teacher_run = find_checkpoint(options.init)
+            train_student(sequences, settings, out, teacher_run=teacher_run, is_resumed=options.resume)
+        else:
+            train_teacher(sequences, settings, out, is_resumed=options.resume, init=options.init)
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def _settings_of(run: Path, kind: type[Training]) -> Training:
+    config = read_config(run)
+    model = config["model"] if kind is TeacherTraining else config.get("student")
+    try:
+        return from_dict(kind, {**config["training"], "model": model})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(run / "config.json", f"cannot be used to go on ({error})", "start a new run") from error
+
+
+def _checked(settings: Training, assignments: list[str]) -> Training:
+    try:
+        return override(settings, assignments)
+    except InputError:
+        raise
+    except ValueError as error:  # a settings dataclass refused its values
+        raise InputError("--set", str(error), "change the value") from error
