@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from posenet3d.checkpoint import list_checkpoints
 from posenet3d.data.door import read_sequences
 from posenet3d.data.synthetic import bundled_sequences
 from posenet3d.errors import InputError
-from posenet3d.inference import Lifter
+from posenet3d.inference import DEFAULT_HEIGHT_M, Lifter
 from posenet3d.lifted import Lifted
 from posenet3d.sequence import PoseSequence
 
@@ -60,26 +61,26 @@ def clip_name(first_file: str) -> str:
     return re.sub(r"[._-]*\d+(_keypoints)?$", "", Path(first_file).stem) or "upload"
 
 
-def lift(
-    sequence: PoseSequence,
-    folder: Path,
-    progress: Callable[[float], None],
-    *,
-    model: str,
-    height_m: float,
-    is_refined: bool,
-) -> tuple[str, Lifted]:
+@dataclass(frozen=True)
+class Lifting:
+    """How the user wants a sequence lifted; see `posenet3d.inference.Lifter`."""
+
+    model: str = "teacher"
+    height_m: float = DEFAULT_HEIGHT_M
+    is_refined: bool = False
+    is_fitted: bool = True
+
+
+def lift(sequence: PoseSequence, folder: Path, progress: Callable[[float], None], how: Lifting) -> tuple[str, Lifted]:
     """The lifted sequence and the key of this result; `progress` is called only when there is work to do."""
-    stamp = (folder / "model.safetensors").stat().st_mtime
-    key = hashlib.sha256(
-        f"{content_key(sequence)} {folder} {stamp} {model} {height_m} {is_refined}".encode()
-    ).hexdigest()
+    stamp = max(file.stat().st_mtime for file in folder.glob("*.safetensors"))
+    key = hashlib.sha256(f"{content_key(sequence)} {folder} {stamp} {how}".encode()).hexdigest()
     kept = _results()
     if key not in kept:
         # Not st.cache_data: it cannot replay a progress bar that was made outside the cached function.
-        kept[key] = _lifter(str(folder), stamp, model)(
-            [sequence], height_m=height_m, is_refined=is_refined, progress=progress
-        )[0]
+        options = asdict(how)
+        lifter = _lifter(str(folder), stamp, options.pop("model"))
+        kept[key] = lifter([sequence], **options, progress=progress)[0]
         while len(kept) > KEPT_RESULTS:
             kept.popitem(last=False)
     return key, kept[key]

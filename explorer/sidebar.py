@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import resources
+from explorer.resources import Lifting
 from posenet3d.checkpoint import models_of
 from posenet3d.errors import InputError
 from posenet3d.inference import DEFAULT_HEIGHT_M
@@ -42,7 +43,7 @@ def choose() -> None:
     with st.sidebar:
         sequence = _choose_sequence()
         checkpoint, folder = _choose_checkpoint()
-        model, height_m, is_refined = _lifting_options(folder)
+        lifting = _lifting_options(folder)
         _upload()
     if folder is None:
         st.error(NO_CHECKPOINT)
@@ -53,7 +54,7 @@ def choose() -> None:
         bar.progress(min(part, 1.0), f"Lifting {sequence.name} to 3D ...")
 
     try:
-        key, lifted = resources.lift(sequence, folder, show, model=model, height_m=height_m, is_refined=is_refined)
+        key, lifted = resources.lift(sequence, folder, show, lifting)
     except InputError as error:
         st.error(str(error))
         return
@@ -96,13 +97,18 @@ def _choose_checkpoint() -> tuple[str, Path | None]:
     return name, found[name]
 
 
-def _lifting_options(folder: Path | None) -> tuple[str, float, bool]:
+def _lifting_options(folder: Path | None) -> Lifting:
     models = ["teacher"] if folder is None else models_of(folder)
     model = "teacher"
     if len(models) > 1:
         model = st.radio("Model", models, horizontal=True, help=MODEL_HELP)
     if model == "student":  # its body has its own size and bones of constant length
-        return model, DEFAULT_HEIGHT_M, False
+        is_fitted = st.toggle(
+            "Fit to the 2D",
+            value=True,
+            help="Turns the body's joints onto the 2D; off shows the network's own answer (the command line's --no-fit).",
+        )
+        return Lifting(model, is_fitted=is_fitted)
     height_m = st.number_input(
         "Body height (m)",
         min_value=0.3,
@@ -115,7 +121,7 @@ def _lifting_options(folder: Path | None) -> tuple[str, float, bool]:
         "Steady bones",
         help="Nudges depth so that every bone keeps its length over the clip (the command line's --refine).",
     )
-    return model, height_m, is_refined
+    return Lifting(model, height_m, is_refined)
 
 
 def _download(lifted: Lifted) -> None:

@@ -71,12 +71,18 @@ def body_of_clip(student: Student, rays: Float[Tensor, "frames 17 2"], fps: floa
     one, other = track(rays), track(mirror(rays))
     flip = torch.tensor([-1.0, 1.0, 1.0])
     unmirrored = (flip[:, None] * flip * other.rotations)[:, _SMPL_MIRROR]
-    calm = gaussian_filter1d(((one.rotations + unmirrored) / 2).numpy(), _CALM_S * fps, axis=0, mode="nearest")
-    distance = gaussian_filter1d(((one.distance * other.distance).log() / 2).numpy(), _CALM_S * fps, mode="nearest")
+    both = BodyTrack(
+        (one.rotations + unmirrored) / 2, (one.betas + other.betas) / 2, (one.distance * other.distance).sqrt()
+    )
+    return calmed(both, _CALM_S * fps)
+
+
+def calmed(track: BodyTrack, sigma: float) -> BodyTrack:
+    """The track smoothed over time by a Gaussian of `sigma` frames; rotations by their mean in the chordal sense."""
+    rotations = gaussian_filter1d(track.rotations.numpy(), sigma, axis=0, mode="nearest")
+    distance = gaussian_filter1d(track.distance.log().numpy(), sigma, mode="nearest")
     return BodyTrack(
-        roma.special_procrustes(torch.from_numpy(calm)),  # the mean rotation in the chordal sense
-        (one.betas + other.betas) / 2,
-        torch.from_numpy(distance).exp(),
+        roma.special_procrustes(torch.from_numpy(rotations)), track.betas, torch.from_numpy(distance).exp()
     )
 
 

@@ -15,8 +15,9 @@ from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.parameters import BodyParameters
 from posenet3d.checkpoint import find_checkpoint, load_student, load_teacher
-from posenet3d.clipwise import body_of_clip, depth_of_clip
+from posenet3d.clipwise import body_of_clip, calmed, depth_of_clip
 from posenet3d.data.windows import apparent_size
+from posenet3d.fitting import fit_to_rays
 from posenet3d.lifted import Lifted
 from posenet3d.models.student import Student
 from posenet3d.models.teacher import Teacher, place
@@ -31,6 +32,7 @@ _CHAIN_OF_HEIGHT = 0.94  # ankle to head top, of the stature: the foot below the
 _LEAST_JOINTS = 6  # a frame with fewer joints seen says too little by itself
 _BRIDGED_S = 0.4  # gaps up to this long on either side of a seen frame are bridged
 _SCALE_SIGMA_S = 0.5  # a person's distance changes within a stride, not within a frame
+_FITTED_CALM_S = 1 / 30  # frames are fitted one by one
 _CHAIN = {
     ("pelvis", "spine"): 0.148, ("spine", "thorax"): 0.157, ("thorax", "neck_nose"): 0.074, ("neck_nose", "head_top"): 0.071,
     ("r_hip", "r_knee"): 0.272, ("r_knee", "r_ankle"): 0.278, ("l_hip", "l_knee"): 0.272, ("l_knee", "l_ankle"): 0.278,
@@ -77,6 +79,7 @@ class Lifter:
         *,
         height_m: float = DEFAULT_HEIGHT_M,
         is_refined: bool = False,
+        is_fitted: bool = True,
         progress: Callable[[float], None] | None = None,
     ) -> list[Lifted]:
         """Lift every sequence.
@@ -84,19 +87,20 @@ class Lifter:
         Args:
             sequences: what to lift.
             height_m: body height in metres; sets the scale.
-            is_refined: nudge each clip towards bones of constant length (`posenet3d.refinement`).
+            is_refined: teacher: nudge each clip towards bones of constant length (`posenet3d.refinement`).
+            is_fitted: student: turn the body's joints onto the 2D (`posenet3d.fitting`); False is the network alone.
             progress: told the share that is done, from 0 to 1.
         """
         total, done, results = sum(len(s) for s in sequences), 0, []
         for sequence in sequences:
-            results.append(self._lift(sequence, height_m, is_refined))
+            results.append(self._lift(sequence, height_m, is_refined, is_fitted))
             done += len(sequence)
             if progress is not None:
                 progress(done / total)
         return results
 
     @torch.no_grad()
-    def _lift(self, sequence: PoseSequence, height_m: float, is_refined: bool) -> Lifted:
+    def _lift(self, sequence: PoseSequence, height_m: float, is_refined: bool, is_fitted: bool) -> Lifted:
         K = sequence.intrinsics()
         cleaned = self._clean(camera.to_rays(sequence.keypoints_px.astype(np.float64), K), sequence.confidence)
         R_virtual_cam = camera.look_at_rays(cleaned[:, JOINT["pelvis"]])
@@ -107,7 +111,7 @@ class Lifter:
             points *= _distance(points, sequence, height_m)[:, None, None]
             joints = np.einsum("fji,fkj->fki", R_virtual_cam, points)
         else:
-            joints, body = self._embody(self.student, rays, R_virtual_cam, sequence.fps)
+            joints, body = self._embody(self.student, rays, R_virtual_cam, sequence.fps, is_fitted)
         is_empty = ~_supported(sequence)
         joints[is_empty] = np.nan
         if body is not None:
@@ -136,11 +140,19 @@ class Lifter:
         return place(rays, depth / near[:, None], unit).double().numpy()
 
     def _embody(
-        self, student: Student, rays: Float[Tensor, "frames 17 2"], R_virtual_cam: np.ndarray, fps: float
+        self,
+        student: Student,
+        rays: Float[Tensor, "frames 17 2"],
+        R_virtual_cam: np.ndarray,
+        fps: float,
+        is_fitted: bool,
     ) -> tuple[np.ndarray, BodyParameters]:
         """The student's landmarks (frames, 17, 3) in metres in the camera's frame, and the parameters that make them."""
         near = self._zoom(rays, fps)
-        track = body_of_clip(student, rays * near[:, None, None], fps)
+        seen = rays * near[:, None, None]
+        track = body_of_clip(student, seen, fps)
+        if is_fitted:
+            track = calmed(fit_to_rays(self.landmarks, track, seen), _FITTED_CALM_S * fps)
         rotations = track.rotations.clone()
         rotations[:, 0] = torch.from_numpy(R_virtual_cam.transpose(0, 2, 1)).float() @ rotations[:, 0]
         betas = track.betas.expand(len(rays), -1)

@@ -19,6 +19,8 @@ def lift(options: argparse.Namespace) -> None:
     """``posenet3d lift``: read, choose the person, lift, write."""
     if options.model == "student" and (options.height is not None or options.refine):
         raise InputError("--height and --refine", "are for the teacher", "leave them out: the body has its own size")
+    if options.model == "teacher" and options.no_fit:
+        raise InputError("--no-fit", "is for the student", "leave it out, or add --model student")
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
     sequences = _chosen(read_sequences(options.input, joint_set=options.joint_set, fps=options.fps), options)
     if options.image_size is not None:
@@ -33,6 +35,7 @@ def lift(options: argparse.Namespace) -> None:
             sequences,
             height_m=height,
             is_refined=options.refine,
+            is_fitted=not options.no_fit,
             progress=lambda share: bar.update(round(share * bar.total) - bar.n),
         )
     write_lifted(options.out, results)

@@ -15,7 +15,7 @@ DEPTH_M = 4.0
 
 
 class StubLifter:
-    def __call__(self, sequences, *, height_m=1.7, is_refined=False, progress=None):
+    def __call__(self, sequences, *, height_m=1.7, is_refined=False, is_fitted=True, progress=None):
         results = [Lifted(s.name, flat(s), fps=s.fps, checkpoint="stub") for s in sequences]
         if progress is not None:
             progress(1.0)

@@ -109,11 +109,24 @@ class Landmarks(nn.Module):
     ) -> Float[Tensor, "batch landmarks 3"]:
         """Landmarks in metres, in the frame of `transl`."""
         world = self.body.kinematics(rotations, betas)
-        drive = torch.cat([betas, pose_feature(rotations)], dim=-1) if self.body.has_correctives else betas
-        places = self.places + (drive @ self.directions).unflatten(-1, self.places.shape)
+        places = self._places(rotations, betas)
         points = torch.cat([places, self.shares.expand(len(places), -1, -1, 1)], dim=-1)
         landmarks = points.flatten(2) @ world.transpose(-1, -2).flatten(1, 2)
         return landmarks if transl is None else landmarks + transl[:, None]
+
+    def parts(
+        self,
+        rotations: Float[Tensor, "batch 24 3 3"],
+        betas: Float[Tensor, "batch 10"],
+        world: Float[Tensor, "batch 24 3 4"],
+    ) -> Float[Tensor, "batch landmarks 24 3"]:
+        """What each joint contributes to each landmark; `world` from the body's kinematics. Their sum is the landmark."""
+        places = self._places(rotations, betas)
+        return torch.einsum("bjcd,bkjd->bkjc", world[..., :3], places) + self.shares * world[:, None, :, :, 3]
+
+    def _places(self, rotations: Tensor, betas: Tensor) -> Tensor:
+        drive = torch.cat([betas, pose_feature(rotations)], dim=-1) if self.body.has_correctives else betas
+        return self.places + (drive @ self.directions).unflatten(-1, self.places.shape)
 
 
 def landmarks_of(body: Body, joint_set: str = "h36m17") -> Landmarks:

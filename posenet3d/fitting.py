@@ -1,0 +1,122 @@
+"""A body's landmarks brought nearer to the rays they were seen on, by two damped Gauss-Newton steps per frame.
+
+A network answers from experience: its figure is nearly, never exactly, where the 2D is, least of all for a body unlike those it
+was trained on. But the 2D is known. So joints are turned, and the distance changed, by the least that puts the figure right:
+min over the change of |2D error|² / SIGMA_SEEN² + |turns|² / SIGMA_TURN² + ... (Levenberg, 1944), with a row for every knee or
+elbow that would bend the wrong way. Depth stays the network's, and no learning is involved.
+"""
+
+import numpy as np
+import roma
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from posenet3d.body.landmarks import Landmarks
+from posenet3d.body.layer import BODY_PARENTS, N_BODY_JOINTS
+from posenet3d.clipwise import BodyTrack
+from posenet3d.losses.bones import bending
+
+STEPS = 2
+SIGMA_SEEN_M = 0.04  # how far landmarks of a body may be from the data set's joints, and of the noise
+SIGMA_TURN = 0.15  # rad: how far the network's rotations are off
+SIGMA_DISTANCE = 0.05  # of the distance
+LEAST_BEND = 0.03  # sine; see losses.bones.bending
+SIGMA_BEND = 0.05
+_BATCH = 1024
+_NEAREST_M = 0.3
+
+
+@torch.no_grad()
+def fit_to_rays(landmarks: Landmarks, track: BodyTrack, rays: Float[Tensor, "frames joints 2"]) -> BodyTrack:
+    """The track with rotations and distances whose landmarks lie nearer to the rays; each frame for itself.
+
+    Args:
+        landmarks: the body's 17 joints; the first is the pelvis, which stands on the optical axis.
+        track: the student's answer.
+        rays: what was seen, in the same virtual camera.
+    """
+    rotations, distances = [], []
+    for r, d, seen in zip(track.rotations.split(_BATCH), track.distance.split(_BATCH), rays.split(_BATCH), strict=True):
+        betas = track.betas.expand(len(r), -1)
+        for _ in range(STEPS):
+            r, d = _step(landmarks, r, betas, d, seen)
+        rotations.append(r)
+        distances.append(d)
+    return BodyTrack(torch.cat(rotations), track.betas, torch.cat(distances))
+
+
+def _step(
+    landmarks: Landmarks,
+    rotations: Float[Tensor, "frames 24 3 3"],
+    betas: Float[Tensor, "frames 10"],
+    distance: Float[Tensor, " frames"],
+    rays: Float[Tensor, "frames joints 2"],
+) -> tuple[Float[Tensor, "frames 24 3 3"], Float[Tensor, " frames"]]:
+    world = landmarks.body.kinematics(rotations, betas)
+    parts = landmarks.parts(rotations, betas, world)
+    points = parts.sum(2)
+    points = points - points[:, :1]
+    moves = _moves(landmarks, parts, world)
+
+    depth = (points[..., 2] + distance[:, None]).clamp(min=_NEAREST_M)
+    view = points[..., :2] / depth[..., None]
+    # View = (x, y) / depth, so its change is that of (x, y) less the view times that of z, over the depth.
+    by_turn = (moves[..., :2, :] - view[:, None, ..., None] * moves[..., 2:, :]) / depth[:, None, :, None, None]
+    by_distance = -view / depth[..., None] * distance[:, None, None]
+    rows = torch.cat(
+        [SIGMA_TURN * by_turn.permute(0, 2, 3, 1, 4).flatten(3), SIGMA_DISTANCE * by_distance[..., None]], -1
+    )
+    per_sigma = distance[:, None] / SIGMA_SEEN_M
+    error = (rays - view).flatten(1) * per_sigma
+    hinge_rows, lack = _hinges(points, moves)
+    rows = torch.cat(
+        [rows.flatten(1, 2) * per_sigma[..., None], F.pad(SIGMA_TURN * hinge_rows, (0, 1)) / SIGMA_BEND], 1
+    )
+    error = torch.cat([error, lack / SIGMA_BEND], 1)
+
+    # As many equations as numbers seen (38), not as unknowns (73): the same least change, cheaper.
+    gram = rows @ rows.mT + torch.eye(rows.shape[1])
+    change = (rows.mT @ torch.linalg.solve(gram, error[..., None]))[..., 0]
+    turns = SIGMA_TURN * change[:, :-1].unflatten(1, (N_BODY_JOINTS, 3))
+    parents = world[:, [max(parent, 0) for parent in BODY_PARENTS], :, :3].clone()
+    parents[:, 0] = torch.eye(3)
+    in_parent = torch.einsum("fjba,fjb->fja", parents, turns)
+    return roma.rotvec_to_rotmat(in_parent) @ rotations, distance * (SIGMA_DISTANCE * change[:, -1]).exp()
+
+
+def _moves(landmarks: Landmarks, parts: Tensor, world: Tensor) -> Float[Tensor, "frames 24 joints 3 3"]:
+    """How x, y, z of each landmark (last but one) change with a turn of each joint about x, y, z (last).
+
+    A small turn w of the joint at J moves what hangs on it by w x (part - share J).
+    """
+    carried = torch.einsum("ji,fkic->fjkc", _BELOW, parts)
+    shares = torch.einsum("ji,ki->jk", _BELOW, landmarks.shares[..., 0])
+    arms = carried - shares[..., None] * world[:, :, None, :, 3]
+    arms = arms - arms[:, :, :1]  # against the pelvis
+    x, y, z = arms.unbind(-1)
+    zero = torch.zeros_like(x)
+    return torch.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).unflatten(-1, (3, 3))
+
+
+def _hinges(points: Tensor, moves: Tensor) -> tuple[Float[Tensor, "frames 4 72"], Float[Tensor, "frames 4"]]:
+    """A row, and what lacks, for knees and elbows that bend the wrong way; 0 for the others."""
+    with torch.enable_grad():
+        points = points.detach().requires_grad_()
+        bend = bending(points)
+        slopes = torch.stack([torch.autograd.grad(b.sum(), points, retain_graph=True)[0] for b in bend.unbind(-1)], 1)
+    lack = (LEAST_BEND - bend.detach()).clamp(min=0)
+    rows = torch.einsum("fhkc,fjkcw->fhjw", slopes, moves).flatten(2)
+    return rows * (lack > 0)[..., None], lack
+
+
+def _subtrees() -> Float[Tensor, "24 24"]:
+    """1 where the second joint hangs on the first, or is it."""
+    below = np.eye(N_BODY_JOINTS, dtype=np.float32)
+    for joint in range(N_BODY_JOINTS - 1, 0, -1):
+        below[BODY_PARENTS[joint]] += below[joint]
+    return torch.from_numpy(below)
+
+
+_BELOW = _subtrees()
