@@ -1,4 +1,4 @@
-"""The command line: ``python -m posenet3d lift | evaluate | export | train | bench | checkpoints``.
+"""The command line: ``python -m posenet3d lift | evaluate | export | train | bench | report | checkpoints``.
 
 Heavy imports happen inside the commands, so that ``--help`` answers at once.
 """
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_lift, _add_evaluate, _add_export, _add_train, _add_bench, _add_checkpoints):
+    for add in (_add_lift, _add_evaluate, _add_export, _add_train, _add_bench, _add_report, _add_checkpoints):
         add(commands)
     return parser
 
@@ -52,6 +52,9 @@ def _add_lift(commands) -> None:
     lift.add_argument("--height", type=float, metavar="M", help="body height in metres, sets the scale (default 1.70)")
     lift.add_argument("--image-size", metavar="WxH", help="of the video, in pixels, where the file does not say it")
     lift.add_argument("--fov", type=float, metavar="DEG", help="field of view along the image's longer side")
+    lift.add_argument(
+        "--no-fit", action="store_true", help="student: the network alone, its joints not turned onto the 2D"
+    )
     lift.add_argument("--refine", action="store_true", help="nudge each clip towards bones of constant length (slower)")
     lift.add_argument("--fps", type=float, help="frames per second of the input (default: as stored, else 30)")
     lift.set_defaults(run=_lift)
@@ -103,16 +106,19 @@ def _add_train(commands) -> None:
     train = commands.add_parser(
         "train", help="train a stage on 2D data", description="Train a stage on 2D joints only."
     )
-    train.add_argument("stage", choices=["teacher", "student"])
+    train.add_argument("stage", choices=["teacher", "student", "joint"])
     train.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE", help="2D sequences, any format")
     train.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
     train.add_argument(
         "--init",
         type=Path,
         metavar="RUN",
-        help="teacher: start from its weights; student: the teacher to learn from (default: the bundled one)",
+        help="teacher: start from its weights; student and joint: the teacher's run (student's default: the bundled one)",
     )
-    train.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings, e.g. frame_steps=1000")
+    train.add_argument("--student", type=Path, metavar="RUN", help="joint: the student's run")
+    train.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings, e.g. frame_steps=1000"
+    )
     train.add_argument("--resume", action="store_true", help="go on with the run in --out")
     train.set_defaults(run=_train)
 
@@ -133,6 +139,24 @@ def _bench(options: argparse.Namespace) -> None:
     from posenet3d.bench import bench
 
     bench(options.seconds)
+
+
+def _add_report(commands) -> None:
+    report = commands.add_parser("report", help="what each training stage bought, as a table; trains what is missing")
+    report.add_argument(
+        "--data", type=Path, required=True, metavar="FOLDER", help="holds train_2d.npz, dev.npz, dev_detected.npz"
+    )
+    report.add_argument("--runs", type=Path, default=Path("runs/report"), help="run folders (default %(default)s)")
+    report.add_argument("--out", type=Path, default=Path("docs/results.md"), help="table (default %(default)s)")
+    report.add_argument("--seeds", type=int, default=3, help="seeds of the main rows (default %(default)s)")
+    report.add_argument("--no-train", action="store_true", help="measure finished runs, train nothing")
+    report.set_defaults(run=_report)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from posenet3d.report import report
+
+    print(report(options.data, options.runs, options.out, seeds=options.seeds, is_trained=not options.no_train))
 
 
 def _add_checkpoints(commands) -> None:

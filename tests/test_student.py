@@ -33,7 +33,10 @@ def run(motions, tmp_path_factory):
     """A student trained from the command line for a while."""
     folder = tmp_path_factory.mktemp("student")
     write_packed(folder / "motions.npz", motions)
-    settings = ["steps=700", "batch=24", "lr=2e-3", "model.width=128", "model.blocks=1", "model.temporal_blocks=1"]
+    settings = [
+        "frame_steps=400", "temporal_steps=300", "frame_batch=128", "temporal_batch=24", "lr=2e-3",
+        "model.width=128", "model.blocks=1", "model.temporal_blocks=1",
+    ]  # fmt: skip
     arguments = ["--data", str(folder / "motions.npz"), "--out", str(folder / "run"), "--set", *settings]
     assert main(["train", "student", *arguments]) == 0
     return folder / "run"

@@ -21,10 +21,10 @@ LAYERS = [
     ["training.settings", "training.loop"],
     ["checkpoint"],
     ["training"],
-    ["refinement"],
+    ["refinement", "fitting"],
     ["inference"],
     ["export"],
-    ["lift_command", "bench"],
+    ["lift_command", "bench", "report"],
     ["__main__"],
 ]
 

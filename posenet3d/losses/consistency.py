@@ -35,16 +35,21 @@ def see(pose: Float[Tensor, "*batch joints 3"]) -> Float[Tensor, "*batch joints 
     return (torch.stack([x, y], -1) / (1 + z).clamp(min=0.2)[..., None]).clamp(-0.6, 0.6)
 
 
+def turn(pose: Float[Tensor, "batch steps joints 3"], R_other_cam: Float[Tensor, "batch 3 3"]) -> Tensor:
+    """The pose about its pelvis, the same turn for all frames of a window."""
+    return torch.einsum("bij,bskj->bski", R_other_cam, pose)
+
+
 def cycle(lift: Lift, rays: Float[Tensor, "batch steps joints 2"], R_other_cam: Tensor, unit: float) -> Cycle:
     """Once around: the same turn for all frames of a window."""
     points = place(rays, lift(rays), unit)
     pose = points - points[..., :1, :]
-    turned = torch.einsum("bij,bskj->bski", R_other_cam, pose)
+    turned = turn(pose, R_other_cam)
     view = see(turned)
     # The second lift must earn its depth: its rays are taken as given (Yu et al., ICCV 2021, detach here too).
     again = place(view.detach(), lift(view), unit)
     turned_again = again - again[..., :1, :]
-    back = see(torch.einsum("bji,bskj->bski", R_other_cam, turned_again))
+    back = see(turn(turned_again, R_other_cam.mT))
     return Cycle(pose, turned, view, turned_again, back)
 
 

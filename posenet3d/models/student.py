@@ -67,6 +67,11 @@ class Student(nn.Module):
         rest[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
         self.register_buffer("rest", rest[..., :2].flatten(), persistent=False)
 
+    @property
+    def offsets(self) -> Tensor:
+        """Frame offsets of a window, in frames, the middle one 0."""
+        return (torch.arange(self.config.window) - self.config.window // 2) * self.config.stride
+
     def forward(self, rays: Float[Tensor, "batch steps joints 2"]) -> Embodied:
         """The body in every frame of the window."""
         return self.refine(rays, self.raw_frames(rays.flatten(0, 1)).unflatten(0, rays.shape[:2]))
@@ -79,11 +84,25 @@ class Student(nn.Module):
         self, rays: Float[Tensor, "batch steps joints 2"], raw: Float[Tensor, "batch steps outputs"]
     ) -> Embodied:
         """Per-frame answers corrected by the whole window."""
-        out = raw + self.temporal(torch.cat([self._scaled(rays).flatten(1), raw.flatten(1)], -1)).view_as(raw)
+        return self.embody(
+            rays, raw + self.temporal(torch.cat([self._scaled(rays).flatten(1), raw.flatten(1)], -1)).view_as(raw)
+        )
+
+    def embody(
+        self, rays: Float[Tensor, "batch steps joints 2"], out: Float[Tensor, "batch steps outputs"]
+    ) -> Embodied:
+        """The body that the networks' answers describe."""
         turns, betas, log_ratio = out.split([_ROTATIONS, N_BETAS, 1], dim=-1)
         rotations = roma.special_gramschmidt((turns + self.rest).unflatten(-1, (N_BODY_JOINTS, 3, 2)))
         distance = self.config.spread_m / apparent_size(rays).clamp(min=1e-4) * log_ratio[..., 0].clamp(-1, 1).exp()
         return Embodied(rotations, 3 * torch.tanh(betas.mean(1) / 3), distance)  # beyond 3 sigma nobody was sampled
+
+    def start_from(self, teacher: ResidualMLP) -> None:
+        """Begin with what the teacher's per-frame lifter sees in a pose, where both have the same shape; all but the outlet."""
+        mine, theirs = self.frame.state_dict(), teacher.state_dict()
+        seen = {name: value for name, value in theirs.items() if not name.startswith("outlet.")}
+        if all(name in mine and mine[name].shape == value.shape for name, value in seen.items()):
+            self.frame.load_state_dict(mine | seen)
 
     def _scaled(self, rays: Tensor) -> Tensor:
         return rays * (1.6 / self.config.unit)  # about unit variance, as for the teacher

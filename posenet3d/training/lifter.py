@@ -1,5 +1,6 @@
 """The two adversarial phases of the teacher, and everything that can be set about them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -128,33 +129,41 @@ class FramePhase:
         self.teacher.train()
         rays = self._windows(self.training, self.sources, self.batch, rng)
         cycle = self._cycle(rays, rng)
-        for parameter in self.critic_parameters():
-            parameter.requires_grad_(False)
-        terms = self.lifter_terms(rays, cycle, rng)
-        descend(self.optimizers["lifter"], weigh(terms, self.weights))
-        for parameter in self.critic_parameters():
-            parameter.requires_grad_(True)
-        real = self._windows(self.training, self.sources[:1], self.batch, rng)
-        critic_terms = self.critic_terms(real / self.unit, cycle.view.detach() / self.unit, rng)
-        descend(self.optimizers["discriminators"], weigh(critic_terms, {**self.weights, "telling": 1.0}))
+        terms = self._descend_lifter(lambda: self.lifter_terms(rays, cycle, rng))
+        critic_terms = self._descend_critics(cycle.view, rng)
         if step + 1 in self.guard_steps:
             repair_mirror_world(self.teacher, self.training.rays[:: max(1, len(self.training.rays) // 4096)])
         return {name: value.mean() for name, value in (terms | critic_terms).items()}
+
+    def _descend_lifter(self, terms_of: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        for parameter in self.critic_parameters():
+            parameter.requires_grad_(False)
+        terms = terms_of()
+        descend(self.optimizers["lifter"], weigh(terms, self.weights))
+        for parameter in self.critic_parameters():
+            parameter.requires_grad_(True)
+        return terms
+
+    def _descend_critics(self, made: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        real = self._windows(self.training, self.sources[:1], len(made), rng)
+        terms = self.critic_terms(real / self.unit, made.detach() / self.unit, rng)
+        descend(self.optimizers["discriminators"], weigh(terms, {**self.weights, "telling": 1.0}))
+        return terms
 
     def lifter_terms(self, rays: Tensor, cycle: consistency.Cycle, rng: torch.Generator) -> dict[str, Tensor]:
         """Raw terms of the lifter's side, one value per window."""
         return {
             "consistency_2d": consistency.distance(cycle.back, rays) / self.unit,
             "consistency_3d": consistency.distance(cycle.turned_again, cycle.turned) / self.unit,
-            "pose": adversarial.fooling(self.critic(_any_frame(cycle.view, rng) / self.unit)),
+            "pose": adversarial.fooling(self.critic(any_frame(cycle.view, rng) / self.unit)),
         }
 
     def critic_terms(self, real: Tensor, made: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Raw terms of the discriminators' side (inputs in units), one value per window."""
-        real_frame = _any_frame(real, rng).requires_grad_()
+        real_frame = any_frame(real, rng).requires_grad_()
         score_real = self.critic(real_frame)
         return {
-            "telling": adversarial.telling(score_real, self.critic(_any_frame(made, rng))),
+            "telling": adversarial.telling(score_real, self.critic(any_frame(made, rng))),
             "gradient_penalty": adversarial.gradient_penalty(score_real, real_frame),
         }
 
@@ -169,8 +178,11 @@ class FramePhase:
         return {name: float(value.mean()) for name, value in terms.items()} | {"handedness": handedness(cycle.pose)}
 
     def _cycle(self, rays: Tensor, rng: torch.Generator) -> consistency.Cycle:
-        turns = random_views(len(rays), self.tilt.mean, self.tilt.sd, _radians(self.settings.roll_sd_deg), rng)
-        return consistency.cycle(self.lift, rays, turns.to(self.device), self.unit)
+        return consistency.cycle(self.lift, rays, self._turns(len(rays), rng), self.unit)
+
+    def _turns(self, count: int, rng: torch.Generator) -> Tensor:
+        turns = random_views(count, self.tilt.mean, self.tilt.sd, _radians(self.settings.roll_sd_deg), rng)
+        return turns.to(self.device)
 
     def _windows(self, clips: Clips, sources: list[Tensor], count: int, rng: torch.Generator) -> Tensor:
         """Random windows (count, steps, 17, 2); with a second source, `noisy_share` of them come from it."""
@@ -242,7 +254,7 @@ def noisy_copy(cleaner: nn.Module, clips: Clips, rng: torch.Generator) -> Float[
     return at_pelvis(out)
 
 
-def _any_frame(windows: Tensor, rng: torch.Generator) -> Tensor:
+def any_frame(windows: Tensor, rng: torch.Generator) -> Tensor:
     """The same randomly chosen frame of every window."""
     return windows[:, int(torch.randint(windows.shape[1], (), generator=rng))]
 

@@ -153,12 +153,14 @@ def fit(
                 where = (number + 1, 0) if ends_phase else (number, step + 1)
                 _save(modules, phase, out, where, exports)
     log.close()
+    if _rank() == 0:
+        (out / "state" / "finished").touch()
 
 
 def _one_step(phase: Phase, seed: int, number: int, step: int, steps: int) -> dict[str, Tensor]:
     for optimizer in phase.optimizers.values():
         for group in optimizer.param_groups:
-            group["lr"] = optimizer.defaults["lr"] * flat_then_cosine(step / steps)
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * flat_then_cosine(step / steps)
     draw = (((seed * _SEED_STRIDE) + number) * _SEED_STRIDE + step) * 1009 + _rank()
     torch.manual_seed(draw % 2**63)  # dropout draws from the global generator
     return phase.train_step(step, torch.Generator().manual_seed(draw % 2**63))

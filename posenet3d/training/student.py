@@ -7,6 +7,7 @@ Scale: the teacher's unit is the distance of the pelvis; the body is in metres. 
 so the two meet without a constant: landmarks in metres divided by the distance are in the teacher's unit.
 """
 
+import functools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from posenet3d.clipwise import depth_of_clip
 from posenet3d.data.windows import Clips, at_pelvis, mirror, training_clips, window_indices
 from posenet3d.losses import body as body_losses
 from posenet3d.losses import consistency
-from posenet3d.models.student import Student, StudentConfig, landmarks_in_root_distances
+from posenet3d.models.student import Embodied, Student, StudentConfig, landmarks_in_root_distances
 from posenet3d.models.teacher import Teacher, place
 from posenet3d.sequence import PoseSequence
 from posenet3d.skeleton import MIRROR
@@ -51,14 +52,21 @@ class StudentTraining:
     model: StudentConfig = field(default_factory=StudentConfig)
     weights: StudentWeights = field(default_factory=StudentWeights)
     loop: LoopSettings = field(default_factory=LoopSettings)
-    steps: int = 5000
-    batch: int = 64
+    frame_steps: int = 6000
+    temporal_steps: int = 4000
+    frame_batch: int = 512
+    temporal_batch: int = 64
     lr: float = 1e-3
+    lr_temporal: float = 4e-4  # at 1e-3 the second phase first forgets half of what the first has learnt
     noisy_share: float = 0.5  # windows as a detector would deliver them, cleaned
 
     def __post_init__(self) -> None:
-        if self.batch < 2 or self.steps < 1 or not 0 < self.lr < 1 or not 0 <= self.noisy_share <= 1:
-            raise ValueError("batch must be at least 2, steps at least 1, lr and noisy_share between 0 and 1")
+        if min(self.frame_batch, self.temporal_batch) < 2 or not 0 <= self.noisy_share <= 1:
+            raise ValueError("batches must be at least 2 and noisy_share a share")
+        if not (0 < self.lr < 1 and 0 < self.lr_temporal < 1):
+            raise ValueError("lr and lr_temporal must lie between 0 and 1")
+        if min(self.frame_steps, self.temporal_steps) < 0 or self.frame_steps + self.temporal_steps == 0:
+            raise ValueError("steps must not be negative, nor both phases 0: nothing would be trained")
 
 
 class Pair(nn.Module):
@@ -88,6 +96,7 @@ def train_student(
 
     torch.manual_seed(settings.loop.seed)
     networks = Pair(teacher, Student(settings.model)).to(device)
+    networks.student.start_from(teacher.frame)
     of_teacher = read_config(teacher_run)
     content = {
         "model": of_teacher["model"],
@@ -98,68 +107,94 @@ def train_student(
     }
     open_run(out, "student", training, content, is_resumed=is_resumed)
 
-    def distilling() -> DistillationPhase:
-        rng = torch.Generator().manual_seed(settings.loop.seed)
-        sources = [at_pelvis(training.rays), noisy_copy(teacher.cleaner, training, rng)]
-        lessons = [Lesson(rays, lesson_of(teacher, rays, training)) for rays in sources]
-        test_rays = at_pelvis(held_out.rays)
-        test = Lesson(test_rays, lesson_of(teacher, test_rays, held_out))
-        return DistillationPhase(networks, training, lessons, held_out, test, settings)
+    @functools.cache
+    def lessons() -> tuple[Lesson, Lesson]:
+        noisy = noisy_copy(teacher.cleaner, training, torch.Generator().manual_seed(settings.loop.seed))
+        return lesson_of(teacher, training, noisy), lesson_of(teacher, held_out)
 
+    def distilling(phase: type[FramePhase]) -> FramePhase:
+        return phase(networks.student, training, held_out, *lessons(), settings)
+
+    plans = [
+        PhasePlan("frame", settings.frame_steps, lambda: distilling(FramePhase)),
+        PhasePlan("temporal", settings.temporal_steps, lambda: distilling(TemporalPhase)),
+    ]
     exports = {"model.safetensors": ["teacher"], "student.safetensors": ["student"]}
-    fit(
-        networks,
-        [PhasePlan("student", settings.steps, distilling)],
-        out,
-        settings.loop,
-        is_resumed=is_resumed,
-        exports=exports,
-    )
+    fit(networks, plans, out, settings.loop, is_resumed=is_resumed, exports=exports)
     return networks.student
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the student sees, and the depth that the teacher gives it."""
+    """The 2D of all clips, the teacher's depth for it, and the same 2D as a detector and the cleaner deliver it.
+
+    What the student sees may be noisy; what it must answer never is.
+    """
 
     rays: Float[Tensor, "frames 17 2"]
     offsets: Float[Tensor, "frames 17"]
+    noisy: Float[Tensor, "frames 17 2"] | None
 
 
-def lesson_of(teacher: Teacher, rays: Float[Tensor, "frames 17 2"], clips: Clips) -> Float[Tensor, "frames 17"]:
-    """The teacher's depth offsets of every clip, as it gives them to a user."""
-    out = torch.empty(rays.shape[:2])
-    with torch.no_grad():
-        for start, stop in tqdm(clips.bounds, desc="teacher", leave=False):
-            out[start:stop] = torch.from_numpy(depth_of_clip(teacher, rays[start:stop]))
-    return out
+def lesson_of(teacher: Teacher, clips: Clips, noisy: Float[Tensor, "frames 17 2"] | None = None) -> Lesson:
+    """The teacher's depth of every clip, as it gives it to a user."""
+    rays = at_pelvis(clips.rays)
+    offsets = torch.empty(rays.shape[:2])
+    for start, stop in tqdm(clips.bounds, desc="teacher", leave=False):
+        offsets[start:stop] = torch.from_numpy(depth_of_clip(teacher, rays[start:stop]))
+    return Lesson(rays, offsets, noisy)
 
 
-class DistillationPhase:
-    """Windows of 2D with the teacher's 3D."""
+class FramePhase:
+    """Single frames with the teacher's 3D: the body's pose, and one shape that fits everybody's average frame."""
 
     def __init__(
         self,
-        networks: Pair,
+        student: Student,
         training: Clips,
-        lessons: list[Lesson],
         held_out: Clips,
+        lesson: Lesson,
         test: Lesson,
         settings: StudentTraining,
     ):
-        self.student, self.unit = networks.student, settings.model.unit
-        self.training, self.lessons, self.held_out, self.test = training, lessons, held_out, test
+        self.student, self.unit = student, settings.model.unit
+        self.training, self.lesson, self.held_out, self.test = training, lesson, held_out, test
         self.settings, self.weights = settings, to_dict(settings.weights)
         self.device = next(self.student.parameters()).device
         self.landmarks = landmarks_of(load_body()).to(self.device)
-        window, stride = settings.model.window, settings.model.stride
-        self.offsets = (torch.arange(window) - window // 2) * stride
-        self.optimizers = {"student": torch.optim.Adam(self.student.parameters(), lr=settings.lr, fused=True)}
+        self.optimizers = {"student": torch.optim.Adam(self.trained(), lr=self.lr, fused=True)}
+
+    @property
+    def lr(self) -> float:
+        """Learning rate at the start of the phase."""
+        return self.settings.lr
+
+    def trained(self) -> list[nn.Parameter]:
+        """What is optimised."""
+        return list(self.student.frame.parameters())
+
+    def prepare(self) -> None:
+        """Training mode."""
+        self.student.train()
+
+    def embody(self, rays: Float[Tensor, "batch steps 17 2"]) -> Embodied:
+        """The body as this phase makes it."""
+        return self.student.embody(rays, self.student.raw_frames(rays.flatten(0, 1)).unflatten(0, rays.shape[:2]))
+
+    @property
+    def batch(self) -> int:
+        """Windows per step."""
+        return self.settings.frame_batch
+
+    @property
+    def offsets(self) -> Tensor:
+        """Frames of a window, against its middle."""
+        return torch.zeros(1, dtype=torch.long)
 
     def train_step(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
         """One step of distillation."""
-        self.student.train()
-        terms = self._terms(self.training, self.lessons, self.settings.batch, rng)
+        self.prepare()
+        terms = self.terms(*self._windows(self.training, self.lesson, self.batch, rng))
         descend(self.optimizers["student"], weigh(terms, self.weights))
         return {name: value.mean() for name, value in terms.items()}
 
@@ -167,34 +202,83 @@ class DistillationPhase:
     def validate(self) -> dict[str, float]:
         """The same terms on held-out 2D."""
         self.student.eval()
-        terms = self._terms(self.held_out, [self.test], 256, torch.Generator().manual_seed(0))
+        terms = self.terms(*self._windows(self.held_out, self.test, 256, torch.Generator().manual_seed(0)))
         return {name: float(value.mean()) for name, value in terms.items()}
 
-    def _terms(self, clips: Clips, lessons: list[Lesson], count: int, rng: torch.Generator) -> dict[str, Tensor]:
-        rays, pose_teacher = self._windows(clips, lessons, count, rng)
-        embodied = self.student(rays)
-        pose = landmarks_in_root_distances(embodied, self.landmarks)
-        return {
-            "distillation": consistency.distance(pose, pose_teacher) / self.unit,
-            "reprojection": consistency.distance(consistency.see(pose), rays) / self.unit,
-            "wrong_bend": body_losses.wrong_bend(pose),
-            "rest": body_losses.away_from_rest(embodied.rotations),
-            "shape": body_losses.shape_size(embodied.betas),
-            "shaking": body_losses.shaking(pose - pose_teacher) / self.unit,
-        }
+    def terms(
+        self,
+        seen: Float[Tensor, "batch steps 17 2"],
+        true: Float[Tensor, "batch steps 17 2"],
+        lesson: Float[Tensor, "batch steps 17 3"],
+    ) -> dict[str, Tensor]:
+        """Raw loss terms, one value per window."""
+        embodied = self.embody(seen)
+        return student_terms(embodied, landmarks_in_root_distances(embodied, self.landmarks), true, lesson, self.unit)
 
     def _windows(
-        self, clips: Clips, lessons: list[Lesson], count: int, rng: torch.Generator
-    ) -> tuple[Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 3"]]:
-        """Rays and the teacher's pose (relative to the pelvis, root distances); half of the windows mirrored."""
+        self, clips: Clips, lesson: Lesson, count: int, rng: torch.Generator
+    ) -> tuple[Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 3"]]:
+        """Rays as seen, the true ones, and the teacher's pose (from the pelvis, root distances); half of all mirrored."""
         index = window_indices(torch.randint(len(clips.rays), (count,), generator=rng), clips, self.offsets)
-        rays, offsets = lessons[0].rays[index], lessons[0].offsets[index]
-        if len(lessons) > 1:
+        true, offsets = lesson.rays[index], lesson.offsets[index]
+        seen = true
+        if lesson.noisy is not None:
             is_noisy = torch.rand(count, generator=rng) < self.settings.noisy_share
-            rays = torch.where(is_noisy[:, None, None, None], lessons[1].rays[index], rays)
-            offsets = torch.where(is_noisy[:, None, None], lessons[1].offsets[index], offsets)
-        is_mirrored = torch.rand(count, generator=rng) < 0.5
-        rays = torch.where(is_mirrored[:, None, None, None], mirror(rays), rays)
-        offsets = torch.where(is_mirrored[:, None, None], offsets[..., list(MIRROR)], offsets)
-        points = place(rays, offsets, self.unit)
-        return rays.to(self.device), (points - points[:, :, :1]).to(self.device)
+            seen = torch.where(is_noisy[:, None, None, None], lesson.noisy[index], true)
+        is_mirrored = (torch.rand(count, generator=rng) < 0.5)[:, None, None]
+        seen, true = (torch.where(is_mirrored[..., None], mirror(rays), rays) for rays in (seen, true))
+        offsets = torch.where(is_mirrored, offsets[..., list(MIRROR)], offsets)
+        points = place(true, offsets, self.unit)
+        return seen.to(self.device), true.to(self.device), (points - points[:, :, :1]).to(self.device)
+
+
+class TemporalPhase(FramePhase):
+    """Windows: pose and shape agree over time, and motion follows the teacher's."""
+
+    @property
+    def lr(self) -> float:
+        """Learning rate at the start of the phase."""
+        return self.settings.lr_temporal
+
+    def trained(self) -> list[nn.Parameter]:
+        """Everything; the per-frame network goes on learning under the temporal one."""
+        return list(self.student.parameters())
+
+    def prepare(self) -> None:
+        """Training mode, but the per-frame network keeps its batch statistics: frames of a few windows are too much alike."""
+        self.student.train()
+        self.student.frame.eval()
+
+    def embody(self, rays: Float[Tensor, "batch steps 17 2"]) -> Embodied:
+        """The body refined over the window."""
+        return self.student(rays)
+
+    @property
+    def batch(self) -> int:
+        """Windows per step."""
+        return self.settings.temporal_batch
+
+    @property
+    def offsets(self) -> Tensor:
+        """Frames of a window, against its middle."""
+        return self.student.offsets
+
+
+def student_terms(
+    embodied: Embodied,
+    pose: Float[Tensor, "batch steps 17 3"],
+    rays: Float[Tensor, "batch steps 17 2"],
+    lesson: Float[Tensor, "batch steps 17 3"],
+    unit: float,
+) -> dict[str, Tensor]:
+    """Raw terms of a body against the teacher's 3D and the 2D it came from, one value per window; poses in root distances."""
+    terms = {
+        "distillation": consistency.distance(pose, lesson) / unit,
+        "reprojection": consistency.distance(consistency.see(pose), rays) / unit,
+        "wrong_bend": body_losses.wrong_bend(pose),
+        "rest": body_losses.away_from_rest(embodied.rotations),
+        "shape": body_losses.shape_size(embodied.betas),
+    }
+    if pose.shape[1] > 2:
+        terms["shaking"] = body_losses.shaking(pose - lesson) / unit
+    return terms

@@ -1,0 +1,269 @@
+"""Stage 3: teacher and student train each other, end to end (PoseNet3D, 3DV 2020, section 3.3).
+
+What is new beside stages 1 and 2: distillation's gradient reaches the teacher too, so that bones of constant length and joints
+that bend one way come back to it; the student's body, seen from a random side, is lifted again by the teacher, which for once
+knows the 3D it should answer; the discriminators judge the student's views as well; and a noisy window must be lifted like the
+clean one it was made from.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from posenet3d.body.files import load_body
+from posenet3d.body.landmarks import landmarks_of
+from posenet3d.checkpoint import load_student, load_weights, read_config
+from posenet3d.data.windows import Clips, Tilt, at_pelvis, mirror, training_clips, window_indices
+from posenet3d.errors import InputError
+from posenet3d.losses import adversarial, consistency
+from posenet3d.models.student import Embodied, Student, landmarks_in_root_distances
+from posenet3d.models.teacher import Teacher, place
+from posenet3d.sequence import PoseSequence
+from posenet3d.training.lifter import Networks, TeacherTraining, TemporalPhase, any_frame, noisy_copy
+from posenet3d.training.loop import LoopSettings, PhasePlan, fit
+from posenet3d.training.run_folder import open_run
+from posenet3d.training.settings import from_dict, to_dict
+from posenet3d.training.student import student_terms
+
+
+@dataclass(frozen=True)
+class JointWeights:
+    """Weight of each loss term: the teacher's, the student's, and those that join them."""
+
+    consistency_2d: float = 1.0
+    consistency_3d: float = 1.0
+    pose: float = 1.0
+    motion: float = 0.3
+    constancy: float = 1.0
+    symmetry: float = 0.3
+    gradient_penalty: float = 0.02
+    denoising: float = 0.5
+    distillation: float = 1.0
+    reprojection: float = 0.5
+    wrong_bend: float = 0.5
+    rest: float = 0.02
+    shape: float = 0.03
+    shaking: float = 0.5
+    body_consistency_3d: float = 1.0
+    body_pose: float = 0.1
+    body_motion: float = 0.03
+
+
+@dataclass(frozen=True)
+class JointTraining:
+    """Everything `train joint` can be told with ``--set key=value``; the networks are those of the two runs."""
+
+    weights: JointWeights = field(default_factory=JointWeights)
+    loop: LoopSettings = field(default_factory=LoopSettings)
+    steps: int = 2500
+    batch: int = 64
+    lr: float = 3e-5  # a tenth of stage 1's
+    lr_student: float = 2e-4
+    lr_discriminator: float = 1e-4
+    feedback: float = 0.3  # share of distillation's gradient that reaches the teacher
+    noisy_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.batch < 2 or self.steps < 1:
+            raise ValueError("batch must be at least 2 and steps at least 1")
+        if not all(0 < lr < 1 for lr in (self.lr, self.lr_student, self.lr_discriminator)):
+            raise ValueError("lr, lr_student and lr_discriminator must lie between 0 and 1")
+        if not (0 <= self.feedback <= 1 and 0 <= self.noisy_share <= 1):
+            raise ValueError("feedback and noisy_share are shares")
+
+
+class AllNetworks(Networks):
+    """Everything stage 3 trains."""
+
+    def __init__(self, settings: TeacherTraining, student: Student):
+        super().__init__(settings)
+        self.student = student
+
+
+def train_joint(
+    sequences: list[PoseSequence],
+    settings: JointTraining,
+    out: Path,
+    *,
+    teacher_run: Path,
+    student_run: Path,
+    is_resumed: bool = False,
+) -> tuple[Teacher, Student]:
+    """Fine-tune a teacher and its student together; `out` becomes a checkpoint that holds both.
+
+    Args:
+        sequences: 2D training data; any 3D they carry is not looked at.
+        settings: losses, steps.
+        out: run folder (``model.safetensors`` the teacher, ``student.safetensors``, ``config.json``, ``metrics.jsonl``).
+        teacher_run: run folder of stage 1, with its discriminators.
+        student_run: run folder of stage 2.
+        is_resumed: go on where the run in `out` stopped.
+
+    Raises:
+        InputError: a run lacks what is needed, or the student learnt from a teacher of another unit.
+    """
+    if not (teacher_run / "discriminators.safetensors").is_file():
+        raise InputError(teacher_run, "has no discriminators.safetensors", "give the run folder of 'train teacher'")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    config, of_student = read_config(teacher_run), read_config(student_run)
+    of_teacher = _as_stage_1(teacher_run, config, settings)
+    student = load_student(student_run)
+    if abs(student.config.unit / of_teacher.model.unit - 1) > 1e-6 or student.config.window != of_teacher.model.window:
+        raise InputError(student_run, f"was not distilled from {teacher_run}", "train a student from that teacher")
+    training, held_out = training_clips(sequences)
+
+    torch.manual_seed(settings.loop.seed)
+    networks = AllNetworks(of_teacher, student)
+    load_weights(networks.teacher, teacher_run)
+    critics = nn.ModuleDict({name: getattr(networks, name) for name in ("pose_discriminator", "motion_discriminator")})
+    load_weights(critics, teacher_run, "discriminators.safetensors")
+    networks.to(device)
+    content = {
+        "model": config["model"],
+        "student": of_student["student"],
+        "training": to_dict(settings),
+        "teacher": {"run": teacher_run.name, "training": config["training"]},
+        "student_run": {"run": student_run.name, "training": of_student["training"]},
+        "tilt_deg": config["tilt_deg"],
+        "body_model": load_body().name,
+    }
+    open_run(out, "joint", training, content, is_resumed=is_resumed)
+    tilt = Tilt(
+        *(config["tilt_deg"][key] * torch.pi / 180 for key in ("mean", "sd")), clips=config["tilt_deg"]["clips"]
+    )
+
+    def tuning() -> JointPhase:
+        centred, test = (replace(clips, rays=at_pelvis(clips.rays)) for clips in (training, held_out))
+        phase = JointPhase(networks, centred, test, of_teacher, tilt, settings)
+        noise = torch.Generator().manual_seed(settings.loop.seed)
+        phase.sources.append(noisy_copy(networks.teacher.cleaner, training, noise))
+        return phase
+
+    exports = {
+        "model.safetensors": ["teacher"],
+        "student.safetensors": ["student"],
+        "discriminators.safetensors": ["pose_discriminator", "motion_discriminator"],
+    }
+    plans = [PhasePlan("joint", settings.steps, tuning)]
+    fit(networks, plans, out, settings.loop, is_resumed=is_resumed, exports=exports)
+    return networks.teacher, networks.student
+
+
+class BodyCycle(NamedTuple):
+    """The student's answer and what the teacher sees in it; poses are relative to the pelvis, in root distances."""
+
+    embodied: Embodied
+    pose: Float[Tensor, "batch steps 17 3"]
+    turned: Float[Tensor, "batch steps 17 3"]
+    view: Float[Tensor, "batch steps 17 2"]
+    turned_again: Float[Tensor, "batch steps 17 3"]
+
+
+class JointPhase(TemporalPhase):
+    """Windows through teacher and student, both in evaluation mode: what is tuned is what will be used."""
+
+    def __init__(
+        self,
+        networks: AllNetworks,
+        training: Clips,
+        held_out: Clips,
+        of_teacher: TeacherTraining,
+        tilt: Tilt,
+        settings: JointTraining,
+    ):
+        self.student, self.joint = networks.student, settings
+        super().__init__(networks, training, held_out, of_teacher, tilt)
+        self.weights = to_dict(settings.weights)
+        self.landmarks = landmarks_of(load_body()).to(self.device)
+        both: list[dict[str, Any]] = [
+            {"params": self.lifter_parameters()},
+            {"params": list(self.student.parameters()), "lr": settings.lr_student},
+        ]
+        self.optimizers["lifter"] = torch.optim.Adam(both, lr=settings.lr, betas=(0.5, 0.9), fused=True)
+
+    @property
+    def batch(self) -> int:
+        """Windows per step."""
+        return self.joint.batch
+
+    def train_step(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """Teacher and student, then the discriminators."""
+        self.teacher.eval()
+        self.student.eval()
+        seen, true = self._pairs(self.training, self.sources, self.batch, rng)
+        cycle, body = self._cycle(seen, rng), self._body_cycle(seen, rng)
+        terms = self._descend_lifter(
+            lambda: self.lifter_terms(seen, cycle, rng) | self.body_terms(seen, true, cycle, body, rng)
+        )
+        is_body = (torch.rand(len(seen), generator=rng) < 0.5).to(self.device)[:, None, None, None]
+        critic_terms = self._descend_critics(torch.where(is_body, body.view, cycle.view), rng)
+        return {name: value.mean() for name, value in (terms | critic_terms).items()}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """The same terms on held-out clean 2D, the same windows and turns every time."""
+        self.teacher.eval()
+        self.student.eval()
+        rng = torch.Generator().manual_seed(0)
+        rays, _ = self._pairs(self.held_out, [self.held_out.rays], 256, rng)
+        cycle, body = self._cycle(rays, rng), self._body_cycle(rays, rng)
+        terms = self.lifter_terms(rays, cycle, rng) | self.body_terms(rays, rays, cycle, body, rng)
+        return {name: float(value.mean()) for name, value in terms.items()}
+
+    def body_terms(
+        self,
+        seen: Float[Tensor, "batch steps 17 2"],
+        true: Float[Tensor, "batch steps 17 2"],
+        cycle: consistency.Cycle,
+        body: BodyCycle,
+        rng: torch.Generator,
+    ) -> dict[str, Tensor]:
+        """Raw terms of the student's side and of what joins the two, one value per window."""
+        with torch.no_grad():
+            clean = place(true, self.teacher(true), self.unit)
+        clean = clean - clean[:, :, :1]
+        # The student answers for the true 2D at the depth that the teacher gives to the 2D as seen.
+        depth = self.joint.feedback * cycle.pose + (1 - self.joint.feedback) * cycle.pose.detach()
+        lesson = torch.cat([clean[..., :2], depth[..., 2:]], -1)
+        return student_terms(body.embodied, body.pose, true, lesson, self.unit) | {
+            "denoising": (cycle.pose[..., 2] - clean[..., 2]).abs().mean((1, 2)) / self.unit,
+            "body_consistency_3d": consistency.distance(body.turned_again, body.turned) / self.unit,
+            "body_pose": adversarial.fooling(self.critic(any_frame(body.view, rng) / self.unit)),
+            "body_motion": adversarial.fooling(self.motion_critic(body.view / self.unit)),
+        }
+
+    def _body_cycle(self, seen: Float[Tensor, "batch steps 17 2"], rng: torch.Generator) -> BodyCycle:
+        """The student's body from a random side, lifted by the teacher."""
+        embodied = self.student(seen)
+        pose = landmarks_in_root_distances(embodied, self.landmarks)
+        turned = consistency.turn(pose, self._turns(len(seen), rng))
+        view = consistency.see(turned)
+        again = place(view.detach(), self.teacher(view), self.unit)
+        return BodyCycle(embodied, pose, turned, view, again - again[..., :1, :])
+
+    def _pairs(
+        self, clips: Clips, sources: list[Tensor], count: int, rng: torch.Generator
+    ) -> tuple[Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 2"]]:
+        """Random windows as seen (`noisy_share` of them from the second source) and as they truly are; half mirrored."""
+        index = window_indices(torch.randint(len(clips.rays), (count,), generator=rng), clips, self.offsets)
+        is_noisy = torch.rand(count, generator=rng) < self.joint.noisy_share
+        is_mirrored = torch.rand(count, generator=rng) < 0.5
+        true = sources[0][index]
+        seen = torch.where(is_noisy[:, None, None, None], sources[-1][index], true)
+        seen, true = (torch.where(is_mirrored[:, None, None, None], mirror(rays), rays) for rays in (seen, true))
+        return seen.to(self.device), true.to(self.device)
+
+
+def _as_stage_1(run: Path, config: dict[str, Any], settings: JointTraining) -> TeacherTraining:
+    """Stage 1's settings, learning at stage 3's rates."""
+    try:
+        stage_1 = from_dict(TeacherTraining, {**config["training"], "model": config["model"]})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            run / "config.json", f"is not of a teacher's run ({error})", "give a run of stage 1"
+        ) from error
+    return replace(stage_1, lr=settings.lr, lr_discriminator=settings.lr_discriminator)
