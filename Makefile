@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env app test lint types pytest bench lab teacher viewer clean
+.PHONY: help env app test lint types pytest bench lab teacher report viewer clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ lab: $(READY) ## the notebooks in Jupyter Lab
 
 teacher: $(READY) ## train the bundled teacher again from DATA=folder (with train_2d.npz); about 40 minutes on two cores
 	$(BIN)/python -m posenet3d train teacher --data $(DATA)/train_2d.npz --out runs/teacher
+
+report: $(READY) ## docs/results.md from DATA=folder (train_2d.npz, dev.npz, dev_detected.npz); trains what is missing, many hours
+	$(BIN)/python -m posenet3d report --data $(DATA)
 
 viewer: ## build explorer/viewer/viewer.js from its source (needs node; users do not)
 	cd explorer/viewer && npm ci --no-audit --no-fund && npm run build

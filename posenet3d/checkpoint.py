@@ -15,8 +15,8 @@ from posenet3d.models.teacher import Teacher, TeacherConfig
 from posenet3d.training.settings import from_dict
 
 BUNDLED = Path(__file__).parent / "checkpoints"
-DEFAULT = "teacher"
-"""The bundled checkpoint that is used when none is named."""
+DEFAULT = "joint"
+"""The bundled checkpoint that is used when none is named: stage 3, teacher and student."""
 
 
 def list_checkpoints(runs: Path = Path("runs")) -> dict[str, Path]:

@@ -15,8 +15,9 @@ from torch.nn import functional as F
 
 from posenet3d.body.landmarks import Landmarks
 from posenet3d.body.layer import BODY_PARENTS, N_BODY_JOINTS
-from posenet3d.clipwise import BodyTrack
+from posenet3d.clipwise import TRAINED_FPS, BodyTrack, body_of_clip, calmed
 from posenet3d.losses.bones import bending
+from posenet3d.models.student import Student
 
 STEPS = 2
 SIGMA_SEEN_M = 0.04  # how far landmarks of a body may be from the data set's joints, and of the noise
@@ -24,8 +25,16 @@ SIGMA_TURN = 0.15  # rad: how far the network's rotations are off
 SIGMA_DISTANCE = 0.05  # of the distance
 LEAST_BEND = 0.03  # sine; see losses.bones.bending
 SIGMA_BEND = 0.05
+_CALM_S = 1 / 30  # frames are fitted one by one
 _BATCH = 1024
 _NEAREST_M = 0.3
+
+
+def fitted_body_of_clip(
+    student: Student, landmarks: Landmarks, rays: Float[Tensor, "frames joints 2"], fps: float = TRAINED_FPS
+) -> BodyTrack:
+    """The student's body over a clip, fitted frame by frame and calmed."""
+    return calmed(fit_to_rays(landmarks, body_of_clip(student, rays, fps), rays), _CALM_S * fps)
 
 
 @torch.no_grad()

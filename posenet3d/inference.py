@@ -15,9 +15,9 @@ from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.parameters import BodyParameters
 from posenet3d.checkpoint import find_checkpoint, load_student, load_teacher
-from posenet3d.clipwise import body_of_clip, calmed, depth_of_clip
+from posenet3d.clipwise import body_of_clip, depth_of_clip
 from posenet3d.data.windows import apparent_size
-from posenet3d.fitting import fit_to_rays
+from posenet3d.fitting import fitted_body_of_clip
 from posenet3d.lifted import Lifted
 from posenet3d.models.student import Student
 from posenet3d.models.teacher import Teacher, place
@@ -32,7 +32,6 @@ _CHAIN_OF_HEIGHT = 0.94  # ankle to head top, of the stature: the foot below the
 _LEAST_JOINTS = 6  # a frame with fewer joints seen says too little by itself
 _BRIDGED_S = 0.4  # gaps up to this long on either side of a seen frame are bridged
 _SCALE_SIGMA_S = 0.5  # a person's distance changes within a stride, not within a frame
-_FITTED_CALM_S = 1 / 30  # frames are fitted one by one
 _CHAIN = {
     ("pelvis", "spine"): 0.148, ("spine", "thorax"): 0.157, ("thorax", "neck_nose"): 0.074, ("neck_nose", "head_top"): 0.071,
     ("r_hip", "r_knee"): 0.272, ("r_knee", "r_ankle"): 0.278, ("l_hip", "l_knee"): 0.272, ("l_knee", "l_ankle"): 0.278,
@@ -150,9 +149,9 @@ class Lifter:
         """The student's landmarks (frames, 17, 3) in metres in the camera's frame, and the parameters that make them."""
         near = self._zoom(rays, fps)
         seen = rays * near[:, None, None]
-        track = body_of_clip(student, seen, fps)
-        if is_fitted:
-            track = calmed(fit_to_rays(self.landmarks, track, seen), _FITTED_CALM_S * fps)
+        track = (
+            fitted_body_of_clip(student, self.landmarks, seen, fps) if is_fitted else body_of_clip(student, seen, fps)
+        )
         rotations = track.rotations.clone()
         rotations[:, 0] = torch.from_numpy(R_virtual_cam.transpose(0, 2, 1)).float() @ rotations[:, 0]
         betas = track.betas.expand(len(rays), -1)

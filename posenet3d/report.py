@@ -28,9 +28,10 @@ from posenet3d.training.teacher import train_teacher
 
 COLUMNS = ("pa_mpjpe", "n_mpjpe", "mpjve", "acceleration_error", "jitter")
 DATA_SETS = ("dev", "dev_detected")
+UNFITTED = "student, network alone"
 
 Measured = dict[str, dict[str, dict[str, dict[str, float]]]]
-"""Run, model ('teacher' or 'student'), data set, metric."""
+"""Run, model ('teacher', 'student' or `UNFITTED`), data set, metric."""
 
 BASELINE = (
     "tilt_mean_deg=0", "tilt_sd_deg=11.5", "roll_sd_deg=0",  # Chen et al.: elevation within 20 degrees of the camera's axes
@@ -41,9 +42,9 @@ BASELINE = (
 
 FAMILIES = {
     "temporal": ("motion", "body_motion", "shaking"),
-    "self-consistency": ("consistency_2d", "consistency_3d", "body_consistency_3d", "denoising"),
+    "self-consistency": ("consistency_2d", "consistency_3d", "body_consistency_3d"),
     "adversarial": ("pose", "motion", "body_pose", "body_motion"),
-    "distillation": ("distillation", "shaking"),
+    "distillation": ("distillation", "consensus"),
     "bone": ("constancy", "symmetry", "wrong_bend", "shape"),
 }
 """Loss families of the joint stage by the names of their weights."""
@@ -112,8 +113,7 @@ def report(data: Path, runs: Path, out: Path, *, seeds: int = 3, is_trained: boo
             training = training or read_sequences(files["train_2d"])
             _train(run, training, runs)
         if (runs / run.name / "state" / "finished").is_file():
-            models = [model for model in models_of(runs / run.name) if run.stage in (model, "joint")]
-            measured[run.name] = {model: _measure(runs / run.name, model, test) for model in models}
+            measured[run.name] = _measure(runs / run.name, run.stage, test)
             with atomic_write(numbers) as file:
                 file.write(json.dumps(measured, indent=1).encode())
     text = table(measured, seeds)
@@ -137,12 +137,17 @@ def _train(run: Run, sequences: list[PoseSequence], runs: Path) -> None:
         )  # fmt: skip
 
 
-def _measure(folder: Path, model: str, test: dict[str, list[PoseSequence]]) -> dict[str, dict[str, float]]:
-    lifter = Lifter.load(folder, model=model)
-    result = {}
-    for name, sequences in test.items():
-        overall = evaluate(lifter(sequences), sequences)["overall"]
-        result[name] = {column: overall[column] for column in (*COLUMNS, "jitter_truth")}
+def _measure(folder: Path, stage: str, test: dict[str, list[PoseSequence]]) -> dict[str, dict[str, dict[str, float]]]:
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for model in models_of(folder):
+        if stage not in (model, "joint"):
+            continue  # a student's folder holds its teacher too, which has been measured
+        lifter = Lifter.load(folder, model=model)
+        for name in (model, UNFITTED) if model == "student" else (model,):
+            result[name] = {}
+            for data_set, sequences in test.items():
+                overall = evaluate(lifter(sequences, is_fitted=name != UNFITTED), sequences)["overall"]
+                result[name][data_set] = {column: overall[column] for column in (*COLUMNS, "jitter_truth")}
     return result
 
 
@@ -161,6 +166,10 @@ def table(measured: Measured, seeds: int) -> str:
         "student alone (stage 2)": of("student", "student"),
         "teacher after joint fine-tuning (stage 3)": of("joint", "teacher"),
         "student after joint fine-tuning (stage 3)": of("joint", "student"),
+    }
+    unfitted = {
+        "student alone": of("student", UNFITTED),
+        "student after joint fine-tuning": of("joint", UNFITTED),
     }
     ablations = {
         f"{model}, {label}": of(run, model)
@@ -182,6 +191,10 @@ def table(measured: Measured, seeds: int) -> str:
             "## Stages",
             "",
             *_rows(main),
+            "",
+            "The student's network by itself, without the fit of its body to the 2D (`posenet3d/fitting.py`):",
+            "",
+            *_rows(unfitted),
             "",
             "## Claims",
             "",

@@ -35,7 +35,8 @@ def train(options: argparse.Namespace) -> None:
             runs = {"teacher_run": find_checkpoint(options.init), "student_run": find_checkpoint(options.student)}
             train_joint(sequences, settings, out, **runs, is_resumed=is_resumed)
         elif isinstance(settings, StudentTraining):
-            train_student(sequences, settings, out, teacher_run=find_checkpoint(options.init), is_resumed=is_resumed)
+            teacher_run = find_checkpoint(options.init or "teacher")
+            train_student(sequences, settings, out, teacher_run=teacher_run, is_resumed=is_resumed)
         else:
             train_teacher(sequences, settings, out, is_resumed=is_resumed, init=options.init)
     finally:

@@ -1,9 +1,12 @@
 """Stage 3: teacher and student train each other, end to end (PoseNet3D, 3DV 2020, section 3.3).
 
-What is new beside stages 1 and 2: distillation's gradient reaches the teacher too, so that bones of constant length and joints
-that bend one way come back to it; the student's body, seen from a random side, is lifted again by the teacher, which for once
-knows the 3D it should answer; the discriminators judge the student's views as well; and a noisy window must be lifted like the
-clean one it was made from.
+What is new beside stages 1 and 2:
+
+- Distillation's gradient reaches the teacher too, so that bones of constant length and joints that bend one way come back to it.
+- The student's body, seen from a random side, is lifted again by the teacher, which for once knows the 3D it should answer.
+- The discriminators judge the student's views as well.
+- The two were wrong in different ways, so their mean, each lifting whole clips of clean 2D as for a user, is better than either.
+  This consensus is a lesson for both, also for windows that they see as a noisy detector would deliver them.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,16 +16,20 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from posenet3d.body.files import load_body
-from posenet3d.body.landmarks import landmarks_of
-from posenet3d.checkpoint import load_student, load_weights, read_config
+from posenet3d.body.landmarks import Landmarks, landmarks_of
+from posenet3d.checkpoint import load_student, load_teacher, load_weights, read_config
+from posenet3d.clipwise import depth_of_clip
 from posenet3d.data.windows import Clips, Tilt, at_pelvis, mirror, training_clips, window_indices
 from posenet3d.errors import InputError
+from posenet3d.fitting import fitted_body_of_clip
 from posenet3d.losses import adversarial, consistency
 from posenet3d.models.student import Embodied, Student, landmarks_in_root_distances
 from posenet3d.models.teacher import Teacher, place
 from posenet3d.sequence import PoseSequence
+from posenet3d.skeleton import N_JOINTS
 from posenet3d.training.lifter import Networks, TeacherTraining, TemporalPhase, any_frame, noisy_copy
 from posenet3d.training.loop import LoopSettings, PhasePlan, fit
 from posenet3d.training.run_folder import open_run
@@ -41,8 +48,8 @@ class JointWeights:
     constancy: float = 1.0
     symmetry: float = 0.3
     gradient_penalty: float = 0.02
-    denoising: float = 0.5
-    distillation: float = 1.0
+    consensus: float = 1.0
+    distillation: float = 0.3
     reprojection: float = 0.5
     wrong_bend: float = 0.5
     rest: float = 0.02
@@ -61,7 +68,7 @@ class JointTraining:
     loop: LoopSettings = field(default_factory=LoopSettings)
     steps: int = 2500
     batch: int = 64
-    lr: float = 3e-5  # a tenth of stage 1's
+    lr: float = 1e-4  # a third of stage 1's
     lr_student: float = 2e-4
     lr_discriminator: float = 1e-4
     feedback: float = 0.3  # share of distillation's gradient that reaches the teacher
@@ -141,6 +148,10 @@ def train_joint(
         phase = JointPhase(networks, centred, test, of_teacher, tilt, settings)
         noise = torch.Generator().manual_seed(settings.loop.seed)
         phase.sources.append(noisy_copy(networks.teacher.cleaner, training, noise))
+        # From the runs, not from the networks at hand, which a resumed run has already changed.
+        before = load_teacher(teacher_run).to(device), load_student(student_run).to(device), landmarks_of(load_body())
+        phase.consensus = consensus_of(*before, centred)
+        phase.consensus_held_out = consensus_of(*before, test)
         return phase
 
     exports = {
@@ -179,6 +190,7 @@ class JointPhase(TemporalPhase):
         super().__init__(networks, training, held_out, of_teacher, tilt)
         self.weights = to_dict(settings.weights)
         self.landmarks = landmarks_of(load_body()).to(self.device)
+        self.consensus = self.consensus_held_out = torch.empty(0)  # set by `train_joint`: it needs both networks
         both: list[dict[str, Any]] = [
             {"params": self.lifter_parameters()},
             {"params": list(self.student.parameters()), "lr": settings.lr_student},
@@ -194,10 +206,10 @@ class JointPhase(TemporalPhase):
         """Teacher and student, then the discriminators."""
         self.teacher.eval()
         self.student.eval()
-        seen, true = self._pairs(self.training, self.sources, self.batch, rng)
+        seen, true, consensus = self._triples(self.training, self.sources, self.consensus, self.batch, rng)
         cycle, body = self._cycle(seen, rng), self._body_cycle(seen, rng)
         terms = self._descend_lifter(
-            lambda: self.lifter_terms(seen, cycle, rng) | self.body_terms(seen, true, cycle, body, rng)
+            lambda: self.lifter_terms(seen, cycle, rng) | self.body_terms(seen, true, consensus, cycle, body, rng)
         )
         is_body = (torch.rand(len(seen), generator=rng) < 0.5).to(self.device)[:, None, None, None]
         critic_terms = self._descend_critics(torch.where(is_body, body.view, cycle.view), rng)
@@ -209,28 +221,27 @@ class JointPhase(TemporalPhase):
         self.teacher.eval()
         self.student.eval()
         rng = torch.Generator().manual_seed(0)
-        rays, _ = self._pairs(self.held_out, [self.held_out.rays], 256, rng)
+        rays, _, consensus = self._triples(self.held_out, [self.held_out.rays], self.consensus_held_out, 256, rng)
         cycle, body = self._cycle(rays, rng), self._body_cycle(rays, rng)
-        terms = self.lifter_terms(rays, cycle, rng) | self.body_terms(rays, rays, cycle, body, rng)
+        terms = self.lifter_terms(rays, cycle, rng) | self.body_terms(rays, rays, consensus, cycle, body, rng)
         return {name: float(value.mean()) for name, value in terms.items()}
 
     def body_terms(
         self,
         seen: Float[Tensor, "batch steps 17 2"],
         true: Float[Tensor, "batch steps 17 2"],
+        consensus: Float[Tensor, "batch steps 17 3"],
         cycle: consistency.Cycle,
         body: BodyCycle,
         rng: torch.Generator,
     ) -> dict[str, Tensor]:
         """Raw terms of the student's side and of what joins the two, one value per window."""
-        with torch.no_grad():
-            clean = place(true, self.teacher(true), self.unit)
-        clean = clean - clean[:, :, :1]
-        # The student answers for the true 2D at the depth that the teacher gives to the 2D as seen.
         depth = self.joint.feedback * cycle.pose + (1 - self.joint.feedback) * cycle.pose.detach()
-        lesson = torch.cat([clean[..., :2], depth[..., 2:]], -1)
+        lesson = torch.cat([consensus[..., :2], depth[..., 2:]], -1)
+        of_student = consistency.distance(body.pose, consensus)
+        of_teacher = (cycle.pose - consensus)[..., 2].abs().mean((1, 2))
         return student_terms(body.embodied, body.pose, true, lesson, self.unit) | {
-            "denoising": (cycle.pose[..., 2] - clean[..., 2]).abs().mean((1, 2)) / self.unit,
+            "consensus": (of_student + of_teacher) / self.unit,
             "body_consistency_3d": consistency.distance(body.turned_again, body.turned) / self.unit,
             "body_pose": adversarial.fooling(self.critic(any_frame(body.view, rng) / self.unit)),
             "body_motion": adversarial.fooling(self.motion_critic(body.view / self.unit)),
@@ -245,17 +256,40 @@ class JointPhase(TemporalPhase):
         again = place(view.detach(), self.teacher(view), self.unit)
         return BodyCycle(embodied, pose, turned, view, again - again[..., :1, :])
 
-    def _pairs(
-        self, clips: Clips, sources: list[Tensor], count: int, rng: torch.Generator
-    ) -> tuple[Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 2"]]:
-        """Random windows as seen (`noisy_share` of them from the second source) and as they truly are; half mirrored."""
+    def _triples(
+        self, clips: Clips, sources: list[Tensor], consensus: Tensor, count: int, rng: torch.Generator
+    ) -> tuple[Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 3"]]:
+        """Random windows as seen (`noisy_share` from the second source), as they truly are, and in 3D; half mirrored."""
         index = window_indices(torch.randint(len(clips.rays), (count,), generator=rng), clips, self.offsets)
         is_noisy = torch.rand(count, generator=rng) < self.joint.noisy_share
-        is_mirrored = torch.rand(count, generator=rng) < 0.5
+        is_mirrored = (torch.rand(count, generator=rng) < 0.5)[:, None, None, None]
         true = sources[0][index]
         seen = torch.where(is_noisy[:, None, None, None], sources[-1][index], true)
-        seen, true = (torch.where(is_mirrored[:, None, None, None], mirror(rays), rays) for rays in (seen, true))
-        return seen.to(self.device), true.to(self.device)
+        seen, true, pose = (
+            torch.where(is_mirrored, mirror(x), x).to(self.device) for x in (seen, true, consensus[index])
+        )
+        return seen, true, pose
+
+
+@torch.no_grad()
+def consensus_of(
+    teacher: Teacher, student: Student, landmarks: Landmarks, clips: Clips
+) -> Float[Tensor, "frames 17 3"]:
+    """The mean of both networks' poses, each as a user would get it; from the pelvis, in root distances.
+
+    `clips` at the pelvis. Poses are brought to one scale frame by frame before they are averaged.
+    """
+    out = torch.empty(len(clips.rays), N_JOINTS, 3)
+    for start, stop in tqdm(clips.bounds, desc="consensus", leave=False):
+        rays = clips.rays[start:stop]
+        skeleton = place(rays, torch.from_numpy(depth_of_clip(teacher, rays)), teacher.config.unit)
+        skeleton = skeleton - skeleton[:, :1]
+        track = fitted_body_of_clip(student, landmarks, rays)
+        body = landmarks(track.rotations, track.betas.expand(len(rays), -1))
+        body = body - body[:, :1]
+        scale = (skeleton * body).sum((1, 2)) / body.square().sum((1, 2))
+        out[start:stop] = (skeleton + scale[:, None, None] * body) / 2
+    return out
 
 
 def _as_stage_1(run: Path, config: dict[str, Any], settings: JointTraining) -> TeacherTraining:
