@@ -7,6 +7,7 @@ delete its entry there.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Literal
@@ -44,7 +45,7 @@ FAMILIES = {
     "temporal": ("motion", "body_motion", "shaking"),
     "self-consistency": ("consistency_2d", "consistency_3d", "body_consistency_3d"),
     "adversarial": ("pose", "motion", "body_pose", "body_motion"),
-    "distillation": ("distillation", "consensus"),
+    "distillation": ("distillation", "consensus", "consensus_views"),
     "bone": ("constancy", "symmetry", "wrong_bend", "shape"),
 }
 """Loss families of the joint stage by the names of their weights."""
@@ -241,9 +242,9 @@ def _claims(rows: dict[str, list[dict[str, dict[str, float]]]]) -> list[str]:
         return mean(m[data_set][column] for m in ms) if ms else float("nan")
 
     def claim(text: str, value: float, target: float, unit: str = "mm") -> str:
-        verdict = (
-            "not measured" if value != value else "met" if value <= target else f"missed by {value - target:.2f} {unit}"
-        )
+        if isnan(value) or isnan(target):
+            return f"| {text} | - | - | not measured |"
+        verdict = "met" if value <= target else f"missed by {value - target:.2f} {unit}"
         return f"| {text} | {target:.2f} {unit} | {value:.2f} {unit} | {verdict} |"
 
     lines = ["| claim | wanted, at most | measured | |", "|---|---|---|---|"]

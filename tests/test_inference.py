@@ -344,9 +344,10 @@ def test_damaged_checkpoints_are_refused(tmp_path, damage):
         Lifter.load(folder)
 
 
-def test_bundled_checkpoints_have_cards_and_the_teacher_comes_first():
+def test_bundled_checkpoints_of_all_stages_have_cards_and_the_last_stage_is_the_default():
     bundled = [folder for folder in list_checkpoints().values() if folder.parent == BUNDLED]
-    assert [folder.name for folder in bundled] == ["teacher", "student"]
+    assert [folder.name for folder in bundled] == ["joint", "student", "teacher"]
+    assert {find_checkpoint(model=model).name for model in ("teacher", "student")} == {"joint"}
     for folder in bundled:
         card = (folder / "README.md").read_text()
         for word in ("train_2d", "seed", "PA-MPJPE", "Limits", "CMU", "HDM05"):

@@ -156,6 +156,8 @@ def test_the_table_judges_the_claims():
         "| teacher: change of strict PA in stage 3, against the spread over seeds | -0.71 mm | -5.00 mm | met |" in text
     )
     assert "50.50 ± 0.71" in text
+    assert "| teacher after stage 3, 18 % below the single-frame baseline | 57.81 mm | 45.50 mm | met |" in text
+    assert "| student: change of strict PA in stage 3, against the spread over seeds | - | - | not measured |" in text
 
 
 def test_every_run_of_the_plan_starts_from_one_before_it_and_names_real_weights():

@@ -6,7 +6,8 @@ What is new beside stages 1 and 2:
 - The student's body, seen from a random side, is lifted again by the teacher, which for once knows the 3D it should answer.
 - The discriminators judge the student's views as well.
 - The two were wrong in different ways, so their mean, each lifting whole clips of clean 2D as for a user, is better than either.
-  This consensus is a lesson for both, also for windows that they see as a noisy detector would deliver them.
+  This consensus is a lesson for both, also for windows that they see as a noisy detector would deliver them, and from random
+  sides: the student, unlike the teacher, has seen real cameras only.
 """
 
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,7 @@ class JointWeights:
     symmetry: float = 0.3
     gradient_penalty: float = 0.02
     consensus: float = 1.0
+    consensus_views: float = 1.0
     distillation: float = 0.3
     reprojection: float = 0.5
     wrong_bend: float = 0.5
@@ -145,13 +147,12 @@ def train_joint(
 
     def tuning() -> JointPhase:
         centred, test = (replace(clips, rays=at_pelvis(clips.rays)) for clips in (training, held_out))
-        phase = JointPhase(networks, centred, test, of_teacher, tilt, settings)
-        noise = torch.Generator().manual_seed(settings.loop.seed)
-        phase.sources.append(noisy_copy(networks.teacher.cleaner, training, noise))
         # From the runs, not from the networks at hand, which a resumed run has already changed.
         before = load_teacher(teacher_run).to(device), load_student(student_run).to(device), landmarks_of(load_body())
-        phase.consensus = consensus_of(*before, centred)
-        phase.consensus_held_out = consensus_of(*before, test)
+        lessons = consensus_of(*before, centred), consensus_of(*before, test)
+        phase = JointPhase(networks, centred, test, lessons, of_teacher, tilt, settings)
+        noise = torch.Generator().manual_seed(settings.loop.seed)
+        phase.sources.append(noisy_copy(networks.teacher.cleaner, training, noise))
         return phase
 
     exports = {
@@ -182,6 +183,7 @@ class JointPhase(TemporalPhase):
         networks: AllNetworks,
         training: Clips,
         held_out: Clips,
+        lessons: tuple[Tensor, Tensor],
         of_teacher: TeacherTraining,
         tilt: Tilt,
         settings: JointTraining,
@@ -190,7 +192,7 @@ class JointPhase(TemporalPhase):
         super().__init__(networks, training, held_out, of_teacher, tilt)
         self.weights = to_dict(settings.weights)
         self.landmarks = landmarks_of(load_body()).to(self.device)
-        self.consensus = self.consensus_held_out = torch.empty(0)  # set by `train_joint`: it needs both networks
+        self.consensus, self.consensus_held_out = lessons
         both: list[dict[str, Any]] = [
             {"params": self.lifter_parameters()},
             {"params": list(self.student.parameters()), "lr": settings.lr_student},
@@ -242,10 +244,20 @@ class JointPhase(TemporalPhase):
         of_teacher = (cycle.pose - consensus)[..., 2].abs().mean((1, 2))
         return student_terms(body.embodied, body.pose, true, lesson, self.unit) | {
             "consensus": (of_student + of_teacher) / self.unit,
+            "consensus_views": self._views_of(consensus, rng),
             "body_consistency_3d": consistency.distance(body.turned_again, body.turned) / self.unit,
             "body_pose": adversarial.fooling(self.critic(any_frame(body.view, rng) / self.unit)),
             "body_motion": adversarial.fooling(self.motion_critic(body.view / self.unit)),
         }
+
+    def _views_of(self, consensus: Float[Tensor, "batch steps 17 3"], rng: torch.Generator) -> Float[Tensor, " batch"]:
+        """How far both are off when they see the consensus from a random side."""
+        turned = consistency.turn(consensus, self._turns(len(consensus), rng))
+        view = consistency.see(turned)
+        skeleton = place(view, self.teacher(view), self.unit)
+        off = skeleton - skeleton[:, :, :1] - turned
+        body = landmarks_in_root_distances(self.student(view), self.landmarks)
+        return (off[..., 2].abs().mean((1, 2)) + consistency.distance(body, turned)) / self.unit
 
     def _body_cycle(self, seen: Float[Tensor, "batch steps 17 2"], rng: torch.Generator) -> BodyCycle:
         """The student's body from a random side, lifted by the teacher."""
