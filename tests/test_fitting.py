@@ -8,7 +8,7 @@ from posenet3d import fitting
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.clipwise import BodyTrack
-from posenet3d.losses.bones import bending
+from posenet3d.losses.bones import bending, lengths
 
 FRAMES = 40
 
@@ -82,9 +82,36 @@ def test_a_disturbed_body_comes_back(landmarks, true):
         for n, t in (("start", start), ("fitted", fitted))
     }
     assert error["fitted"] < 0.75 * error["start"], "3D gains too, though only 2D was given"
-    assert torch.equal(fitted.betas, true.betas)
     identity = fitted.rotations @ fitted.rotations.mT
     torch.testing.assert_close(identity, torch.eye(3).expand_as(identity), atol=1e-4, rtol=0)
+
+
+def test_the_shape_comes_nearer_too(landmarks, true):
+    start = disturbed(true, 0.05)._replace(betas=torch.zeros(10))
+    fitted = fitting.fit_to_rays(landmarks, start, seen(landmarks, true))
+
+    def bones(betas):
+        points = landmarks(torch.eye(3).expand(1, 24, 3, 3), betas[None])[0]
+        return lengths(points) / lengths(points).mean()
+
+    off = {
+        name: (bones(betas) - bones(true.betas)).abs().mean()
+        for name, betas in (("start", start.betas), ("fitted", fitted.betas))
+    }
+    assert off["fitted"] < 0.6 * off["start"]
+    wild = fitting.fit_to_rays(
+        landmarks, start, 3 * torch.randn(FRAMES, 17, 2, generator=torch.Generator().manual_seed(1))
+    )
+    assert wild.betas.abs().max() <= fitting.MOST_BETA
+    assert torch.isfinite(wild.rotations).all()
+
+
+def test_a_clip_in_batches_is_fitted_as_a_whole(landmarks, true, monkeypatch):
+    rays, start = seen(landmarks, true), disturbed(true, 0.1)
+    whole = fitting.fit_to_rays(landmarks, start, rays)
+    monkeypatch.setattr(fitting, "_BATCH", 7)
+    for one, other in zip(whole, fitting.fit_to_rays(landmarks, start, rays), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
 def test_a_body_that_is_right_stays(landmarks, true):
@@ -92,7 +119,7 @@ def test_a_body_that_is_right_stays(landmarks, true):
     fitted = fitting.fit_to_rays(landmarks, true, seen(landmarks, true))
     usual = (bend > fitting.LEAST_BEND).all(1)
     assert usual.sum() > 10
-    torch.testing.assert_close(fitted.rotations[usual], true.rotations[usual], atol=1e-4, rtol=0)
+    assert (roma.rotmat_geodesic_distance(fitted.rotations[usual], true.rotations[usual])).mean() < 0.01
 
 
 def test_knees_and_elbows_are_turned_the_right_way(landmarks, true):
