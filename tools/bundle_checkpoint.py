@@ -1,4 +1,4 @@
-"""Bundle a run: its weights in half precision and its config, as a checkpoint that ships with the library.
+"""Bundle a run: its weights in half precision, its config and its log, as a checkpoint that ships with the library.
 
     python tools/bundle_checkpoint.py runs/teacher teacher
 
@@ -24,7 +24,8 @@ def bundle(run: Path, name: str) -> Path:
             halves = {k: v.half() if v.is_floating_point() else v for k, v in load_file(source).items()}
             with atomic_write(folder / source.name) as file:
                 file.write(save(halves))
-    shutil.copyfile(run / "config.json", folder / "config.json")
+    for file_name in ("config.json", "metrics.jsonl"):
+        shutil.copyfile(run / file_name, folder / file_name)
     return folder
 
 
