@@ -1,6 +1,6 @@
 """Networks that see windows, run over whole clips: both mirror views averaged, then calmed over time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +19,19 @@ from posenet3d.skeleton import MIRROR
 
 TRAINED_FPS = 30.0
 _CALM_S = 2 / TRAINED_FPS  # depth and rotations change more slowly than their per-frame estimates shake
-_BATCH = 4096
+_BATCH = 1024
 
 _SMPL_NAMES = JOINT_SETS["smpl24"].joints
 _SMPL_MIRROR = [_SMPL_NAMES.index({"l_": "r_", "r_": "l_"}.get(n[:2], n[:2]) + n[2:]) for n in _SMPL_NAMES]
 assert len(_SMPL_MIRROR) == len(BODY_PARENTS)
+
+
+Advance = Callable[[float], None]
+"""Told the share of the work that was done since it was last told; whoever raises in it stops the work."""
+
+
+def unheard(share: float) -> None:
+    """An `Advance` for those who do not watch."""
 
 
 class BodyTrack(NamedTuple):
@@ -36,7 +44,7 @@ class BodyTrack(NamedTuple):
 
 @torch.no_grad()
 def depth_of_clip(
-    teacher: Teacher, rays: Float[Tensor, "frames 17 2"], fps: float = TRAINED_FPS
+    teacher: Teacher, rays: Float[Tensor, "frames 17 2"], fps: float = TRAINED_FPS, advance: Advance = unheard
 ) -> Float[np.ndarray, "frames 17"]:
     """The teacher's depth offsets, in units."""
 
@@ -46,6 +54,7 @@ def depth_of_clip(
         out = torch.empty_like(raw)
         for index, answered, target, inside in _windows(len(seen), teacher.config.window, teacher.config.stride, fps):
             out[target[inside]] = teacher.refine(scaled[index], raw[index])[:, answered][inside]
+            advance(int(inside.sum()) / len(seen) / 2)
         return (teacher.depth_sign * out).cpu()
 
     both = (offsets(rays) + offsets(mirror(rays))[:, list(MIRROR)]) / 2
@@ -53,7 +62,9 @@ def depth_of_clip(
 
 
 @torch.no_grad()
-def body_of_clip(student: Student, rays: Float[Tensor, "frames 17 2"], fps: float = TRAINED_FPS) -> BodyTrack:
+def body_of_clip(
+    student: Student, rays: Float[Tensor, "frames 17 2"], fps: float = TRAINED_FPS, advance: Advance = unheard
+) -> BodyTrack:
     """The student's body: one shape for the clip, pose and distance for every frame."""
 
     def track(seen: Tensor) -> BodyTrack:
@@ -66,6 +77,7 @@ def body_of_clip(student: Student, rays: Float[Tensor, "frames 17 2"], fps: floa
             rotations[target[inside]] = embodied.rotations[:, answered][inside]
             distance[target[inside]] = embodied.distance[:, answered][inside]
             betas.append(embodied.betas)
+            advance(int(inside.sum()) / len(seen) / 2)
         return BodyTrack(rotations.cpu(), torch.cat(betas).mean(0).cpu(), distance.cpu())
 
     one, other = track(rays), track(mirror(rays))

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from posenet3d.body.landmarks import Landmarks
 from posenet3d.body.layer import BODY_PARENTS, N_BETAS, N_BODY_JOINTS
-from posenet3d.clipwise import TRAINED_FPS, BodyTrack, body_of_clip, calmed
+from posenet3d.clipwise import TRAINED_FPS, Advance, BodyTrack, body_of_clip, calmed, unheard
 from posenet3d.losses.bones import bending
 from posenet3d.models.student import Student
 
@@ -40,25 +40,39 @@ _NEAREST_M = 0.3
 
 
 def fitted_body_of_clip(
-    student: Student, landmarks: Landmarks, rays: Float[Tensor, "frames joints 2"], fps: float = TRAINED_FPS
+    student: Student,
+    landmarks: Landmarks,
+    rays: Float[Tensor, "frames joints 2"],
+    fps: float = TRAINED_FPS,
+    advance: Advance = unheard,
 ) -> BodyTrack:
     """The student's body over a clip, fitted frame by frame and calmed."""
-    return calmed(fit_to_rays(landmarks, body_of_clip(student, rays, fps), rays), _CALM_S * fps)
+
+    def half(share: float) -> None:
+        advance(share / 2)
+
+    return calmed(fit_to_rays(landmarks, body_of_clip(student, rays, fps, half), rays, half), _CALM_S * fps)
 
 
 @torch.no_grad()
-def fit_to_rays(landmarks: Landmarks, track: BodyTrack, rays: Float[Tensor, "frames joints 2"]) -> BodyTrack:
+def fit_to_rays(
+    landmarks: Landmarks, track: BodyTrack, rays: Float[Tensor, "frames joints 2"], advance: Advance = unheard
+) -> BodyTrack:
     """The track with rotations, distances and a shape whose landmarks lie nearer to the rays.
 
     Args:
         landmarks: the body's 17 joints; the first is the pelvis, which stands on the optical axis.
         track: the student's answer.
         rays: what was seen, in the same virtual camera.
+        advance: told how the work goes on.
     """
     rotations, betas, distance = track
     for _ in range(STEPS):
         batches = zip(rotations.split(_BATCH), distance.split(_BATCH), rays.split(_BATCH), strict=True)
-        steps = [_step(landmarks, r, betas, d, seen) for r, d, seen in batches]
+        steps = []
+        for r, d, seen in batches:
+            steps.append(_step(landmarks, r, betas, d, seen))
+            advance(len(seen) / len(rays) / STEPS)
         known = torch.eye(N_BETAS) / SIGMA_BETA**2 + sum(step.known for step in steps) / ALIKE
         wanted = (track.betas - betas) / SIGMA_BETA**2 + sum(step.wanted for step in steps) / ALIKE
         shape = (betas + torch.linalg.solve(known, wanted)).clamp(-MOST_BETA, MOST_BETA)

@@ -15,7 +15,7 @@ from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.parameters import BodyParameters
 from posenet3d.checkpoint import find_checkpoint, load_student, load_teacher
-from posenet3d.clipwise import body_of_clip, depth_of_clip
+from posenet3d.clipwise import Advance, body_of_clip, depth_of_clip, unheard
 from posenet3d.data.windows import apparent_size
 from posenet3d.fitting import fitted_body_of_clip
 from posenet3d.lifted import Lifted
@@ -88,29 +88,32 @@ class Lifter:
             height_m: body height in metres; sets the scale.
             is_refined: teacher: nudge each clip towards bones of constant length (`posenet3d.refinement`).
             is_fitted: student: turn the body's joints onto the 2D (`posenet3d.fitting`); False is the network alone.
-            progress: told the share that is done, from 0 to 1.
+            progress: told the share that is done, from 0 to 1; what it raises stops the work.
         """
-        total, done, results = sum(len(s) for s in sequences), 0, []
+        total, before, results = sum(len(s) for s in sequences), 0, []
         for sequence in sequences:
-            results.append(self._lift(sequence, height_m, is_refined, is_fitted))
-            done += len(sequence)
-            if progress is not None:
-                progress(done / total)
+            advance = unheard if progress is None else _within(progress, before / total, len(sequence) / total)
+            results.append(self._lift(sequence, height_m, is_refined, is_fitted, advance))
+            before += len(sequence)
+        if progress is not None:
+            progress(1.0)
         return results
 
     @torch.no_grad()
-    def _lift(self, sequence: PoseSequence, height_m: float, is_refined: bool, is_fitted: bool) -> Lifted:
+    def _lift(
+        self, sequence: PoseSequence, height_m: float, is_refined: bool, is_fitted: bool, advance: Advance
+    ) -> Lifted:
         K = sequence.intrinsics()
         cleaned = self._clean(camera.to_rays(sequence.keypoints_px.astype(np.float64), K), sequence.confidence)
         R_virtual_cam = camera.look_at_rays(cleaned[:, JOINT["pelvis"]])
         rays = torch.from_numpy(camera.turn_rays(R_virtual_cam, cleaned).astype(np.float32))
         body = None
         if self.student is None:
-            points = self._skeleton(rays, sequence.fps, is_refined)
+            points = self._skeleton(rays, sequence.fps, is_refined, advance)
             points *= _distance(points, sequence, height_m)[:, None, None]
             joints = np.einsum("fji,fkj->fki", R_virtual_cam, points)
         else:
-            joints, body = self._embody(self.student, rays, R_virtual_cam, sequence.fps, is_fitted)
+            joints, body = self._embody(self.student, rays, R_virtual_cam, sequence.fps, is_fitted, advance)
         is_empty = ~_supported(sequence)
         joints[is_empty] = np.nan
         if body is not None:
@@ -129,11 +132,13 @@ class Lifter:
             body=body,
         )
 
-    def _skeleton(self, rays: Float[Tensor, "frames 17 2"], fps: float, is_refined: bool) -> np.ndarray:
+    def _skeleton(
+        self, rays: Float[Tensor, "frames 17 2"], fps: float, is_refined: bool, advance: Advance
+    ) -> np.ndarray:
         """The teacher's points (frames, 17, 3) in the virtual camera's frame, in root distances."""
         near, unit = self._zoom(rays, fps), self.teacher.config.unit
         seen = rays * near[:, None, None]
-        depth = torch.from_numpy(depth_of_clip(self.teacher, seen, fps))
+        depth = torch.from_numpy(depth_of_clip(self.teacher, seen, fps, advance))
         if is_refined:
             depth = refine(seen, depth, unit)
         return place(rays, depth / near[:, None], unit).double().numpy()
@@ -145,13 +150,15 @@ class Lifter:
         R_virtual_cam: np.ndarray,
         fps: float,
         is_fitted: bool,
+        advance: Advance,
     ) -> tuple[np.ndarray, BodyParameters]:
         """The student's landmarks (frames, 17, 3) in metres in the camera's frame, and the parameters that make them."""
         near = self._zoom(rays, fps)
         seen = rays * near[:, None, None]
-        track = (
-            fitted_body_of_clip(student, self.landmarks, seen, fps) if is_fitted else body_of_clip(student, seen, fps)
-        )
+        if is_fitted:
+            track = fitted_body_of_clip(student, self.landmarks, seen, fps, advance)
+        else:
+            track = body_of_clip(student, seen, fps, advance)
         rotations = track.rotations.clone()
         rotations[:, 0] = torch.from_numpy(R_virtual_cam.transpose(0, 2, 1)).float() @ rotations[:, 0]
         betas = track.betas.expand(len(rays), -1)
@@ -186,6 +193,18 @@ class Lifter:
         size = np.exp(gaussian_filter1d(np.log(apparent_size(rays).numpy()), _SCALE_SIGMA_S * fps, mode="nearest"))
         low, high = (self.teacher.config.unit * s for s in self.teacher.config.sizes)
         return torch.from_numpy((size.clip(low, high) / size).astype(np.float32))
+
+
+def _within(progress: Callable[[float], None], start: float, extent: float) -> Advance:
+    """Tells `progress` the share of everything, while one part of it from `start` on goes on."""
+    done = 0.0
+
+    def advance(share: float) -> None:
+        nonlocal done
+        done = min(done + share, 1.0)
+        progress(start + done * extent)
+
+    return advance
 
 
 def _supported(sequence: PoseSequence) -> np.ndarray:

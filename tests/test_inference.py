@@ -60,6 +60,31 @@ def test_people_are_not_inside_out(lifted):
     assert handedness(poses - poses[:, :1]) > 0.85
 
 
+@pytest.mark.parametrize("model", ["teacher", "student"])
+def test_progress_moves_within_a_clip_and_can_stop_the_work(model):
+    lifter = Lifter.load(model=model)
+    walk = synthetic_sequence("walk")
+    stripped = replace(walk, joints_3d=None)
+    long = replace(
+        stripped, keypoints_px=np.tile(walk.keypoints_px, (8, 1, 1)), confidence=np.tile(walk.confidence, (8, 1))
+    )
+    clips = [long, walk]
+    told = []
+    lifter(clips, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert sum(share < 0.9 for share in told) >= 2  # of the first clip alone
+
+    class CancelledError(Exception):
+        pass
+
+    def stop(share):
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        lifter(clips, progress=stop)
+
+
 def test_height_sets_the_scale(lifter):
     clip = CLIPS[0].frames(0, 60)
     small, tall = (lifter([clip], height_m=h)[0].joints_3d for h in (1.2, 1.8))
