@@ -84,15 +84,19 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _add_export(commands) -> None:
-    export = commands.add_parser("export", help="a lifted clip as AMASS, BVH, glTF, TRC, CSV or OBJ")
+    export = commands.add_parser("export", help="a lifted clip as AMASS, BVH, glTF, TRC, CSV, OBJ or film")
     export.add_argument("lifted", type=Path, metavar="LIFTED.npz", help="written by 'lift'")
-    export.add_argument("--to", required=True, choices=["amass", "bvh", "gltf", "trc", "csv", "obj"], help="the format")
+    formats = ["amass", "bvh", "gltf", "trc", "csv", "obj", "mp4", "gif"]
+    export.add_argument("--to", choices=formats, help="the format (default: as OUT ends)")
     export.add_argument("-o", "--out", type=Path, metavar="OUT", help="default: beside the input, with its name")
     export.add_argument("--clip", type=int, metavar="N", help="which clip, from 0 (needed where there are several)")
     export.add_argument(
         "--frame", type=int, metavar="N", help="obj: which frame, from 0 (default: first with a person)"
     )
     export.add_argument("--axes", choices=["camera", "y_up", "z_up"], help="default: the format's own")
+    export.add_argument(
+        "--beside", type=Path, metavar="OTHER.npz", help="mp4, gif: another lifting of the clip, shown beside it"
+    )
     export.set_defaults(run=_export)
 
 

@@ -1,4 +1,4 @@
-"""``posenet3d export``: one clip of a lifted file, written for another program."""
+"""``posenet3d export``: one clip of a lifted file, written for another program, or filmed."""
 
 import argparse
 from collections.abc import Callable
@@ -27,17 +27,26 @@ FORMATS: dict[str, tuple[Callable[..., Exported], str]] = {
 }
 """Format to its exporter and the ending of the file it is written to by default."""
 
+FILMS = ("mp4", "gif")
+"""Formats that are drawn, by `posenet3d.export.movie`."""
+
 
 def export(options: argparse.Namespace) -> None:
     """Write one clip of `options.lifted` as `options.to`.
 
     Args:
-        options: `lifted` (path), `to` (a key of `FORMATS`), `out` (path or None), `clip` and `frame` (counted from 0, or
-            None), `axes` (a name in `AXES`, or None for the format's own).
+        options: `lifted` (path), `to` (a key of `FORMATS`, one of `FILMS`, or None if the ending of `out` says it), `out`
+            (path or None), `clip` and `frame` (counted from 0, or None), `axes` (a name in `AXES`, or None for the format's
+            own); for films `beside` (another lifted file whose clip is shown beside this one, or None).
 
     Raises:
         InputError: the file, the clip or the frame cannot be used, or the target cannot be written.
     """
+    options.to = options.to or _format_of(options.out)
+    if options.to in FILMS:
+        return _film(options)
+    if getattr(options, "beside", None) is not None:
+        raise InputError("--beside", f"is for films, not for {options.to}", "leave it out")
     clip = _chosen(read_lifted(options.lifted), options.clip, options.lifted)
     result = export_clip(clip, options.to, axes=options.axes, frame=options.frame)
     out = options.out or options.lifted.with_name(options.lifted.stem + FORMATS[options.to][1])
@@ -46,6 +55,34 @@ def export(options: argparse.Namespace) -> None:
     with atomic_write(out) as file:
         file.write(result.content)
     tqdm.write(f"{out}: {options.to} of {clip.name!r}{_notes(result)}")
+
+
+def _format_of(out: Path | None) -> str:
+    endings = {ending: name for name, (_, ending) in FORMATS.items()} | {f".{name}": name for name in FILMS}
+    for ending, name in endings.items():
+        if out is not None and out.name.lower().endswith(ending):
+            return name
+    raise InputError(
+        out or "--to", "does not say which format to write", f"give --to or end OUT in {', '.join(endings)}"
+    )
+
+
+def _film(options: argparse.Namespace) -> None:
+    from posenet3d.export.movie import Panel, write_movie
+
+    for name in ("frame", "axes"):
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name}", "is not for films", "leave it out")
+    out = options.out or options.lifted.with_suffix(f".{options.to}")
+    if out.suffix.lower() != f".{options.to}":
+        raise InputError(out, f"is not the name of a .{options.to}", "let its ending be that of the format")
+    paths = [options.lifted] if options.beside is None else [options.lifted, options.beside]
+    clips = [_chosen(read_lifted(path), options.clip, path) for path in paths]
+    labels = [clips[0].name] if options.beside is None else [path.stem for path in paths]
+    panels = [Panel(label, clip) for label, clip in zip(labels, clips, strict=True)]
+    with tqdm(total=1.0, desc="film", bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}") as bar:
+        write_movie(out, panels, progress=lambda share: bar.update(share - bar.n))
+    tqdm.write(f"{out}: film of {clips[0].name!r}")
 
 
 def export_clip(clip: Lifted, format_name: str, *, axes: str | None = None, frame: int | None = None) -> Exported:
