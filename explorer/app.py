@@ -23,7 +23,11 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(VIEWS / "explore.py", title="Explore", icon=":material/3d_rotation:", default=True),
-            st.Page(VIEWS / "joints.py", title="Joints & smoothness", icon=":material/monitoring:"),
+            st.Page(VIEWS / "errors.py", title="Errors", icon=":material/target:"),
+            st.Page(VIEWS / "smoothness.py", title="Smoothness", icon=":material/monitoring:"),
+            st.Page(VIEWS / "training.py", title="Training", icon=":material/show_chart:"),
+            st.Page(VIEWS / "upload.py", title="Import", icon=":material/upload_file:", url_path="import"),
+            st.Page(VIEWS / "export.py", title="Export", icon=":material/download:"),
             st.Page(VIEWS / "about.py", title="About", icon=":material/info:"),
         ],
         position="top",

@@ -51,10 +51,11 @@ class Curve:
     unit: str = "m/s²"
 
 
-def measures_of(sequence: PoseSequence, lifted: Lifted) -> list[Measure]:
-    """All measures that this clip allows, the one to show first in front."""
+def measures_of(sequence: PoseSequence, lifted: Lifted, other: Lifted | None = None) -> list[Measure]:
+    """All measures that this clip allows, the one to show first in front; `other` is what it is compared with."""
     against_truth = [] if sequence.joints_3d is None else _against_truth(lifted.joints_3d, sequence.joints_3d)
-    return [*against_truth, _reprojection(sequence, lifted), _bone_drift(lifted)]
+    against_other = [] if other is None else [_disagreement(lifted.joints_3d, other.joints_3d)]
+    return [*against_truth, *against_other, _reprojection(sequence, lifted), _bone_drift(lifted)]
 
 
 def _against_truth(predicted: np.ndarray, truth: np.ndarray) -> list[Measure]:
@@ -92,6 +93,19 @@ def _against_truth(predicted: np.ndarray, truth: np.ndarray) -> list[Measure]:
             metrics.root_relative(truth) + pelvis,
         ),
     ]
+
+
+def _disagreement(ours: np.ndarray, theirs: np.ndarray) -> Measure:
+    return Measure(
+        "disagreement",
+        "Disagreement",
+        "Disagreement of the two",
+        "mm",
+        0,
+        "Distance between the two that are shown, pelvis on pelvis, after the best scale of each frame. Where they "
+        "disagree at least one is wrong; where they agree both may be.",
+        metrics.n_mpjpe(ours, theirs),
+    )
 
 
 def _reprojection(sequence: PoseSequence, lifted: Lifted) -> Measure:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from explorer import scene
+from explorer.actors import Actor
 from posenet3d.checkpoint import list_checkpoints
 from posenet3d.data.door import read_sequences
 from posenet3d.data.synthetic import bundled_sequences
@@ -65,31 +66,40 @@ def clip_name(first_file: str) -> str:
 class Lifting:
     """How the user wants a sequence lifted; see `posenet3d.inference.Lifter`."""
 
-    model: str = "teacher"
     height_m: float = DEFAULT_HEIGHT_M
     is_refined: bool = False
     is_fitted: bool = True
 
 
-def lift(sequence: PoseSequence, folder: Path, progress: Callable[[float], None], how: Lifting) -> tuple[str, Lifted]:
+def lift(
+    sequence: PoseSequence, folder: Path, model: str, progress: Callable[[float], None], how: Lifting
+) -> tuple[str, Lifted]:
     """The lifted sequence and the key of this result; `progress` is called only when there is work to do."""
     stamp = max(file.stat().st_mtime for file in folder.glob("*.safetensors"))
-    key = hashlib.sha256(f"{content_key(sequence)} {folder} {stamp} {how}".encode()).hexdigest()
+    key = hashlib.sha256(f"{content_key(sequence)} {folder} {stamp} {model} {how}".encode()).hexdigest()
     kept = _results()
     if key not in kept:
         # Not st.cache_data: it cannot replay a progress bar that was made outside the cached function.
-        options = asdict(how)
-        lifter = _lifter(str(folder), stamp, options.pop("model"))
-        kept[key] = lifter([sequence], **options, progress=progress)[0]
+        progress(0.0)
+        lifter = _lifter(str(folder), stamp, model)
+        kept[key] = lifter([sequence], **asdict(how), progress=progress)[0]
         while len(kept) > KEPT_RESULTS:
             kept.popitem(last=False)
     return key, kept[key]
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def payload(key: str, _sequence: PoseSequence, _lifted: Lifted) -> dict[str, Any]:
-    """What the viewer shows, by the key of `lift`; not to be changed by the caller."""
-    return scene.payload(_sequence, _lifted)
+def payload(sequence: PoseSequence, actors: Sequence[Actor]) -> dict[str, Any]:
+    """What the viewer shows; not to be changed by the caller.
+
+    Raises:
+        InputError: an actor's body is not here.
+    """
+    return _payload(content_key(sequence), tuple(f"{actor.label} {actor.key}" for actor in actors), sequence, actors)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _payload(clip: str, keys: tuple[str, ...], _sequence: PoseSequence, _actors: Sequence[Actor]) -> dict[str, Any]:
+    return scene.payload(_sequence, _actors)
 
 
 def content_key(sequence: PoseSequence) -> str:

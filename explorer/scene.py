@@ -1,48 +1,60 @@
-"""A clip and its lifted joints as the viewer wants them: flat float32 arrays beside a dictionary of words.
+"""A clip and the 3D answers to it as the viewer wants them: flat arrays beside a dictionary of words.
 
 The keys are read by `viewer/src/clip.js`. Streamlit sends one-dimensional arrays inside a dictionary as Arrow columns,
 without a copy on the other side; bytes inside a dictionary would silently become text.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+import roma
+import torch
+from jaxtyping import Float
 
+from explorer import skin
+from explorer.actors import Actor
 from explorer.measures import NO_TRUTH, Measure, colour_top, measures_of, smoothness, worst_moments
-from posenet3d.camera import project
+from posenet3d import metrics
+from posenet3d.ground import ground_y
 from posenet3d.lifted import Lifted
 from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import BONES, JOINT, JOINT_NAMES, SIDES
-
-ANKLE_HEIGHT_M = 0.08
-"""From the floor to the ankle joint of a standing adult."""
-
-GROUND_WINDOW_S = 2.0
-"""The floor is where the lower foot was within this time: longer than a jump, shorter than a walk into the distance."""
+from posenet3d.skeleton import BONES, JOINT_NAMES, SIDES
 
 HEAD_ROOM_M = 0.12
 """From the head joint to the edge of what the first view must show."""
 
+PREFIXES = ("a", "b")
+"""Of the arrays of the first and the second actor."""
 
-def payload(sequence: PoseSequence, lifted: Lifted) -> dict[str, Any]:
-    """Everything that the viewer shows of one clip: `meta` (JSON) and flat float32 arrays."""
-    measures = measures_of(sequence, lifted)
-    curve = smoothness(sequence, lifted)
-    ground = ground_y(lifted.joints_3d, sequence.fps)
-    arrays = {
-        "pose": lifted.joints_3d,
-        "input_px": sequence.keypoints_px,
-        "confidence": sequence.confidence,
-        "reprojected_px": project(lifted.joints_3d.astype(np.float64), sequence.intrinsics()),
-        "ground": ground,
-        "curve_lifted": curve.lifted,
-        "curve_reference": curve.reference,
-        **{f"heat_{m.key}": m.values for m in measures},
-        **{f"truth_{m.key}": m.truth for m in measures if m.truth is not None},
-    }
-    flat = {name: np.ascontiguousarray(values, np.float32).ravel() for name, values in arrays.items()}
+Arrays = dict[str, np.ndarray]
+
+
+def payload(sequence: PoseSequence, actors: Sequence[Actor]) -> dict[str, Any]:
+    """Everything that the viewer shows of one clip and one or two actors: `meta` (JSON) and flat arrays.
+
+    Raises:
+        InputError: an actor's body is not here.
+    """
+    liftings = [actor.lifted for actor in actors]
+    others = [liftings[1 - i] if len(liftings) == 2 else None for i in range(len(liftings))]
+    measures = [measures_of(sequence, ours, theirs) for ours, theirs in zip(liftings, others, strict=True)]
+    tops = {m.key: colour_top(np.concatenate([mine[i].values for mine in measures])) for i, m in enumerate(measures[0])}
+    arrays: Arrays = {"input_px": sequence.keypoints_px, "confidence": sequence.confidence}
+    if sequence.joints_3d is not None:
+        arrays["truth"] = sequence.joints_3d
+    described, bodies = [], _Bodies()
+    for prefix, actor, mine in zip(PREFIXES, actors, measures, strict=False):
+        words, own = _actor(sequence, actor, mine, tops, bodies)
+        described.append({"prefix": prefix, **words})
+        arrays |= {f"{prefix}_{name}": values for name, values in own.items()}
+    if len(liftings) == 2:
+        arrays["b_onto_a"] = similarities(liftings[1].joints_3d, _onto(liftings[1], liftings[0]))
+    curve = smoothness(sequence, liftings[0])
+    arrays["curve_reference"] = curve.reference
+    arrays |= bodies.arrays
+    flat = {name: np.ascontiguousarray(_lean(values)).ravel() for name, values in arrays.items()}
     meta = {
         "id": _digest(sequence.name, flat),
         "name": sequence.name,
@@ -52,12 +64,11 @@ def payload(sequence: PoseSequence, lifted: Lifted) -> dict[str, Any]:
         "joints": [joint_label(name) for name in JOINT_NAMES],
         "sides": list(SIDES),
         "bones": [list(bone) for bone in BONES],
-        "has_truth": sequence.joints_3d is not None,
         "sentence": "" if sequence.joints_3d is not None else NO_TRUTH,
-        "measures": [_described(m, sequence.fps) for m in measures],
-        "curve": {"title": curve.title, "unit": curve.unit, "lifted": "lifted", "reference": curve.reference_label},
-        **_image_frame(sequence),
-        **_extent(lifted.joints_3d, ground),
+        "actors": described,
+        "bodies": bodies.meta,
+        "curve": {"title": curve.title, "unit": curve.unit, "reference": curve.reference_label},
+        **_camera(sequence),
     }
     return {"meta": meta, **flat}
 
@@ -68,46 +79,102 @@ def joint_label(name: str) -> str:
     return side + name[2 * bool(side) :].replace("neck_nose", "neck/nose").replace("_", " ")
 
 
-def ground_y(joints_3d: np.ndarray, fps: float) -> np.ndarray:
-    """Height of the floor (y down, metres) in each frame, from the lower foot around it.
+def similarities(points: Float[np.ndarray, "frames 17 3"], placed: Float[np.ndarray, "frames 17 3"]) -> np.ndarray:
+    """The similarity that turns each frame's `points` into `placed`: scale, quaternion (x y z w), shift; NaN where unknown.
 
-    A camera that looks down sees the floor rise with distance, so one height for the whole clip would let a person who
-    walks away float or sink.
+    Returns:
+        (frames, 8) with ``placed = scale * R @ point + shift``.
     """
-    lowest = joints_3d[:, [JOINT["l_ankle"], JOINT["r_ankle"]], 1].max(1).astype(np.float64)
-    known = np.flatnonzero(np.isfinite(lowest))
-    if known.size == 0:
-        return np.zeros(len(lowest))
-    filled = np.interp(np.arange(len(lowest)), known, lowest[known])
-    window = max(1, round(GROUND_WINDOW_S * fps))
-    return gaussian_filter1d(maximum_filter1d(filled, window), window / 4, mode="nearest") + ANKLE_HEIGHT_M
+    known = np.isfinite(points + placed).all((1, 2))
+    result = np.full((len(points), 8), np.nan)
+    if known.any():
+        x, y = (torch.from_numpy(p[known].astype(np.float64)) for p in (points, placed))
+        R, shift, scale = roma.rigid_points_registration(x, y, compute_scaling=True)
+        result[known] = torch.cat([scale[:, None], roma.rotmat_to_unitquat(R), shift], 1).numpy()
+    return result
 
 
-def _described(measure: Measure, fps: float) -> dict[str, Any]:
+class _Bodies:
+    """The body models in use, each sent once, whoever wears them."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.meta: list[dict[str, Any]] = []
+        self.arrays: Arrays = {}
+
+    def add(self, lifted: Lifted) -> tuple[int | None, Arrays]:
+        """Number of the body model (None for a skeleton), and the person's own arrays."""
+        if lifted.body is None or not np.isfinite(lifted.body.transl).any():
+            return None, {}
+        body, own = skin.motion_arrays(lifted)
+        if body.name not in self.names:
+            shared = skin.shared_skin(body)
+            self.arrays |= {f"body{len(self.names)}_{name}": values for name, values in shared.arrays.items()}
+            self.names.append(body.name)
+            self.meta.append(shared.meta)
+        return self.names.index(body.name), own
+
+
+def _actor(
+    sequence: PoseSequence, actor: Actor, measures: Sequence[Measure], tops: dict[str, float], bodies: _Bodies
+) -> tuple[dict[str, Any], Arrays]:
+    lifted = actor.lifted
+    ground = ground_y(lifted.joints_3d, sequence.fps)
+    number, body = bodies.add(lifted)
+    arrays = {
+        "pose": lifted.joints_3d,
+        "ground": ground,
+        "curve": smoothness(sequence, lifted).lifted,
+        **{f"heat_{m.key}": m.values for m in measures},
+        **body,
+    }
+    if sequence.joints_3d is not None:
+        placed = {m.key: m.truth for m in measures if m.truth is not None}
+        arrays |= {f"truth_{key}": similarities(sequence.joints_3d, points) for key, points in placed.items()}
+    words = {
+        "label": actor.label,
+        "body": number,
+        "measures": [_described(m, sequence.fps, tops[m.key]) for m in measures],
+        **_extent(lifted.joints_3d, ground),
+    }
+    return words, arrays
+
+
+def _onto(lifted: Lifted, other: Lifted) -> np.ndarray:
+    return metrics.procrustes_aligned(lifted.joints_3d, other.joints_3d)
+
+
+def _lean(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) if values.dtype.kind == "f" else values
+
+
+def _described(measure: Measure, fps: float, top: float) -> dict[str, Any]:
     return {
         "key": measure.key,
         "label": measure.label,
         "unit": measure.unit,
         "digits": measure.digits,
         "note": measure.note,
-        "top": colour_top(measure.values),
+        "top": top,
         "worst": worst_moments(measure.values, fps),
-        "truth": f"truth_{measure.key}" if measure.truth is not None else "",
+        "has_truth": measure.truth is not None,
     }
 
 
-def _image_frame(sequence: PoseSequence) -> dict[str, Any]:
-    """The image and the part of it where the person moves, as left, top, right, bottom in pixels."""
+def _camera(sequence: PoseSequence) -> dict[str, Any]:
+    """The camera, the image, and the part of it where the person moves (left, top, right, bottom), in pixels."""
+    K = sequence.intrinsics()
     seen = sequence.keypoints_px[sequence.is_observed].astype(float)
     if len(seen) == 0:
         seen = np.array([[0.0, 0.0], [100.0, 100.0]])
     low, high = np.percentile(seen, [0.3, 99.7], axis=0)  # a few wild detections must not shrink the person
-    crop = [*low, *np.maximum(high, low + 1)]
+    crop = [float(value) for value in (*low, *np.maximum(high, low + 1))]
     known = sequence.image_size is not None
     return {
+        "camera": {"fx": float(K[0, 0]), "fy": float(K[1, 1]), "cx": float(K[0, 2]), "cy": float(K[1, 2])},
         "has_image_size": known,
         "image": [0.0, 0.0, *map(float, sequence.image_size)] if sequence.image_size else crop,
-        "crop": [float(value) for value in crop],
+        "crop": crop,
     }
 
 

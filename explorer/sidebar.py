@@ -1,21 +1,16 @@
-"""The sidebar: which sequence, which person in it, which checkpoint; and the upload."""
+"""The sidebar: which sequence, which person in it, which one or two 3D answers to it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.delta_generator import DeltaGenerator
 
 from explorer import resources
+from explorer.actors import GROUND_TRUTH, NOBODY, Actor, Source, sources_of, truth_of
 from explorer.resources import Lifting
-from posenet3d.checkpoint import models_of
 from posenet3d.errors import InputError
-from posenet3d.inference import DEFAULT_HEIGHT_M
-from posenet3d.lifted import Lifted, lifted_bytes
 from posenet3d.sequence import PoseSequence
-
-FILE_TYPES = ["json", "npz", "csv", "zip"]
 
 NO_CHECKPOINT = (
     "No checkpoint was found. Train one with `python -m posenet3d train teacher --data FILE --out runs/first`, "
@@ -23,18 +18,21 @@ NO_CHECKPOINT = (
 )
 
 
-MODEL_HELP = "Teacher: a free skeleton. Student: the joints of a body in SMPL's format, with one shape for the clip."
+PERSON_OF = "person of "
+
+FIRST_HELP = "Student: a body in SMPL's format, with one shape for the clip. Teacher: a free skeleton."
+SECOND_HELP = (
+    "Shown beside the first or over it: another model, another checkpoint, or ground truth where there is one."
+)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the pages look at."""
+    """What the pages look at: a sequence, one or two answers to it, and how they were lifted."""
 
-    key: str
     sequence: PoseSequence
-    lifted: Lifted
-    checkpoint: str
-    folder: Path
+    actors: tuple[Actor, ...]
+    lifting: Lifting
 
 
 def choose() -> None:
@@ -42,27 +40,21 @@ def choose() -> None:
     st.session_state["choice"] = None
     with st.sidebar:
         sequence = _choose_sequence()
-        checkpoint, folder = _choose_checkpoint()
-        lifting = _lifting_options(folder)
-        _upload()
-    if folder is None:
+        labels, sources = _choose_actors(sequence)
+        lifting = _lifting_options([sources[label].model for label in labels if label in sources])
+    if not labels:
         st.error(NO_CHECKPOINT)
         return
-    bar = st.empty()
-
-    def show(part: float) -> None:
-        bar.progress(min(part, 1.0), f"Lifting {sequence.name} to 3D ...")
-
+    place = st.empty()
     try:
-        key, lifted = resources.lift(sequence, folder, show, lifting)
+        actors = tuple(_actor(label, sources.get(label), sequence, lifting, place) for label in labels)
     except InputError as error:
         st.error(str(error))
         return
     finally:
-        bar.empty()
-    with st.sidebar:
-        _download(lifted)
-    st.session_state["choice"] = Choice(key, sequence, lifted, checkpoint, folder)
+        place.empty()
+    st.session_state["choice"] = Choice(sequence, actors, lifting)
+    st.session_state["settled"] = {key: value for key, value in st.session_state.items() if _is_choice(str(key))}
 
 
 def chosen() -> Choice:
@@ -73,113 +65,123 @@ def chosen() -> Choice:
     return choice
 
 
+def siblings() -> list[PoseSequence]:
+    """Every person or clip of the file that the chosen sequence came from."""
+    return st.session_state["siblings"]
+
+
+def show(name: str, person: int) -> None:
+    """Choose an uploaded file and a person in it, as if by the select boxes; for a button's `on_click`."""
+    st.session_state["sequence"] = name
+    st.session_state[_person_of(name)] = person
+
+
+def _actor(label: str, source: Source | None, sequence: PoseSequence, lifting: Lifting, place: DeltaGenerator) -> Actor:
+    if source is None:
+        truth = truth_of(sequence)
+        assert truth is not None  # only offered where there is one
+        return Actor(label, f"truth {resources.content_key(sequence)}", truth)
+    bar: DeltaGenerator | None = None
+
+    def advance(part: float) -> None:
+        nonlocal bar
+        if bar is None:  # there is work to do
+            box = place.container()
+            bar = box.empty()
+            box.button("Cancel", key=f"cancel {label}", on_click=_take_back)
+        bar.progress(min(part, 1.0), f"Lifting {sequence.name} with the {label} ...")
+
+    key, lifted = resources.lift(sequence, source.folder, source.model, advance, lifting)
+    return Actor(label, key, lifted, source)
+
+
+def _is_choice(key: str) -> bool:
+    return key in ("sequence", "show", "beside", *asdict(Lifting())) or key.startswith(PERSON_OF)
+
+
+def _take_back() -> None:
+    """Back to what was shown before the lifting that is being cancelled."""
+    st.session_state.update(st.session_state.get("settled", {}))
+
+
+def _person_of(name: str) -> str:
+    return PERSON_OF + name
+
+
 def _choose_sequence() -> PoseSequence:
-    sources = {name: [sequence] for name, sequence in resources.bundled().items()} | _uploaded()
+    sources = {name: [sequence] for name, sequence in resources.bundled().items()} | uploaded()
     name = st.selectbox("Sequence", list(sources), key="sequence", bind="query-params")
-    people = sources[name]
+    people = st.session_state["siblings"] = sources[name]
     if len(people) == 1:
         return people[0]
     index = st.selectbox(
         "Person or clip",
         range(len(people)),
         format_func=lambda i: f"{people[i].name} ({len(people[i])} frames)",
-        key=f"person of {name}",
+        key=_person_of(name),
         help="The one seen most completely comes first.",
     )
     return people[index]
 
 
-def _choose_checkpoint() -> tuple[str, Path | None]:
-    found = resources.checkpoints()
-    if not found:
-        return "", None
-    name = st.selectbox("Checkpoint", list(found), key="checkpoint", bind="query-params")
-    return name, found[name]
+def _choose_actors(sequence: PoseSequence) -> tuple[list[str], dict[str, Source]]:
+    """Labels of the one or two that are shown (none without a checkpoint), and where each comes from."""
+    sources = sources_of(resources.checkpoints())
+    if not sources:
+        return [], {}
+    offered = list(sources) + ([GROUND_TRUTH] if sequence.joints_3d is not None else [])
+    _keep_offered("show", offered)
+    first = st.selectbox("Show", offered, key="show", bind="query-params", help=FIRST_HELP)
+    others = [NOBODY, *(label for label in offered if label != first)]
+    _keep_offered("beside", others)
+    usual = min(len(others) - 1, 1)
+    second = st.selectbox("Beside it", others, index=usual, key="beside", bind="query-params", help=SECOND_HELP)
+    return [first] if second == NOBODY else [first, second], sources
 
 
-def _lifting_options(folder: Path | None) -> Lifting:
-    models = ["teacher"] if folder is None else models_of(folder)
-    model = "teacher"
-    if len(models) > 1:
-        model = st.radio("Model", models, horizontal=True, help=MODEL_HELP)
-    if model == "student":  # its body has its own size and bones of constant length
-        is_fitted = st.toggle(
-            "Fit to the 2D",
-            value=True,
-            help="Turns the body's joints onto the 2D; off shows the network's own answer (the command line's --no-fit).",
-        )
-        return Lifting(model, is_fitted=is_fitted)
-    height_m = st.number_input(
-        "Body height (m)",
-        min_value=0.3,
-        max_value=3.0,
-        value=DEFAULT_HEIGHT_M,
-        step=0.01,
-        help="Sets the scale: one view cannot tell a tall person far away from a short one nearby.",
-    )
-    is_refined = st.toggle(
-        "Steady bones",
-        help="Nudges depth so that every bone keeps its length over the clip (the command line's --refine).",
-    )
-    return Lifting(model, height_m, is_refined)
+def _keep_offered(key: str, offered: Sequence[str]) -> None:
+    """Forget a remembered choice that is not on offer any more: ground truth of another sequence, a deleted run."""
+    if st.session_state.get(key, offered[0]) not in offered:
+        del st.session_state[key]
 
 
-def _download(lifted: Lifted) -> None:
-    st.download_button(
-        "Download 3D joints (npz)",
-        lambda: lifted_bytes([lifted]),
-        file_name=f"{lifted.name}.npz",
-        on_click="ignore",
-        help="joints_3d (frames, 17, 3): metres, camera frame, x right, y down, z forward.",
-    )
+def _lifting_options(models: Sequence[str]) -> Lifting:
+    """How to lift; only what matters to the models that are shown."""
+    how = Lifting()
+    if not models:
+        return how
+    for key, usual in asdict(how).items():  # not as the widgets' own first values: a cancelled lifting sets them back
+        st.session_state.setdefault(key, usual)
+    with st.expander("Lifting"):
+        if "student" in models:  # its body has its own size and bones of constant length
+            is_fitted = st.toggle(
+                "Fit the student to the 2D",
+                key="is_fitted",
+                persist_state="session",
+                help="Turns the body's joints onto the 2D; off shows the network's own answer (the command line's "
+                "--no-fit).",
+            )
+            how = replace(how, is_fitted=is_fitted)
+        if "teacher" in models:
+            height_m = st.number_input(
+                "Body height for the teacher (m)",
+                min_value=0.3,
+                max_value=3.0,
+                step=0.01,
+                key="height_m",
+                persist_state="session",
+                help="Sets the scale: one view cannot tell a tall person far away from a short one nearby.",
+            )
+            is_refined = st.toggle(
+                "Steady bones",
+                key="is_refined",
+                persist_state="session",
+                help="Nudges depth so that every bone keeps its length over the clip (the command line's --refine).",
+            )
+            how = replace(how, height_m=height_m, is_refined=is_refined)
+    return how
 
 
-def _upload() -> None:
-    st.file_uploader(
-        "Your own 2D joints",
-        type=FILE_TYPES,
-        accept_multiple_files=True,
-        key="upload",
-        on_change=_take_upload,
-        help="What a 2D detector wrote: COCO or AlphaPose json, all json files of an OpenPose folder (or a zip of it), "
-        "npz or csv. The files stay on this computer.",
-    )
-    st.number_input(
-        "Frames per second of the upload",
-        min_value=1.0,
-        max_value=1000.0,
-        value=None,
-        placeholder="as in the file, else 30",
-        key="upload_fps",
-        on_change=_take_upload,
-    )
-    for problem in st.session_state.get("upload_problems", []):
-        st.error(problem)
-
-
-def _take_upload() -> None:
-    """Read what was uploaded and select what is new; what fails is said in a sentence and changes nothing else."""
-    known = set(_uploaded())
-    st.session_state["upload_problems"] = []
-    for name, files in _grouped(st.session_state["upload"] or []).items():
-        try:
-            _uploaded()[name] = resources.read_upload(files, st.session_state["upload_fps"])
-        except InputError as error:
-            st.session_state["upload_problems"].append(str(error))
-    if new := [name for name in _uploaded() if name not in known]:
-        st.session_state["sequence"] = new[-1]
-
-
-def _grouped(files: Sequence[UploadedFile]) -> dict[str, tuple[resources.Upload, ...]]:
-    """Uploaded files by the name to show: OpenPose's frames are one clip together, any other file is one by itself."""
-    contents = [(file.name, file.getvalue()) for file in files]
-    frames = sorted((n, content) for n, content in contents if n.endswith(".json") and b'"people"' in content)
-    groups: dict[str, tuple[resources.Upload, ...]]
-    groups = {name: ((name, content),) for name, content in contents if (name, content) not in frames}
-    if not frames:
-        return groups
-    return groups | {f"{resources.clip_name(frames[0][0])} ({len(frames)} frames)": tuple(frames)}
-
-
-def _uploaded() -> dict[str, list[PoseSequence]]:
+def uploaded() -> dict[str, list[PoseSequence]]:
+    """What this visitor has uploaded: by file name the people or clips in it."""
     return st.session_state.setdefault("uploaded", {})

@@ -1,25 +1,50 @@
 """The explorer with a stand-in for the network, so that its tests need no checkpoint: lifts every joint to one depth.
 
+Its student has a body that waves.
+
 Imported by test_explorer.py; run by Streamlit itself in test_browser.py.
 """
 
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from explorer import resources
+from posenet3d.body.files import default_arrays
+from posenet3d.body.parameters import BodyParameters
 from posenet3d.lifted import Lifted
 
 DEPTH_M = 4.0
+LONG = 500  # frames
 
 
 class StubLifter:
+    def __init__(self, model="teacher"):
+        self.model = model
+
     def __call__(self, sequences, *, height_m=1.7, is_refined=False, is_fitted=True, progress=None):
-        results = [Lifted(s.name, flat(s), fps=s.fps, checkpoint="stub") for s in sequences]
-        if progress is not None:
-            progress(1.0)
+        results = [Lifted(s.name, flat(s), fps=s.fps, model=self.model, checkpoint="stub") for s in sequences]
+        if self.model == "student":
+            results = [replace(result, body=waving(result.joints_3d)) for result in results]
+        for step in range(200 if max(len(s) for s in sequences) > LONG else 1):
+            if progress is not None:
+                progress(step / 200)
+                time.sleep(0.05 if step else 0)  # as slow as a network on a clip that long
         return results
+
+
+def waving(joints_3d):
+    """A body upright at the pelvis of `joints_3d`, waving with both arms."""
+    frames = len(joints_3d)
+    pose = np.zeros((frames, 69), np.float32)
+    pose[:, 3 * 15 + 2] = np.sin(np.arange(frames) / 5)  # SMPL's joints 16 and 17, the shoulders
+    pose[:, 3 * 16 + 2] = -np.sin(np.arange(frames) / 5)
+    orient = np.tile(np.float32([np.pi, 0.0, 0.0]), (frames, 1))
+    orient[np.isnan(joints_3d[:, 0, 0])] = np.nan
+    return BodyParameters(default_arrays().name, np.zeros((1, 10), np.float32), orient, pose, joints_3d[:, 0])
 
 
 def flat(sequence):
@@ -35,8 +60,9 @@ def flat(sequence):
 
 def stub_checkpoints(folder: Path) -> dict[str, Path]:
     folder.mkdir(exist_ok=True)
-    if not (folder / "model.safetensors").exists():  # its time stamp says whether a result is stale
-        (folder / "model.safetensors").write_bytes(b"")
+    for file in (folder / "model.safetensors", folder / "student.safetensors"):
+        if not file.exists():  # its time stamp says whether a result is stale
+            file.write_bytes(b"")
     (folder / "README.md").write_text("# Stub\n\nThe model card of the stub.")
     return {"stub": folder}
 
@@ -45,5 +71,5 @@ if __name__ == "__main__":
     from explorer.app import main
 
     resources.list_checkpoints = lambda: stub_checkpoints(Path(tempfile.gettempdir()) / "posenet3d_stub")
-    resources.Lifter.load = classmethod(lambda cls, folder, model: StubLifter())
+    resources.Lifter.load = classmethod(lambda cls, folder, model: StubLifter(model))
     main()

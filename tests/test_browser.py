@@ -6,13 +6,19 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from posenet3d.data.csv_file import write_csv
+from posenet3d.data.synthetic import bundled_sequences
+
 CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parent.parent
+WALK = bundled_sequences()[0]
 FLAGS = [
     "--no-sandbox",
     "--use-angle=swiftshader",
@@ -64,7 +70,8 @@ def page(browser, address):
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("requestfailed", lambda request: page.problems.append(request.url))
     page.on("request", lambda request: request.url.startswith(("http", "ws")) and page.addresses.add(request.url))
-    page.addresses = set()
+    page.addresses, page.sent = set(), []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda _: page.sent.append(socket.url)))
     page.goto(address)
     page.wait_for_selector(".viewer[data-frame]", timeout=90_000)
     yield page
@@ -142,6 +149,156 @@ def test_everything_is_drawn_and_nothing_is_fetched_from_elsewhere(page, address
     elsewhere = {url for url in page.addresses if not url.split("://")[1].startswith(address.split("://")[1])}
     assert elsewhere == set()
     assert page.problems == []
+
+
+def test_two_bodies_are_drawn_and_move(page):
+    stage = page.locator("canvas.stage")
+    assert page.locator(".labels span").all_inner_texts() == ["student (stub)", "teacher (stub)"]
+    before = stage.screenshot()
+    page.locator(".viewer").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_timeout(500)
+    assert stage.screenshot() != before
+    beside = stage.screenshot()
+    page.keyboard.press("o")
+    page.wait_for_timeout(500)
+    assert stage.screenshot() != beside
+    assert page.locator("[data-option=align]").is_visible()
+    assert page.problems == []
+
+
+def test_every_option_changes_the_picture(page):
+    stage = page.locator("canvas.stage")
+    page.locator(".viewer").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    for option in ("truth", "follow", "trails", "onion", "fromCamera"):
+        page.wait_for_timeout(400)
+        before = stage.screenshot()
+        page.locator(f"[data-option={option}]").click()
+        page.wait_for_timeout(400)
+        assert stage.screenshot() != before, option
+    for option, value in (("parts", "body"), ("colour", "errors"), ("layout", "over"), ("align", "procrustes")):
+        before = stage.screenshot()
+        page.locator(f"[data-option={option}]").select_option(value)
+        page.wait_for_timeout(400)
+        assert stage.screenshot() != before, option
+
+
+def test_playing_costs_the_server_nothing(page):
+    page.on("request", lambda request: page.sent.append(request.url))
+    page.locator(".viewer").focus()
+    page.wait_for_timeout(800)
+    page.sent.clear()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(1500)
+    assert page.sent == []
+    assert "frame=0" in page.url  # Python hears of the frame on pause only
+    page.keyboard.press("Space")
+    page.wait_for_url(lambda url: "frame=0" not in url, timeout=10_000)
+
+
+def test_a_link_and_a_reload_keep_the_frame(page):
+    page.locator(".viewer").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_url("**frame=10**", timeout=10_000)
+    page.reload()
+    page.wait_for_selector(".viewer[data-frame]", timeout=90_000)
+    assert frame(page) == 10
+
+
+def test_options_and_frame_survive_a_change_of_pages(page):
+    page.locator("[data-option=trails]").click()
+    page.locator(".viewer").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_url("**frame=10**", timeout=10_000)
+    page.get_by_role("link", name="About").click()
+    page.get_by_text("How to read the pages").wait_for(timeout=30_000)
+    page.get_by_role("link", name="Explore").click()
+    page.wait_for_selector(".viewer[data-frame]", timeout=30_000)
+    assert page.locator("[data-option=trails]").is_checked()
+    assert frame(page) == 10
+
+
+def test_the_picture_is_a_png(page):
+    with page.expect_download() as download:
+        page.locator("[data-action=screenshot]").click()
+    with Image.open(download.value.path()) as image:
+        assert image.format == "PNG"
+        assert len(image.convert("RGB").getcolors(maxcolors=1 << 24)) > 50
+
+
+def test_upload_look_lift(page, tmp_path):
+    file = tmp_path / "mine.csv"
+    write_csv(file, [WALK.frames(0, 40)])
+    page.get_by_role("link", name="Import").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("Who is in it").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Lift mine").click()
+    page.wait_for_selector(".viewer[data-frame]", timeout=60_000)
+    assert page.locator(".frame-number").inner_text() == "0 / 39"
+    page.get_by_role("link", name="Import").click()
+    bad = tmp_path / "bad.json"
+    bad.write_text("{oops")
+    page.locator("input[type=file]").set_input_files(bad)
+    page.get_by_text("bad.json:").wait_for(timeout=30_000)
+    page.get_by_role("link", name="Explore").click()
+    page.wait_for_selector(".viewer[data-frame]", timeout=60_000)
+    assert page.locator(".frame-number").inner_text() == "0 / 39"
+
+
+def test_lifting_can_be_cancelled(page, tmp_path):
+    file = tmp_path / "long.csv"
+    write_csv(
+        file,
+        [
+            replace(
+                WALK,
+                keypoints_px=np.tile(WALK.keypoints_px, (3, 1, 1)),
+                confidence=np.tile(WALK.confidence, (3, 1)),
+                joints_3d=None,
+            )
+        ],
+    )
+    page.get_by_role("link", name="Import").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Lift long").click(timeout=30_000)
+    page.get_by_role("button", name="Cancel").click(timeout=30_000)
+    page.get_by_text("Lifting long").wait_for(state="detached", timeout=30_000)
+    page.get_by_role("link", name="Explore").click()
+    page.wait_for_selector(".viewer[data-frame]", timeout=60_000)
+    assert page.locator(".title").inner_text() == "synthetic walk"
+
+
+def test_two_visitors_do_not_see_each_other(page, browser, address, tmp_path):
+    file = tmp_path / "private.csv"
+    write_csv(file, [WALK.frames(0, 40)])
+    page.get_by_role("link", name="Import").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("Who is in it").wait_for(timeout=30_000)
+    other = browser.new_page()
+    other.goto(f"{address}/import")
+    other.get_by_text("No file yet?").wait_for(timeout=60_000)
+    assert other.get_by_text("private").count() == 0
+    other.close()
+
+
+def test_the_page_of_its_own_opens_from_disk(page, browser, tmp_path):
+    page.get_by_role("link", name="Export").click()
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Download the comparison").click()
+    path = tmp_path / "comparison.html"
+    download.value.save_as(path)
+    alone, asked = browser.new_page(viewport={"width": 1300, "height": 950}), []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.goto(path.as_uri())
+    alone.wait_for_selector(".viewer[data-frame]", timeout=30_000)
+    alone.locator(".viewer").focus()
+    alone.keyboard.press("Shift+ArrowRight")
+    assert frame(alone) == 10
+    alone.wait_for_timeout(500)
+    assert colours(alone.locator("canvas.stage").screenshot()) > 50
+    assert asked == [path.as_uri()]
+    alone.close()
 
 
 def test_narrow_window_stacks_without_overflow(page):

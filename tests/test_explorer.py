@@ -1,3 +1,5 @@
+import base64
+import gzip
 import hashlib
 import io
 import json
@@ -7,27 +9,45 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import roma
 import streamlit as st
+import torch
 from app_with_stub import StubLifter, flat, stub_checkpoints
 from streamlit.testing.v1 import AppTest
 
-from explorer import figures, measures, resources, scene, tables
+from explorer import measures, resources, scene, share, tables
+from explorer import skin as skin_of_clip
+from explorer.actors import GROUND_TRUTH, NOBODY, Actor, sources_of
 from explorer.viewer import BUNDLE
+from posenet3d.body.files import load_body
+from posenet3d.body.layer import BODY_PARENTS, pose_rotations
 from posenet3d.checkpoint import list_checkpoints
 from posenet3d.data.synthetic import bundled_sequences
+from posenet3d.ground import ANKLE_HEIGHT_M, ground_y
 from posenet3d.lifted import Lifted
 from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import JOINT, JOINT_NAMES, SIDES
+from posenet3d.skeleton import JOINT, JOINT_NAMES
 
 ROOT = Path(__file__).parent.parent
 CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
 NOISY = CLIPS["synthetic walk (noisy detector)"]
-PAGES = ["explorer/views/explore.py", "explorer/views/joints.py", "explorer/views/about.py"]
+VIEWS = ROOT / "explorer" / "views"
+PAGES = [f"explorer/views/{path.name}" for path in sorted(VIEWS.glob("*.py")) if path.name != "__init__.py"]
+IMPORT, EXPLORE, EXPORT = (f"explorer/views/{name}.py" for name in ("upload", "explore", "export"))
 
 
 def lifted_of(sequence: PoseSequence) -> Lifted:
     return Lifted(sequence.name, flat(sequence), fps=sequence.fps)
+
+
+def actors_of(sequence: PoseSequence) -> list[Actor]:
+    return [Actor("stub", "key", lifted_of(sequence))]
+
+
+def pair_of(sequence: PoseSequence) -> list[Actor]:
+    """A student's body and a skeleton."""
+    return [Actor("body", "body", StubLifter("student")([sequence])[0]), *actors_of(sequence)]
 
 
 def without_truth(sequence: PoseSequence) -> PoseSequence:
@@ -64,48 +84,116 @@ def test_no_download_address_is_shipped():
 # The payload
 
 
+def names_in(source: str, constant: str) -> list[str]:
+    return re.findall(r'"(\w+)"', re.search(rf"{constant} = \[(.*?)\]", source)[1])
+
+
 @pytest.mark.parametrize("sequence", [WALK, NOISY, without_truth(NOISY)], ids=lambda s: s.name)
-def test_payload_holds_what_the_viewer_reads(sequence):
-    payload = scene.payload(sequence, lifted_of(sequence))
+@pytest.mark.parametrize("of", [actors_of, pair_of])
+def test_payload_holds_what_the_viewer_reads(sequence, of):
+    payload = scene.payload(sequence, of(sequence))
     meta = payload.pop("meta")
     assert json.loads(json.dumps(meta, allow_nan=False)) == meta
     source = (BUNDLE.parent / "src" / "clip.js").read_text()
-    arrays = re.findall(r'"(\w+)"', re.search(r"ARRAYS = \[(.*?)\]", source)[1])
-    heats = [f"heat_{m['key']}" for m in meta["measures"]]
-    truths = [m["truth"] for m in meta["measures"] if m["truth"]]
-    assert set(payload) == {*arrays, *heats, *truths}
-    assert {(array.dtype, array.ndim) for array in payload.values()} == {(np.dtype("float32"), 1)}
+    expected = set(names_in(source, "ARRAYS"))
+    expected |= {"truth"} if sequence.joints_3d is not None else set()
+    expected |= {"b_onto_a"} if len(meta["actors"]) == 2 else set()
+    for number, _ in enumerate(meta["bodies"]):
+        expected |= {f"body{number}_{name}" for name in [*names_in(source, "OF_SKIN"), "colors"]}
+    for actor in meta["actors"]:
+        names = names_in(source, "OF_ACTOR") + (names_in(source, "OF_BODY") if actor["body"] is not None else [])
+        names += [f"heat_{m['key']}" for m in actor["measures"]]
+        names += [f"truth_{m['key']}" for m in actor["measures"] if m["has_truth"]]
+        expected |= {f"{actor['prefix']}_{name}" for name in names}
+    assert set(payload) == expected
+    assert all(array.ndim == 1 for array in payload.values())
     frames = len(sequence)
-    per_frame = {"pose": 51, "input_px": 34, "confidence": 17, "reprojected_px": 34, "ground": 1, "curve_lifted": 1}
-    per_frame |= dict.fromkeys(heats, 17) | dict.fromkeys(truths, 51)
-    assert {name: len(payload[name]) for name in per_frame} == {name: n * frames for name, n in per_frame.items()}
+    per_frame = {"a_pose": 51, "input_px": 34, "confidence": 17, "a_ground": 1, "a_curve": 1, "a_heat_bone_drift": 17}
+    per_frame |= {"b_onto_a": 8, "a_turns": 96, "a_root": 3, "truth": 51, "a_truth_pa_mpjpe": 8}
+    sizes = {name: len(payload[name]) for name in per_frame if name in payload}
+    assert sizes == {name: per_frame[name] * frames for name in sizes}
     assert len(meta["joints"]) == 17
-    assert all(0 <= frame < frames for m in meta["measures"] for frame in m["worst"])
+    assert all(0 <= frame < frames for actor in meta["actors"] for m in actor["measures"] for frame in m["worst"])
+
+
+def test_a_thousand_frames_of_two_are_a_few_megabytes():
+    sequence = replace(
+        WALK, **{k: np.concatenate([getattr(WALK, k)] * 5)[:1000] for k in ("keypoints_px", "confidence", "joints_3d")}
+    )
+    payload = scene.payload(sequence, [pair_of(sequence)[0]] * 2)
+    assert sum(array.nbytes for name, array in payload.items() if name != "meta") < 4e6
+
+
+def test_the_browser_gets_the_body_that_the_library_poses():
+    actor = pair_of(WALK)[0]
+    payload = scene.payload(WALK, [actor])
+    body, own = load_body(), actor.lifted.body
+    frame = 7
+    rotations = pose_rotations(torch.from_numpy(own.global_orient[[frame]]), torch.from_numpy(own.body_pose[[frame]]))
+    posed = body(rotations, torch.from_numpy(own.betas), torch.from_numpy(own.transl[[frame]]))
+    turns = payload["a_turns"].reshape(-1, 24, 4)[frame].astype(np.float64)
+    local = roma.unitquat_to_rotmat(torch.nn.functional.normalize(torch.from_numpy(turns), dim=-1)).numpy()
+    rest = payload["a_rest"].reshape(24, 3).astype(np.float64)
+    turn, place = [local[0]], [payload["a_root"].reshape(-1, 3)[frame].astype(np.float64)]
+    for joint, parent in enumerate(BODY_PARENTS[1:], 1):
+        turn.append(turn[parent] @ local[joint])
+        place.append(place[parent] + turn[parent] @ (rest[joint] - rest[parent]))
+    np.testing.assert_allclose(place, posed.joints[0].numpy(), atol=5e-4)
+    skin = payload["a_vertices"].reshape(-1, 3)
+    weights = payload["body0_weights"].reshape(-1, 4) / skin_of_clip.WEIGHT_STEPS
+    influences = payload["body0_influences"].reshape(-1, 4)
+    moved = sum(
+        weights[:, k, None] * (np.einsum("vij,vj->vi", np.array(turn)[j], skin - rest[j]) + np.array(place)[j])
+        for k, j in enumerate(influences.T)
+    )
+    off = np.linalg.norm(moved - posed.vertices[0].numpy(), axis=1)
+    assert np.median(off) < 5e-4
+    assert off.max() < 0.02  # a vertex in the armpit hangs on five joints, a graphics card takes four
+
+
+def test_similarities_place_points_exactly():
+    points = WALK.joints_3d[:5].astype(np.float64)
+    R = roma.rotvec_to_rotmat(torch.tensor([0.3, -0.2, 0.9], dtype=torch.float64)).numpy()
+    placed = 1.3 * points @ R.T + [1.0, 2.0, 3.0]
+    placed[2] = np.nan
+    scale, quaternion, shift = np.split(scene.similarities(points, placed), [1, 5], axis=1)
+    assert np.isnan(scale[2])
+    known = [0, 1, 3, 4]
+    turned = roma.quat_action(
+        torch.from_numpy(quaternion[known])[:, None].expand(-1, 17, -1), torch.from_numpy(points[known])
+    )
+    np.testing.assert_allclose(scale[known, None] * turned.numpy() + shift[known, None], placed[known], atol=1e-9)
 
 
 def test_payload_identity_follows_content():
-    first = scene.payload(WALK, lifted_of(WALK))["meta"]["id"]
-    assert scene.payload(WALK, lifted_of(WALK))["meta"]["id"] == first
+    first = scene.payload(WALK, actors_of(WALK))["meta"]["id"]
+    assert scene.payload(WALK, actors_of(WALK))["meta"]["id"] == first
     moved = replace(lifted_of(WALK), joints_3d=lifted_of(WALK).joints_3d + np.float32(0.01))
-    assert scene.payload(WALK, moved)["meta"]["id"] != first
+    assert scene.payload(WALK, [Actor("stub", "moved", moved)])["meta"]["id"] != first
 
 
 def test_payload_of_a_clip_in_which_nobody_was_lifted():
     nobody = replace(lifted_of(WALK), joints_3d=np.full_like(WALK.joints_3d, np.nan))
-    meta = scene.payload(WALK, nobody)["meta"]
+    meta = scene.payload(WALK, [Actor("nobody", "nobody", nobody)])["meta"]
     json.dumps(meta, allow_nan=False)
-    assert all(m["worst"] == [] for m in meta["measures"])
+    assert all(m["worst"] == [] for m in meta["actors"][0]["measures"])
 
 
 def test_truth_comes_first_and_its_absence_is_said():
-    with_truth = scene.payload(WALK, lifted_of(WALK))["meta"]
-    assert [m["key"] for m in with_truth["measures"]] == ["pa_mpjpe", "n_mpjpe", "mpjpe", "reprojection", "bone_drift"]
+    with_truth = scene.payload(WALK, pair_of(WALK))["meta"]
+    keys = ["pa_mpjpe", "n_mpjpe", "mpjpe", "disagreement", "reprojection", "bone_drift"]
+    assert [m["key"] for m in with_truth["actors"][0]["measures"]] == keys
     assert with_truth["sentence"] == ""
-    bare = scene.payload(without_truth(WALK), lifted_of(WALK))["meta"]
-    assert [m["key"] for m in bare["measures"]] == ["reprojection", "bone_drift"]
+    bare = scene.payload(without_truth(WALK), actors_of(without_truth(WALK)))["meta"]
+    assert [m["key"] for m in bare["actors"][0]["measures"]] == ["reprojection", "bone_drift"]
     assert "no ground truth" in bare["sentence"]
     assert bare["curve"]["reference"] == "raw 2D input at the lifted depth"
     assert not bare["has_image_size"]
+
+
+def test_both_actors_share_one_colour_scale():
+    first, second = scene.payload(WALK, pair_of(WALK))["meta"]["actors"]
+    assert [m["top"] for m in first["measures"]] == [m["top"] for m in second["measures"]]
 
 
 def test_perfect_prediction_has_no_error_and_lies_on_the_truth():
@@ -162,7 +250,7 @@ def test_ground_follows_a_slope_but_not_a_jump():
     joints[:, :, 1] = slope[:, None]
     joints[100:115, :, 1] -= 0.4  # half a second in the air
     joints[200:203] = np.nan
-    ground = scene.ground_y(joints, fps=30.0) - scene.ANKLE_HEIGHT_M
+    ground = ground_y(joints, fps=30.0) - ANKLE_HEIGHT_M
     assert np.abs(ground - slope).max() < 0.06
 
 
@@ -173,17 +261,6 @@ def test_names_for_people():
 
 
 # Figures and tables
-
-
-def test_figures():
-    bars = figures.joint_bars(JOINT_NAMES, SIDES, np.arange(17.0), "mm")
-    assert tuple(bars.data[0].y) == JOINT_NAMES
-    assert bars.layout.yaxis.autorange == "reversed"  # first joint on top, as in the error map
-    curve = figures.pck_curves({"MPJPE": np.array([[10.0, 60.0]])}).data[0]
-    assert curve.y[list(curve.x).index(50)] == 50
-    lines = figures.over_time({"wrist": np.ones(60)}, {"wrist": np.zeros(60)}, fps=30.0, unit="m/s").data
-    assert [line.name for line in lines] == ["wrist", "wrist, ground truth"]
-    assert lines[0].x[-1] == pytest.approx(59 / 30)
 
 
 def test_frame_table_shows_what_is_missing():
@@ -201,8 +278,20 @@ def app(tmp_path, monkeypatch) -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
     monkeypatch.setattr(resources, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
-    monkeypatch.setattr(resources.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter()))
+    monkeypatch.setattr(resources.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
     return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+
+
+def bring(app: AppTest, *files: tuple[str, bytes, str]) -> None:
+    """What a user does on the Import page: drop files."""
+    app.run().switch_page(IMPORT).run()
+    app.file_uploader(key="upload").set_value(list(files))
+    app.run()
+
+
+def lift_it(app: AppTest) -> None:
+    next(button for button in app.button if button.label.startswith("Lift ")).click()
+    app.run()
 
 
 def test_opens_on_a_bundled_sequence_without_a_click(app):
@@ -232,7 +321,7 @@ def test_frame_of_the_viewer_reaches_python(app):
     app.run()
     app.session_state["viewer"] = {"frame": 7}
     app.run()
-    assert app.expander[0].label == "Numbers of frame 7"
+    assert app.main.expander[0].label == "Numbers of frame 7"
 
 
 def test_lifting_is_done_once(app, monkeypatch):
@@ -240,29 +329,31 @@ def test_lifting_is_done_once(app, monkeypatch):
     lift = StubLifter.__call__
     monkeypatch.setattr(StubLifter, "__call__", lambda *a, **k: calls.append(1) or lift(*a, **k))
     app.run().run()
-    app.switch_page("explorer/views/joints.py").run()
-    assert len(calls) == 1
+    app.switch_page("explorer/views/errors.py").run()
+    assert len(calls) == 2  # teacher and student
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_upload_without_ground_truth(app, page):
-    app.run()
-    app.file_uploader(key="upload").set_value([csv_of(WALK.frames(0, 40))])
-    app.run().switch_page(page).run()
+    bring(app, csv_of(WALK.frames(0, 40)))
+    lift_it(app)
+    app.switch_page(page).run()
     assert not app.exception
     assert not app.error
     assert app.selectbox(key="sequence").value == "walk.csv"
-    said = " ".join(info.value for info in app.info)
-    assert ("no ground truth" in said) == (page == "explorer/views/joints.py")  # the viewer says it by itself
+    said = " ".join(element.value for element in [*app.info, *app.markdown, *app.caption])
+    assert "no ground truth" in said or page != "explorer/views/errors.py"
 
 
 def test_upload_of_two_people_offers_both(app):
     first, second = csv_of(WALK.frames(0, 40))[1], csv_of(WALK.frames(50, 70))[1]
     rows = first + b"\n" + b"\n".join(second.replace(b",1,", b",2,").splitlines()[1:])
-    app.run()
-    app.file_uploader(key="upload").set_value([("two.csv", rows, "text/csv")])
-    app.run()
+    bring(app, ("two.csv", rows, "text/csv"))
     assert not app.exception
+    table = app.dataframe[0].value
+    assert len(table) == 2
+    assert table["joints seen (%)"].notna().all()
+    lift_it(app)
     person = app.selectbox(key="person of two.csv")
     assert len(person.options) == 2
     assert "40 frames" in person.options[0]
@@ -272,28 +363,26 @@ def test_upload_of_two_people_offers_both(app):
     "file", [("bad.json", b"{oops", "application/json"), ("empty.csv", b"", "text/csv"), ("x.npz", b"PK", "x")]
 )
 def test_broken_upload_is_a_sentence_and_loses_nothing(app, file):
-    app.run()
-    app.file_uploader(key="upload").set_value([csv_of(WALK.frames(0, 20))])
-    app.run()
-    app.file_uploader(key="upload").set_value([file])
-    app.run()
+    bring(app, csv_of(WALK.frames(0, 20)))
+    lift_it(app)
+    bring(app, file)
     assert not app.exception
     assert len(app.error) == 1
     assert app.error[0].value.startswith(f"{file[0]}:")  # the user's name for it, not our temporary path
     assert app.selectbox(key="sequence").value == "walk.csv"
     assert set(app.selectbox(key="sequence").options) == {"walk.csv", *CLIPS}
+    app.switch_page(EXPLORE).run()
     assert len(app.get("bidi_component")) == 1
 
 
 def test_second_upload_keeps_the_first_and_takes_the_frame_rate(app):
-    app.run()
     first, second = csv_of(WALK.frames(0, 20), "first.csv"), csv_of(WALK.frames(0, 30), "second.csv")
-    app.file_uploader(key="upload").set_value([first])
-    app.run()
-    app.file_uploader(key="upload").set_value([first, second])
+    bring(app, first)
     app.number_input(key="upload_fps").set_value(60.0)
-    app.run()
+    bring(app, first, second)
     assert not app.error
+    assert app.selectbox(key="imported file").value == "second.csv"
+    lift_it(app)
     assert app.selectbox(key="sequence").value == "second.csv"
     assert {"first.csv", "second.csv"} < set(app.selectbox(key="sequence").options)
     assert app.session_state["choice"].sequence.fps == 60
@@ -308,14 +397,61 @@ def test_frames_of_openpose_are_one_clip(app):
         content = {"people": [{"pose_keypoints_2d": joints.ravel().tolist()}]}
         name = f"clip_{frame:012d}_keypoints.json"
         frames.append((name, json.dumps(content).encode(), "application/json"))
-    app.run()
-    app.file_uploader(key="upload").set_value(frames)
-    app.run()
+    bring(app, *frames)
     assert not app.error
     assert not app.exception
+    lift_it(app)
     assert app.selectbox(key="sequence").value == "clip (12 frames)"
     assert len(app.session_state["choice"].sequence) == 12
     assert app.session_state["choice"].sequence.name.startswith("clip")
+
+
+def test_nothing_is_lifted_before_the_button(app, monkeypatch):
+    calls = []
+    lift = StubLifter.__call__
+    monkeypatch.setattr(StubLifter, "__call__", lambda *a, **k: calls.append(1) or lift(*a, **k))
+    bring(app, csv_of(WALK.frames(0, 40)))
+    before = len(calls)
+    lift_it(app)
+    assert len(calls) == before + 2
+
+
+def test_what_was_shown_is_remembered_for_a_cancelled_lifting(app):
+    app.run()
+    app.selectbox(key="sequence").set_value(NOISY.name).run()
+    settled = app.session_state["settled"]
+    assert settled["sequence"] == NOISY.name
+    assert settled["is_fitted"] is True
+    assert "upload" not in settled  # a file that was uploaded meanwhile stays
+
+
+def test_export_offers_every_format_and_greys_what_needs_a_body(app):
+    app.run().switch_page(EXPORT).run()
+    assert not app.exception
+    buttons = {button.proto.label: button.proto.disabled for button in app.get("download_button")}
+    assert len(buttons) == 8  # ours, six formats, the page
+    assert not any(buttons.values())
+    app.radio[0].set_value("teacher (stub)").run()
+    greyed = [b.proto.label.split(":")[0] for b in app.get("download_button") if b.proto.disabled]
+    assert greyed == ["AMASS-style npz", "BVH", "glTF (.glb)", "OBJ"]
+
+
+def test_the_page_of_its_own_holds_the_clip_and_fetches_nothing():
+    payload = scene.payload(WALK, pair_of(WALK))
+    payload["meta"]["name"] = "</script><b>"
+    page = share.shared_page(payload).decode()
+    assert len(page) < 2.5e6
+    assert "</script><b>" not in page
+    clip = json.loads(re.search(r'id="posenet3d-clip">(.*?)</script>', page, re.DOTALL)[1])
+    block = gzip.decompress(base64.b64decode(clip["block"]))
+    offset = 0
+    for name, kind, size in clip["arrays"]:
+        values = np.frombuffer(block, np.dtype(kind), size, offset)
+        np.testing.assert_array_equal(values, payload[name])
+        assert offset % values.itemsize == 0
+        offset += values.nbytes
+    assert offset == len(block)
+    assert not re.search(r'(src|href)\s*=\s*"?http', page)
 
 
 @pytest.mark.skipif(not list_checkpoints(), reason="no checkpoint is bundled")
@@ -323,7 +459,65 @@ def test_opens_with_the_real_checkpoint():
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
     assert not app.exception
     assert not app.error
-    assert app.session_state["choice"].lifted.joints_3d.shape == WALK.joints_3d.shape
+    actors = app.session_state["choice"].actors
+    assert [actor.label for actor in actors] == ["student (joint)", "teacher (joint)"]
+    assert all(actor.lifted.joints_3d.shape == WALK.joints_3d.shape for actor in actors)
+
+
+# The actors
+
+
+def test_every_model_is_on_offer_once():
+    labels = list(sources_of(list_checkpoints()))
+    assert labels == ["student (joint)", "teacher (joint)", "student (student)", "teacher (teacher)"]
+
+
+def test_ground_truth_can_be_looked_at_and_is_forgotten_with_its_clip(app):
+    app.run()
+    app.selectbox(key="beside").set_value(GROUND_TRUTH).run()
+    assert [actor.label for actor in app.session_state["choice"].actors] == ["student (stub)", GROUND_TRUTH]
+    np.testing.assert_array_equal(app.session_state["choice"].actors[1].lifted.joints_3d, WALK.joints_3d)
+    bring(app, csv_of(WALK.frames(0, 40)))
+    lift_it(app)
+    assert not app.exception
+    assert app.selectbox(key="beside").value == "teacher (stub)"
+
+
+# The address
+
+
+def test_a_link_opens_the_same_view(app):
+    app.query_params |= {"sequence": NOISY.name, "show": "teacher (stub)", "beside": NOBODY, "frame": "12"}
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="sequence").value == NOISY.name
+    assert app.selectbox(key="beside").value == NOBODY
+    assert app.main.expander[0].label == "Numbers of frame 12"
+
+
+@pytest.mark.parametrize("frame", ["-1", "100000", "x", "²"])
+def test_a_frame_that_is_not_there_is_the_first(app, frame):
+    app.query_params["frame"] = frame
+    app.run()
+    assert not app.exception
+    assert app.main.expander[0].label == "Numbers of frame 0"
+
+
+def test_another_clip_starts_at_its_beginning(app):
+    app.run()
+    app.session_state["viewer"] = {"frame": 7}
+    app.run()
+    assert app.query_params["frame"] == "7"
+    app.selectbox(key="sequence").set_value(NOISY.name).run()
+    assert app.query_params["frame"] == "0"
+
+
+def test_settings_survive_a_change_of_pages(app):
+    app.run()
+    app.number_input(key="height_m").set_value(1.5).run()
+    app.switch_page("explorer/views/about.py").run()
+    app.switch_page("explorer/views/explore.py").run()
+    assert app.number_input(key="height_m").value == 1.5
 
 
 @pytest.mark.parametrize("page", PAGES)

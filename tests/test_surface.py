@@ -11,13 +11,13 @@ ROOT = Path(__file__).parent.parent
 
 # Lower layers first (DESIGN.md, section 3); a module may import its own layer and those before it.
 LAYERS = [
-    ["__init__", "errors", "atomic", "skeleton", "camera", "rotation", "sequence", "jointsets"],
+    ["__init__", "errors", "atomic", "skeleton", "camera", "rotation", "sequence", "jointsets", "ground"],
     ["body"],
     ["data", "lifted"],
     ["models"],
     ["losses"],
-    ["clipwise", "fitting"],
-    ["metrics", "evaluation"],
+    ["clipwise", "fitting", "single_frame"],
+    ["metrics", "motion_quality", "evaluation"],
     ["training.settings", "training.loop"],
     ["checkpoint"],
     ["training"],

@@ -15,7 +15,14 @@ BUNDLE = Path(__file__).parent / "viewer.js"
 _mount = st.components.v2.component("posenet3d_viewer", js=BUNDLE.read_text(encoding="utf-8"))
 
 
-def viewer(data: dict[str, Any], key: str = "viewer") -> int:
-    """Show `explorer.scene.payload` and return the frame that it rests on (updated on pause and after a scrub)."""
-    result = _mount(key=key, data=data, default={"frame": 0}, on_frame_change=lambda: None)
+def viewer(data: dict[str, Any], start: int = 0, key: str = "viewer") -> int:
+    """Show `explorer.scene.payload` from frame `start` on; returns the frame that it rests on.
+
+    The frame reaches Python on pause and after a scrub, not while playing.
+    """
+    clip = f"{key} of"
+    if st.session_state.get(clip) != data["meta"]["id"]:
+        st.session_state[clip] = data["meta"]["id"]
+        st.session_state[key] = {"frame": start}
+    result = _mount(key=key, data=data, default={"frame": start}, on_frame_change=lambda: None)
     return min(max(int(result.frame or 0), 0), data["meta"]["frames"] - 1)

@@ -31,7 +31,7 @@ curve is much rougher than the reference, the result shakes; where it is much fl
 """
 
 choice = sidebar.chosen()
-card = choice.folder / "README.md"
+cards = {actor.source.checkpoint: actor.source.folder for actor in choice.actors if actor.source is not None}
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("How to read the pages")
@@ -39,10 +39,12 @@ with left:
     st.subheader("Keys")
     st.markdown(KEYS)
 with right:
-    st.subheader(f"Checkpoint: {choice.checkpoint}")
-    text = card.read_text(encoding="utf-8") if card.exists() else "This checkpoint has no model card."
-    with st.container(border=True, height=640):
-        st.markdown(text)
+    for name, folder in cards.items():
+        st.subheader(f"Checkpoint: {name}")
+        card = folder / "README.md"
+        text = card.read_text(encoding="utf-8") if card.exists() else "This checkpoint has no model card."
+        with st.container(border=True, height=640 // len(cards)):
+            st.markdown(text)
 st.subheader("What the numbers mean")
 rows = [{"name": m.label, "unit": m.unit, "measured": m.meaning} for m in METRICS.values()]
 st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height=(len(rows) + 1) * 35 + 3)

@@ -19,6 +19,8 @@ const SIDES = {
   dark: { left: "#56B4E9", right: "#E69F00", middle: "#2FBF95" },
 };
 
+const ACTORS = { light: ["#0072B2", "#D55E00"], dark: ["#56B4E9", "#E69F00"] };
+
 function isDark(colour) {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   canvas.fillStyle = colour;
@@ -42,5 +44,6 @@ export function readTheme(element) {
     font: read("font", "sans-serif"),
     truth: dark ? "#C9CDD3" : "#7A8088",
     sides: dark ? SIDES.dark : SIDES.light,
+    actors: dark ? ACTORS.dark : ACTORS.light,
   };
 }

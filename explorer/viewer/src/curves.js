@@ -1,4 +1,4 @@
-// The smoothness curves under the heat map: acceleration of the lifted joints beside a reference.
+// The smoothness curves under the heat map: acceleration of each actor beside a reference.
 import { fitToDevice } from "./picture2d.js";
 
 const HEADROOM = 1.08;
@@ -16,8 +16,8 @@ export class Curves {
 
   open(clip) {
     this.clip = clip;
-    const [lifted, reference] = [clip.curve_lifted, clip.curve_reference];
-    const top = HEADROOM * Math.max(share(lifted, 1), share(reference, 1), 1e-3);
+    const [lifted, reference] = [clip.actors[0].curve, clip.curve_reference];
+    const top = HEADROOM * Math.max(...clip.actors.map(({ curve }) => share(curve, 1)), share(reference, 1), 1e-3);
     // An unsmoothed reference shakes many times more than any body: only a logarithmic axis shows both.
     this.isLog = share(reference, 0.5) > LOG_FROM * share(lifted, 0.5);
     if (this.isLog) this.#makeLog(10 ** Math.floor(Math.log10(Math.max(share(lifted, 0.05), top / 1e4))), top);
@@ -47,7 +47,8 @@ export class Curves {
     context.fillStyle = theme.border;
     for (const y of [height - 1, ...ticks.map(([, y]) => y)]) context.fillRect(0, Math.round(y), width, 1);
     this.#line(context, this.clip.curve_reference, width, toY, theme.truth, 1.25);
-    this.#line(context, this.clip.curve_lifted, width, toY, theme.sides.right, 1.75);
+    const lines = this.clip.actors.map(({ curve }, actor) => [curve, theme.actors[actor]]).reverse();
+    for (const [curve, colour] of lines) this.#line(context, curve, width, toY, colour, 1.75);
     this.#drawAxis(theme);
     return ticks;
   }

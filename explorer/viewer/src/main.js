@@ -1,5 +1,7 @@
-// The Streamlit component: called at mount, and again whenever its data or the theme changes.
+// The Streamlit component: called at mount, and again whenever its data or the theme changes. The same script makes a page of
+// its own (explorer/share.py) live.
 import { Clip } from "./clip.js";
+import { openPage } from "./page.js";
 import { Viewer } from "./viewer.js";
 
 const viewers = new WeakMap(); // parentElement -> Viewer
@@ -11,10 +13,18 @@ export default function mount({ data, parentElement, setStateValue }) {
     viewers.set(parentElement, viewer);
   }
   viewer.onSettled = (frame) => setStateValue("frame", frame);
-  if (viewer.clip?.meta.id !== data.meta.id) viewer.open(new Clip(data));
+  if (viewer.clip?.meta.id !== data.meta.id) viewer.open(new Clip(data), frameOfAddress(data.meta.frames));
   else viewer.retheme();
   return () => {
     viewer.dispose();
     viewers.delete(parentElement);
   };
 }
+
+/** A shared link says where to start; Python keeps `frame` in the address up to date and drops it with the clip. */
+function frameOfAddress(frames) {
+  const wanted = Number(new URLSearchParams(window.location.search).get("frame"));
+  return Number.isInteger(wanted) && wanted >= 0 && wanted < frames ? wanted : 0;
+}
+
+openPage();

@@ -1,9 +1,10 @@
-// The 2D input as the detector wrote it, in image coordinates; over it, the lifted joints projected back.
+// The 2D input as the detector wrote it, in image coordinates; over it, each actor's joints projected back.
 
+const DASHES = [[5, 3], [2, 3]]; // of the first and the second actor
 const MARGIN = 0.1; // of the person's extent, around the crop
 
 export class Picture2D {
-  options = { reprojection: true, whole: false };
+  options = {};
   #canvas;
   #context;
   #theme;
@@ -31,7 +32,7 @@ export class Picture2D {
     const toScreen = this.#view(width, height);
     this.#drawImageEdge(toScreen);
     this.#drawInput(frame, toScreen);
-    if (this.options.reprojection) this.#drawReprojection(frame, toScreen);
+    if (this.options.reprojection) this.clip.actors.forEach((_, actor) => this.#drawReprojection(actor, frame, toScreen));
   }
 
   /** Pixels to screen, the same for every frame of the clip and with one scale for both axes. */
@@ -76,20 +77,22 @@ export class Picture2D {
     context.globalAlpha = 1;
   }
 
-  #drawReprojection(frame, toScreen) {
-    const { reprojected_px: px, joints, meta } = this.clip;
-    if (!this.clip.isPresent(frame)) return;
+  #drawReprojection(actor, frame, toScreen) {
+    const { joints, meta } = this.clip;
+    if (!this.clip.isPresent(actor, frame)) return;
     const context = this.#context;
-    const at = (joint) => toScreen(px[(frame * joints + joint) * 2], px[(frame * joints + joint) * 2 + 1]);
-    context.lineWidth = 1.25;
-    context.setLineDash([4, 3]);
-    for (const [parent, child] of meta.bones) line(context, at(parent), at(child), this.#theme.text);
+    const at = (joint) => toScreen(...this.clip.reprojected(actor, frame, joint));
+    const colour = this.#theme.actors[actor];
+    context.lineWidth = 1.5;
+    context.setLineDash(DASHES[actor]);
+    for (const [parent, child] of meta.bones) line(context, at(parent), at(child), colour);
     context.setLineDash([]);
     for (let joint = 0; joint < joints; joint++) {
       context.beginPath();
       context.arc(...at(joint), 3, 0, 2 * Math.PI);
       context.fillStyle = this.#theme.panel;
       context.fill();
+      context.strokeStyle = colour;
       context.stroke();
     }
   }

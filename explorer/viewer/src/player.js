@@ -14,11 +14,11 @@ export class Player {
   #lastTick = 0;
   #request = 0;
 
-  load(frames, fps) {
+  load(frames, fps, frame) {
     this.pause();
     this.#frames = frames;
     this.#fps = fps;
-    this.seek(0);
+    this.seek(frame);
   }
 
   seek(frame) {

@@ -10,6 +10,7 @@ export class Skeleton3D {
   group = new Group();
   #solid;
   #faded;
+  #points;
   #matrix = new Matrix4();
   #turn = new Quaternion();
   #middle = new Vector3();
@@ -18,6 +19,7 @@ export class Skeleton3D {
 
   constructor(bones, joints, { jointRadius, boneRadius, opacity = 1, fadedOpacity = 0.28 }) {
     this.bones = bones;
+    this.#points = Array.from({ length: joints }, () => new Vector3());
     const sphere = new SphereGeometry(jointRadius, 20, 14);
     const rod = new CylinderGeometry(boneRadius, boneRadius, 1, 14);
     const layer = (alpha) => {
@@ -32,9 +34,11 @@ export class Skeleton3D {
     this.#faded = layer(opacity * fadedOpacity);
   }
 
-  /** `points`: a Vector3 per joint; `isSolid(joint)`: was it observed. */
-  pose(points, isSolid) {
+  /** `poses`: x, y, z of every joint of every frame; `isSolid(joint)`: was it observed. */
+  pose(poses, frame, isSolid) {
+    const points = this.#points;
     points.forEach((point, joint) => {
+      point.fromArray(poses, (frame * points.length + joint) * 3);
       this.#matrix.makeTranslation(point);
       this.#place("spheres", joint, isSolid(joint));
     });

@@ -1,39 +1,45 @@
-// The 3D view. The clip is in the camera frame (x right, y down, z forward); three.js has y up, so y and z change sign.
+// The 3D view: one canvas, one camera, and one picture per actor beside each other, or both actors in one picture.
 import {
-  CircleGeometry, DirectionalLight, Fog, GridHelper, HemisphereLight, Mesh, MeshBasicMaterial, PerspectiveCamera, Scene,
-  Vector3, WebGLRenderer,
+  BufferGeometry, CircleGeometry, DirectionalLight, Float32BufferAttribute, Fog, GridHelper, HemisphereLight, LineBasicMaterial,
+  LineSegments, Mesh, MeshBasicMaterial, PerspectiveCamera, Scene, WebGLRenderer,
 } from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
-import { cividis } from "./colours.js";
-import { Skeleton3D } from "./skeleton3d.js";
+import { Figure3D } from "./figure3d.js";
 
 const GRID_SIZE = 12; // metres
 const CELL = 0.5; // metres
-const ADULT = 1.8; // metres, with head room
 const FIELD_OF_VIEW = 32; // degrees; long enough a lens to keep limbs in proportion
 const START_AZIMUTH = 0.45; // radians off the input camera: depth shows at once, left and right stay obvious
 const START_ELEVATION = 0.16; // radians
+const FRUSTUM_DEPTH = 0.6; // metres
+const [NEAR, FAR] = [0.05, 200];
+const SLOW_MS = 45; // longer than this per frame while playing, and the picture is drawn with fewer pixels
+const FEWEST_PIXELS = 0.6; // per CSS pixel
 
 export class Stage3D {
-  options = { truth: true, follow: true, errors: false };
+  options = {};
+  measures = []; // of each actor, what its colours show
   #canvas;
   #renderer;
   #scene = new Scene();
-  #camera = new PerspectiveCamera(FIELD_OF_VIEW, 1, 0.05, 200);
+  #camera = new PerspectiveCamera(FIELD_OF_VIEW, 1, NEAR, FAR);
+  #eye = new PerspectiveCamera(FIELD_OF_VIEW, 1, NEAR, FAR); // the input camera
   #controls;
   #grid = null;
   #shadow = new Mesh(new CircleGeometry(0.3, 40), new MeshBasicMaterial({ color: 0, transparent: true, opacity: 0.07 }));
-  #prediction = null;
-  #truth = null;
-  #points = [];
-  #anchor = new Vector3();
+  #frustum = new LineSegments(new BufferGeometry(), new LineBasicMaterial());
+  #figures = [];
   #theme;
   #request = 0;
+  #size = [1, 1];
+  #pixels = Math.min(devicePixelRatio, 2);
+  #ticks = [];
 
   constructor(canvas, theme) {
     this.#canvas = canvas;
     this.#renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
-    this.#renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.#renderer.autoClear = false;
+    this.#renderer.setPixelRatio(this.#pixels);
     this.#controls = new OrbitControls(this.#camera, canvas);
     this.#controls.addEventListener("change", () => this.#requestDraw());
     const sun = new DirectionalLight(0xffffff, 2.2);
@@ -44,9 +50,14 @@ export class Stage3D {
     this.setTheme(theme);
   }
 
+  get isOver() {
+    return this.#figures.length > 1 && this.options.layout === "over";
+  }
+
   setTheme(theme) {
     this.#theme = theme;
     this.#scene.fog.color.set(theme.panel);
+    this.#frustum.material.color.set(theme.truth);
     if (this.#grid) {
       this.#scene.remove(this.#grid);
       this.#grid.dispose();
@@ -56,28 +67,26 @@ export class Stage3D {
     this.#requestDraw();
   }
 
-  open(clip, measure) {
+  open(clip) {
     this.clip = clip;
-    this.measure = measure;
     this.#clear();
-    const { joints, meta: { bones, size } } = clip;
-    const unit = size.height / ADULT; // a child, or a figure of unknown scale, is drawn as slender as an adult
-    this.#shadow.scale.setScalar(unit);
-    this.#prediction = new Skeleton3D(bones, joints, { jointRadius: 0.03 * unit, boneRadius: 0.0165 * unit });
-    const thin = { jointRadius: 0.013 * unit, boneRadius: 0.008 * unit, opacity: 0.75, fadedOpacity: 1 };
-    this.#truth = new Skeleton3D(bones, joints, thin);
-    this.#scene.add(this.#prediction.group, this.#truth.group);
-    this.#points = Array.from({ length: joints }, () => new Vector3());
+    this.#figures = clip.actors.map((_, actor) => new Figure3D(clip, actor));
+    this.#scene.add(...this.#figures.map((figure) => figure.root));
+    this.#shadow.scale.setScalar(clip.actors[0].size.height / 1.8);
+    this.#frustum.geometry.dispose();
+    this.#frustum.geometry = frustumOf(clip.meta);
+    this.resize();
     this.resetView();
   }
 
   /** Back to the side of the input camera, a little turned, with the person (or the whole path) filling the view. */
   resetView() {
-    const { size } = this.clip.meta;
-    const tall = size.height;
-    const wide = this.options.follow ? size.width : size.travel + size.width;
+    const sizes = this.clip.actors.map(({ size }) => size);
+    const largest = (name) => Math.max(...sizes.map((size) => size[name]));
+    const tall = largest("height");
+    const wide = largest("width") + (this.options.follow ? 0 : largest("travel"));
     const halfAngle = Math.tan((FIELD_OF_VIEW / 2) * Math.PI / 180);
-    const distance = 1.16 * Math.max(tall, wide / Math.max(this.#camera.aspect, 0.3)) / 2 / halfAngle;
+    const distance = 1.16 * Math.max(tall, wide / Math.max(this.#aspect(), 0.3)) / 2 / halfAngle;
     this.#controls.target.set(0, tall * 0.5, 0);
     this.#camera.position.setFromSphericalCoords(distance, Math.PI / 2 - START_ELEVATION, START_AZIMUTH).add(this.#controls.target);
     this.#controls.update();
@@ -86,80 +95,125 @@ export class Stage3D {
 
   show(frame) {
     this.frame = frame;
-    const { clip } = this;
-    const present = clip.isPresent(frame);
-    this.#prediction.group.visible = this.#shadow.visible = present;
-    this.#truth.group.visible = present && this.options.truth && this.measure.truth !== null;
-    if (present) {
-      this.#placeAnchor(frame);
-      this.#prediction.pose(this.#read(clip.pose, frame), (joint) => clip.confidence[frame * clip.joints + joint] > 0);
-      this.#shadow.position.set(this.#points[0].x, 0.002, this.#points[0].z);
-      this.#colour(frame);
-      if (this.#truth.group.visible) this.#truth.pose(this.#read(this.measure.truth, frame), () => true);
-    }
+    this.#figures.forEach((figure, actor) => {
+      const alignment = this.isOver && actor > 0 ? this.options.align : "none";
+      figure.show(frame, this.options, this.measures[actor], this.#theme, alignment);
+      this.#anchor(figure, this.isOver ? this.#figures[0] : figure);
+    });
+    this.#controls.enabled = !this.options.fromCamera;
     this.#requestDraw();
   }
 
   resize() {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     if (!width || !height) return;
+    this.#size = [width, height];
+    this.#renderer.setPixelRatio(this.#pixels);
     this.#renderer.setSize(width, height, false);
-    this.#camera.aspect = width / height;
-    this.#camera.updateProjectionMatrix();
+    for (const figure of this.#figures) figure.setResolution(width, height);
     this.#requestDraw();
   }
 
-  /** The point of the camera frame that becomes the origin: under the person, or one fixed place of the path. */
-  #placeAnchor(frame) {
-    const { pose, ground, joints, meta } = this.clip;
-    const pelvis = frame * joints * 3;
-    if (this.options.follow) this.#anchor.set(pose[pelvis], ground[frame], pose[pelvis + 2]);
-    else this.#anchor.fromArray(meta.centre);
-    // The floor slides under a followed person, which shows that (and how fast) they travel.
-    this.#grid.position.set(-this.#anchor.x % CELL, 0, this.#anchor.z % CELL);
+  /** Called for every frame that is played: where drawing is slow, fewer pixels are drawn. */
+  tick(now) {
+    this.#ticks.push(now);
+    if (this.#ticks.length < 12) return;
+    const mean = (this.#ticks.at(-1) - this.#ticks[0]) / (this.#ticks.length - 1);
+    this.#ticks = [];
+    if (mean < SLOW_MS || this.#pixels <= FEWEST_PIXELS) return;
+    this.#pixels = Math.max(FEWEST_PIXELS, this.#pixels * 0.75);
+    this.resize();
   }
 
-  #read(array, frame) {
-    const { x, y, z } = this.#anchor;
-    const offset = frame * this.clip.joints * 3;
-    this.#points.forEach((point, joint) => {
-      const i = offset + joint * 3;
-      point.set(array[i] - x, y - array[i + 1], z - array[i + 2]);
-    });
-    return this.#points;
+  /** The present picture as a PNG. */
+  screenshot() {
+    const kept = this.#pixels;
+    this.#pixels = Math.max(devicePixelRatio, 2);
+    this.resize();
+    this.#draw();
+    const picture = new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
+    this.#pixels = kept;
+    this.resize();
+    return picture;
   }
 
-  #colour(frame) {
-    const { meta, joints } = this.clip;
-    const { sides, truth } = this.#theme;
-    const { values, top } = this.measure;
-    const bySide = meta.sides.map((side) => sides[side]);
-    const byError = (_, joint) => {
-      const value = values[frame * joints + joint];
-      return Number.isFinite(value) ? cividis(value / top) : truth;
-    };
-    const boneColours = meta.bones.map(([, child]) => bySide[child]);
-    this.#prediction.colour(this.options.errors ? bySide.map(byError) : bySide, boneColours);
-    this.#truth.colour(bySide.map(() => truth), boneColours.map(() => truth));
+  /** Forget how fast the last play was. */
+  rest() {
+    this.#ticks = [];
+  }
+
+  #aspect() {
+    const views = this.#figures.length > 1 && !this.isOver ? 2 : 1;
+    return this.#size[0] / views / this.#size[1];
+  }
+
+  /** Bring the point under the person, or one fixed place of the path, to the scene's origin. */
+  #anchor(figure, centre) {
+    const { follow } = this.options;
+    const known = follow && centre.isLifted;
+    const [x, y, z] = known ? centre.ground(this.frame) : centre.actor.centre;
+    figure.root.position.set(-x, y, z);
+    figure.anchor = [x, y, z];
   }
 
   #requestDraw() {
-    if (!this.#request) this.#request = requestAnimationFrame(() => this.#draw());
+    this.#request ||= requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
     this.#request = 0;
-    const distance = this.#camera.position.distanceTo(this.#controls.target);
+    if (!this.#figures.length) return;
+    const [width, height] = this.#size;
+    const views = this.isOver ? [this.#figures] : this.#figures.map((figure) => [figure]);
+    const share = width / views.length;
+    this.#renderer.setScissorTest(false);
+    this.#renderer.clear();
+    this.#renderer.setScissorTest(true);
+    const wanted = this.#figures.map((figure) => figure.root.visible);
+    views.forEach((shown, view) => {
+      this.#figures.forEach((figure, i) => (figure.root.visible = wanted[i] && shown.includes(figure)));
+      this.#furnish(shown[0]);
+      this.#renderer.setViewport(view * share, 0, share, height);
+      this.#renderer.setScissor(view * share, 0, share, height);
+      this.#renderer.render(this.#scene, this.#cameraOf(shown[0], share / height));
+    });
+    this.#figures.forEach((figure, i) => (figure.root.visible = wanted[i]));
+  }
+
+  /** Floor, shadow and input camera as they lie around this figure. */
+  #furnish(figure) {
+    const [x, , z] = figure.anchor;
+    // The floor slides under a followed person, which shows that (and how fast) they travel.
+    this.#grid.position.set(-x % CELL, 0, z % CELL);
+    const [px, , pz] = figure.ground(this.frame);
+    this.#shadow.visible = figure.root.visible;
+    this.#shadow.position.set(px - x, 0.002, z - pz);
+    this.#frustum.visible = this.options.frustum && !this.options.fromCamera;
+    if (this.#frustum.parent !== figure.root) figure.root.add(this.#frustum);
+  }
+
+  #cameraOf(figure, aspect) {
+    const camera = this.options.fromCamera ? this.#eye : this.#camera;
+    if (this.options.fromCamera) {
+      camera.position.copy(figure.root.position);
+      const [left, right, top, bottom] = opening(this.clip.meta, aspect).map((edge) => edge * NEAR);
+      camera.projectionMatrix.makePerspective(left, right, -top, -bottom, NEAR, FAR);
+      camera.projectionMatrixInverse.copy(camera.projectionMatrix).invert();
+    } else {
+      camera.aspect = aspect;
+      camera.updateProjectionMatrix();
+    }
+    const distance = this.options.fromCamera ? figure.root.position.length() : camera.position.distanceTo(this.#controls.target);
     this.#scene.fog.near = distance;
     this.#scene.fog.far = distance + 6;
-    this.#renderer.render(this.#scene, this.#camera);
+    return camera;
   }
 
   #clear() {
-    for (const skeleton of [this.#prediction, this.#truth]) {
-      if (!skeleton) continue;
-      this.#scene.remove(skeleton.group);
-      skeleton.dispose();
+    this.#frustum.removeFromParent();
+    for (const figure of this.#figures) {
+      this.#scene.remove(figure.root);
+      figure.dispose();
     }
   }
 
@@ -167,10 +221,32 @@ export class Stage3D {
     cancelAnimationFrame(this.#request);
     this.#clear();
     this.#grid.dispose();
-    this.#shadow.geometry.dispose();
-    this.#shadow.material.dispose();
+    for (const { geometry, material } of [this.#shadow, this.#frustum]) {
+      geometry.dispose();
+      material.dispose();
+    }
     this.#controls.dispose();
     this.#renderer.dispose();
     this.#renderer.forceContextLoss(); // browsers allow few contexts and free them late
   }
+}
+
+/** Left, right, top and bottom edge of the image on the plane one metre in front of the camera, widened to `aspect`. */
+function opening({ camera, image }, aspect = null) {
+  const { fx, fy, cx, cy } = camera;
+  let [left, right, top, bottom] = [(image[0] - cx) / fx, (image[2] - cx) / fx, (image[1] - cy) / fy, (image[3] - cy) / fy];
+  if (aspect === null) return [left, right, top, bottom];
+  const wider = Math.max(0, (bottom - top) * aspect - (right - left)) / 2;
+  const taller = Math.max(0, (right - left) / aspect - (bottom - top)) / 2;
+  return [left - wider, right + wider, top - taller, bottom + taller];
+}
+
+/** The input camera as a pyramid, in its own frame. */
+function frustumOf(meta) {
+  const [left, right, top, bottom] = opening(meta).map((edge) => edge * FRUSTUM_DEPTH);
+  const corners = [[left, top], [right, top], [right, bottom], [left, bottom]].map((corner) => [...corner, FRUSTUM_DEPTH]);
+  const lines = corners.flatMap((corner, i) => [[0, 0, 0], corner, corner, corners[(i + 1) % 4]]);
+  const up = [[left, top], [(left + right) / 2, top - 0.3 * (bottom - top)], [right, top]].map((p) => [...p, FRUSTUM_DEPTH]);
+  lines.push(up[0], up[1], up[1], up[2]); // a roof says which way is up
+  return new BufferGeometry().setAttribute("position", new Float32BufferAttribute(lines.flat(), 3));
 }

@@ -65,9 +65,10 @@ export class Timeline {
     const { top, unit } = this.measure;
     this.#root.querySelector(".ramp-top").textContent = `≥ ${top} ${unit}`;
     this.#root.querySelector(".measure-note").textContent = this.measure.note;
-    const { curve } = this.clip.meta;
+    const { curve, actors } = this.clip.meta;
     this.#root.querySelector(".curve-title").textContent = `${curve.title}, ${curve.unit}${this.#curves.isLog ? ", logarithmic" : ""}`;
-    this.#root.querySelector(".curve-lifted").textContent = curve.lifted;
+    const keys = actors.map(({ label }, actor) => element("span", label, { "--mark": this.theme.actors[actor] }));
+    this.#root.querySelector(".curve-actors").replaceChildren(...keys);
     this.#root.querySelector(".curve-reference").textContent = curve.reference;
   }
 
@@ -111,7 +112,7 @@ export class Timeline {
     const joint = Math.floor((y / this.#root.querySelector(".heat").clientHeight) * clip.joints);
     if (joint >= clip.joints || joint < 0) {
       const { curve } = clip.meta;
-      const numbers = [[curve.lifted, clip.curve_lifted], [curve.reference, clip.curve_reference]];
+      const numbers = [...clip.actors.map((actor) => [actor.label, actor.curve]), [curve.reference, clip.curve_reference]];
       const texts = numbers.map(([name, values]) => `${name} ${amount(values[frame], 1, curve.unit)}`);
       return `frame ${frame} · ${texts.join(" · ")}`;
     }
@@ -127,6 +128,6 @@ export function amount(value, digits, unit) {
 function element(tag, text, style = {}) {
   const made = document.createElement(tag);
   made.textContent = text;
-  Object.assign(made.style, style);
+  for (const [name, value] of Object.entries(style)) made.style.setProperty(name, value);
   return made;
 }

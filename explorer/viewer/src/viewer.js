@@ -1,6 +1,7 @@
 // Puts the parts together: one player, and everything that follows its frame.
 import { readTheme } from "./colours.js";
 import { keyAction } from "./keys.js";
+import { loadOptions, optionOf, saveOptions, showOptions } from "./options.js";
 import { Picture2D } from "./picture2d.js";
 import { Player } from "./player.js";
 import { Stage3D } from "./stage3d.js";
@@ -9,12 +10,13 @@ import styles from "./viewer.css";
 import markup from "./viewer.html";
 
 const SETTLE_MS = 250; // after the last scrub; each message to Python is a rerun there
+const CHOICES = { layout: ["side", "over"], parts: ["both", "body", "skeleton"], colour: ["own", "errors", "actors"] };
 
 export class Viewer {
   clip = null;
-  measure = null;
   onSettled = () => {};
   #root;
+  #options = loadOptions();
   #player = new Player();
   #stage;
   #picture;
@@ -29,36 +31,36 @@ export class Viewer {
     this.#root = document.createElement("div");
     this.#root.className = "viewer";
     this.#root.tabIndex = 0;
-    this.#root.setAttribute("aria-label", "Skeleton viewer. Space plays, arrow keys step.");
+    this.#root.setAttribute("aria-label", "Viewer. Space plays, arrow keys step.");
     this.#root.innerHTML = `<style>${styles}</style>${markup}`;
     parent.append(this.#root);
     this.#theme = this.#readTheme();
     this.#stage = new Stage3D(this.#find("canvas.stage"), this.#theme);
     this.#picture = new Picture2D(this.#find("canvas.picture"), this.#theme);
     this.#timeline = new Timeline(this.#find(".timeline"), this.#listeners.signal);
+    this.#stage.options = this.#picture.options = this.#options;
     this.#listen();
     this.#resizes = new ResizeObserver(() => this.#resize());
     for (const canvas of this.#root.querySelectorAll("canvas")) this.#resizes.observe(canvas);
   }
 
-  open(clip) {
+  /** Show a clip from `frame` on. */
+  open(clip, frame = 0) {
     this.clip = clip;
-    const { measures, meta } = clip;
-    const kept = measures.find((measure) => measure.key === this.measure?.key);
-    this.measure = kept ?? measures[0];
-    this.#find(".measure").replaceChildren(...measures.map((m) => new Option(m.label, m.key, false, m === this.measure)));
+    const { actors, meta } = clip;
+    this.#find(".measure").replaceChildren(...actors[0].measures.map((m) => new Option(m.label, m.key)));
+    this.#find(".of").replaceChildren(...actors.map(({ label }, number) => new Option(label, number)));
     this.#find(".slider").max = clip.frames - 1;
-    this.#find(".has-image").hidden = !meta.has_image_size;
-    this.#find(".has-truth").hidden = this.#find(".truth-key").hidden = !meta.has_truth;
     this.#find(".title").textContent = meta.name;
     this.#find(".subtitle").textContent = meta.subtitle;
     this.#find(".sentence").textContent = meta.sentence;
     this.#find(".sentence").hidden = !meta.sentence;
+    this.#settled = frame;
     this.#picture.open(clip);
-    this.#stage.resize();
-    this.#stage.open(clip, this.measure);
-    this.#timeline.open(clip, this.measure, this.#theme);
-    this.#player.load(clip.frames, meta.fps);
+    this.#stage.measures = this.#measures();
+    this.#stage.open(clip);
+    this.#applyOptions();
+    this.#player.load(clip.frames, meta.fps, frame);
   }
 
   dispose() {
@@ -68,6 +70,13 @@ export class Viewer {
     this.#resizes.disconnect();
     this.#stage.dispose();
     this.#root.remove();
+  }
+
+  /** Python asks for a frame. */
+  seek(frame) {
+    this.#player.pause();
+    this.#settled = frame;
+    this.#player.seek(frame);
   }
 
   #find(selector) {
@@ -82,8 +91,7 @@ export class Viewer {
     this.#timeline.onSeek = (frame) => this.#player.seek(frame);
     on(this.#root, "keydown", (event) => this.#key(event));
     on(this.#root, "click", (event) => this.#click(event));
-    on(this.#root, "change", (event) => this.#change(event));
-    on(this.#find(".slider"), "input", (event) => this.#player.seek(Number(event.target.value)));
+    on(this.#root, "input", (event) => this.#input(event));
     // The wheel zooms only after a click into the viewer: whoever scrolls past it must not get stuck on it.
     const letPageScroll = (event) => this.#root.matches(":focus-within") || event.stopPropagation();
     this.#find(".panel-3d").addEventListener("wheel", letPageScroll, { signal, capture: true });
@@ -91,9 +99,25 @@ export class Viewer {
     on(this.#root, "pointerenter", () => this.retheme());
   }
 
+  /** Of each actor, the measure that colours show. */
+  #measures() {
+    const { actors } = this.clip;
+    const chosen = Math.max(0, actors[0].measures.findIndex(({ key }) => key === this.#options.measure));
+    return actors.map(({ measures }) => measures[chosen]);
+  }
+
+  /** The measure of the map and the readout. */
+  get #measure() {
+    return this.#measures()[this.#mapped];
+  }
+
+  /** Whose numbers the map shows: a single actor's, whatever was chosen for a pair before. */
+  get #mapped() {
+    return Math.min(this.#options.of, this.clip.actors.length - 1);
+  }
+
   #act(action) {
     const player = this.#player;
-    const last = this.clip.frames - 1;
     const actions = {
       play: () => player.toggle(),
       back: () => player.step(-1),
@@ -101,26 +125,43 @@ export class Viewer {
       back10: () => player.step(-10),
       forward10: () => player.step(10),
       first: () => player.seek(0),
-      last: () => player.seek(last),
+      last: () => player.seek(this.clip.frames - 1),
       worst: () => this.#seekWorst(),
       "worst-before": () => this.#stepWorst(-1),
       "worst-after": () => this.#stepWorst(1),
       "reset-view": () => this.#stage.resetView(),
+      "switch-trails": () => this.#choose("trails", !this.#options.trails),
+      "full-screen": () => (document.fullscreenElement ? document.exitFullscreen() : this.#root.requestFullscreen()),
+      screenshot: () => this.#savePicture(),
     };
-    actions[action]();
+    if (actions[action]) actions[action]();
+    else this.#next(action.replace("switch-", ""));
+  }
+
+  #next(name) {
+    const values = CHOICES[name];
+    this.#choose(name, values[(values.indexOf(this.#options[name]) + 1) % values.length]);
   }
 
   #seekWorst() {
     this.#player.pause();
-    if (this.measure.worst.length) this.#player.seek(this.measure.worst[0]);
+    if (this.#measure.worst.length) this.#player.seek(this.#measure.worst[0]);
   }
 
   #stepWorst(direction) {
     const { frame } = this.#player;
-    const ahead = this.measure.worst.filter((worst) => (worst - frame) * direction > 0);
+    const ahead = this.#measure.worst.filter((worst) => (worst - frame) * direction > 0);
     if (!ahead.length) return;
     this.#player.pause();
     this.#player.seek(direction > 0 ? Math.min(...ahead) : Math.max(...ahead));
+  }
+
+  async #savePicture() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await this.#stage.screenshot());
+    link.download = `${this.clip.meta.name} ${this.#player.frame}.png`;
+    link.click();
+    URL.revokeObjectURL(link.href);
   }
 
   #key(event) {
@@ -139,29 +180,55 @@ export class Viewer {
     if (event.detail > 0) this.#root.focus({ preventScroll: true });
   }
 
-  #change(event) {
-    const { target } = event;
-    if (target.matches(".speed")) this.#player.speed = Number(target.value);
-    else if (target.matches(".loop")) this.#player.loop = target.checked;
-    else if (target.matches(".measure")) this.#choose(target.value);
-    else if (target.dataset.stage) this.#setStageOption(target.dataset.stage, target.checked);
-    else if (target.dataset.picture) this.#picture.options[target.dataset.picture] = target.checked;
-    else return;
-    this.#show(this.#player.frame);
-  }
-
-  #setStageOption(name, value) {
-    this.#stage.options[name] = value;
-    if (name === "follow") {
-      this.#stage.show(this.#player.frame);
-      this.#stage.resetView();
+  #input(event) {
+    if (!this.clip) return;
+    if (event.target.matches(".slider")) {
+      this.#player.seek(Number(event.target.value));
+      return;
     }
+    const option = optionOf(event.target);
+    if (option) this.#choose(...option);
   }
 
-  #choose(key) {
-    this.measure = this.clip.measures.find((measure) => measure.key === key);
-    this.#stage.measure = this.measure;
-    this.#timeline.open(this.clip, this.measure, this.#theme);
+  #choose(name, value) {
+    this.#options[name] = value;
+    // Two figures in one place are told apart by colour, two beside each other by where they are.
+    if (name === "layout" && this.#options.colour !== "errors") this.#options.colour = value === "over" ? "actors" : "own";
+    saveOptions(this.#options);
+    this.#applyOptions();
+    this.#show(this.#player.frame);
+    if (name === "follow" || name === "layout") this.#stage.resetView();
+  }
+
+  #applyOptions() {
+    const options = this.#options;
+    const { actors, meta } = this.clip;
+    const isPair = actors.length > 1;
+    showOptions(this.#root, { ...options, measure: this.#measure.key, of: this.#mapped });
+    const hide = (selector, isHidden) => this.#root.querySelectorAll(selector).forEach((part) => (part.hidden = isHidden));
+    hide(".pair-only", !isPair);
+    hide(".over-only", !isPair || options.layout !== "over");
+    hide(".body-only", actors.every(({ body }) => body === null));
+    hide(".has-image", !meta.has_image_size);
+    hide(".has-truth, .truth-key", !this.clip.truth);
+    hide(".side-key", options.colour !== "own");
+    Object.assign(this.#player, { speed: options.speed, loop: options.loop });
+    this.#stage.measures = this.#measures();
+    this.#timeline.open(this.clip, this.#measure, this.#theme);
+    this.#writeLabels();
+  }
+
+  #writeLabels() {
+    const { actors } = this.clip;
+    const labels = actors.map(({ label }, number) => {
+      const made = document.createElement("span");
+      made.textContent = label;
+      made.dataset.actor = number;
+      made.style.setProperty("--mark", this.#options.colour === "actors" || actors.length > 1 ? this.#theme.actors[number] : "transparent");
+      return made;
+    });
+    this.#find(".labels").replaceChildren(...labels);
+    this.#find(".labels").classList.toggle("over", this.#stage.isOver);
   }
 
   #show(frame) {
@@ -172,24 +239,28 @@ export class Viewer {
     this.#root.dataset.frame = frame;
     this.#writeReadout(frame);
     if (!this.#player.playing) this.#settleSoon();
+    else this.#stage.tick(performance.now());
   }
 
   #writeReadout(frame) {
     const { frames, meta } = this.clip;
-    const { measure } = this;
+    const measure = this.#measure;
     this.#find(".frame-number").textContent = `${frame} / ${frames - 1}`;
     this.#find(".frame-time").textContent = `${(frame / meta.fps).toFixed(2)} s`;
     const summary = this.clip.summary(measure, frame);
     this.#find(".frame-mean").textContent = summary ? amount(summary.mean, measure.digits, measure.unit) : "no value";
     const worst = summary && `${meta.joints[summary.worst]} ${amount(summary.value, measure.digits, measure.unit)}`;
     this.#find(".frame-worst").textContent = worst ?? "–";
-    this.#find(".nobody").hidden = this.clip.isPresent(frame);
+    for (const label of this.#root.querySelectorAll(".labels span")) {
+      label.classList.toggle("nobody", !this.clip.isPresent(label.dataset.actor, frame));
+    }
   }
 
   #showPlaying(playing) {
     this.#root.classList.toggle("playing", playing);
     this.#find(".play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    if (!playing) this.#settleSoon();
+    if (playing) this.#stage.rest();
+    else this.#settleSoon();
   }
 
   #settleSoon() {
@@ -224,7 +295,7 @@ export class Viewer {
     this.#theme = theme;
     this.#stage.setTheme(theme);
     this.#picture.setTheme(theme);
-    this.#timeline.open(this.clip, this.measure, theme);
+    this.#applyOptions();
     this.#show(this.#player.frame);
   }
 }

@@ -1,0 +1,151 @@
+// One actor in 3D: skeleton, body, ground truth, trails and onion skin, all in the camera's frame (x right, y down, z forward).
+import { Group } from "three";
+import { Body3D } from "./body3d.js";
+import { placeBy } from "./clip.js";
+import { cividis } from "./colours.js";
+import { Skeleton3D } from "./skeleton3d.js";
+import { Trails } from "./trails.js";
+
+const ADULT = 1.8; // metres, with head room
+const ONION = [-2, -1, 1, 2];
+const ONION_S = 1 / 6; // between two layers of the onion skin
+const BARE = "#8b9099"; // joints without a value
+
+export class Figure3D {
+  root = new Group(); // camera frame; its own transform brings it into the scene
+  #placed = new Group(); // moved onto the other actor where the two lie over each other
+  #truthPlace = new Group();
+  #skeleton;
+  #truth;
+  #body = null;
+  #trails;
+  #onion;
+
+  constructor(clip, actor) {
+    this.clip = clip;
+    this.number = actor;
+    this.actor = clip.actors[actor];
+    const { joints, meta: { bones } } = clip;
+    const unit = this.actor.size.height / ADULT; // a child, or a figure of unknown scale, is drawn as slender as an adult
+    const thick = { jointRadius: 0.03 * unit, boneRadius: 0.0165 * unit };
+    this.#skeleton = new Skeleton3D(bones, joints, thick);
+    const thin = { jointRadius: 0.013 * unit, boneRadius: 0.008 * unit, opacity: 0.75, fadedOpacity: 1 };
+    this.#truth = new Skeleton3D(bones, joints, thin);
+    this.#truthPlace.add(this.#truth.group);
+    this.#onion = ONION.map(() => new Skeleton3D(bones, joints, { ...thick, opacity: 0.16, fadedOpacity: 0.5 }));
+    this.#trails = new Trails(clip, actor);
+    if (this.actor.body) this.#body = new Body3D(this.actor.body);
+    const parts = [this.#skeleton, ...this.#onion, ...(this.#body ? [this.#body] : [])].map((part) => part.group);
+    this.#placed.add(...parts, this.#trails.object);
+    this.root.rotation.x = Math.PI; // y down and z forward become y up and z towards the viewer
+    this.root.add(this.#placed, this.#truthPlace);
+  }
+
+  get isLifted() {
+    return this.clip.isPresent(this.number, this.frame);
+  }
+
+  /** The pelvis and the floor under it, in the camera's frame. */
+  ground(frame) {
+    const i = frame * this.clip.joints * 3;
+    const { pose, ground } = this.actor;
+    return [pose[i], ground[frame], pose[i + 2]];
+  }
+
+  setResolution(width, height) {
+    this.#trails.setResolution(width, height);
+  }
+
+  /**
+   * `options`: what the user wants to see; `measure`: of this actor; `theme`: colours; `alignment`: 'none', or how this
+   * figure is laid over the first one.
+   */
+  show(frame, options, measure, theme, alignment) {
+    this.frame = frame;
+    this.root.visible = this.isLifted && this.#place(frame, alignment);
+    if (!this.root.visible) return;
+    const hasBody = this.#body !== null;
+    const colours = this.#colours(options, measure, theme);
+    this.#skeleton.group.visible = !hasBody || options.parts !== "body";
+    if (this.#skeleton.group.visible) this.#pose(this.#skeleton, frame, colours);
+    if (hasBody) this.#showBody(frame, options, colours);
+    this.#showTruth(frame, options, measure, theme, alignment);
+    this.#showOnion(frame, options, colours);
+    this.#trails.object.visible = options.trails;
+    if (options.trails) this.#trails.show(frame, colours.map(css), theme.panel);
+  }
+
+  #place(frame, alignment) {
+    this.#placed.position.set(0, 0, 0);
+    this.#placed.quaternion.identity();
+    this.#placed.scale.setScalar(1);
+    if (alignment === "procrustes") return placeBy(this.#placed, this.clip.onto, frame);
+    if (alignment === "pelvis") {
+      const i = frame * this.clip.joints * 3;
+      const [ours, theirs] = [this.actor.pose, this.clip.actors[0].pose];
+      if (Number.isFinite(theirs[i])) this.#placed.position.set(theirs[i] - ours[i], theirs[i + 1] - ours[i + 1], theirs[i + 2] - ours[i + 2]);
+    }
+    return true;
+  }
+
+  #colours(options, measure, theme) {
+    const { sides } = this.clip.meta;
+    if (options.colour === "actors") return sides.map(() => theme.actors[this.number]);
+    if (options.colour !== "errors") return sides.map((side) => theme.sides[side]);
+    return sides.map((_, joint) => {
+      const value = measure.values[this.frame * this.clip.joints + joint];
+      return Number.isFinite(value) ? cividis(value / measure.top) : BARE;
+    });
+  }
+
+  #pose(skeleton, frame, colours) {
+    const { joints, confidence, meta } = this.clip;
+    skeleton.pose(this.actor.pose, frame, (joint) => confidence[frame * joints + joint] > 0);
+    skeleton.colour(colours, meta.bones.map(([, child]) => colours[child]));
+  }
+
+  #showBody(frame, options, colours) {
+    this.#body.group.visible = options.parts !== "skeleton";
+    if (!this.#body.group.visible) return;
+    this.#body.opacity = options.opacity;
+    this.#body.pose(frame);
+    this.#paint(options.colour === "own" ? null : colours);
+  }
+
+  #painted = "";
+
+  #paint(colours) {
+    const wanted = JSON.stringify(colours);
+    if (wanted === this.#painted) return;
+    this.#painted = wanted;
+    this.#body.colour(colours);
+  }
+
+  #showTruth(frame, options, measure, theme, alignment) {
+    const { truth } = this.clip;
+    this.#truthPlace.visible = options.truth && alignment === "none" && measure.truth !== null && placeBy(this.#truthPlace, measure.truth, frame);
+    if (!this.#truthPlace.visible) return;
+    this.#truth.pose(truth, frame, () => true);
+    const { sides, bones } = this.clip.meta;
+    this.#truth.colour(sides.map(() => theme.truth), bones.map(() => theme.truth));
+  }
+
+  #showOnion(frame, options, colours) {
+    const step = Math.max(1, Math.round(ONION_S * this.clip.meta.fps));
+    this.#onion.forEach((skeleton, layer) => {
+      const at = frame + ONION[layer] * step;
+      skeleton.group.visible = options.onion && at >= 0 && at < this.clip.frames && this.clip.isPresent(this.number, at);
+      if (!skeleton.group.visible) return;
+      skeleton.pose(this.actor.pose, at, () => true);
+      skeleton.colour(colours, this.clip.meta.bones.map(([, child]) => colours[child]));
+    });
+  }
+
+  dispose() {
+    for (const part of [this.#skeleton, this.#truth, ...this.#onion, this.#trails, this.#body]) part?.dispose();
+  }
+}
+
+function css(colour) {
+  return typeof colour === "string" ? colour : `rgb(${colour.map(Math.round)})`;
+}

@@ -1,0 +1,109 @@
+"""Import: bring 2D joints, see who is in them, choose a person, and have them lifted."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from explorer import resources, sidebar, track_figures
+from posenet3d.errors import InputError
+from posenet3d.sequence import PoseSequence
+
+FILE_TYPES = ["json", "npz", "csv", "zip"]
+
+FORMATS = """
+What a 2D detector wrote: COCO or AlphaPose **json**, all json files of an OpenPose folder at once (or a **zip** of it),
+**npz** (COCO, Halpe, MediaPipe, Human3.6M joints, or a packed set), **csv**. The joint set is recognised by itself. The
+files stay on this computer.
+"""
+
+EXPLORE = Path(__file__).with_name("explore.py")
+SHOWN = "imported file"
+
+HOLDS_UP = "What was wrong is said here; everything that was there before is still there."
+
+
+def bring() -> None:
+    """The uploader; what it was given is read as soon as it changes."""
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    left.file_uploader(
+        "2D joints", type=FILE_TYPES, accept_multiple_files=True, key="upload", on_change=take_upload, help=FORMATS
+    )
+    right.number_input(
+        "Frames per second",
+        min_value=1.0,
+        max_value=1000.0,
+        value=None,
+        placeholder="as in the file, else 30",
+        key="upload_fps",
+        on_change=take_upload,
+    )
+    problems = st.session_state.get("upload_problems", [])
+    for problem in problems:
+        st.error(problem)
+    if problems:
+        st.caption(HOLDS_UP)
+
+
+def take_upload() -> None:
+    """Read what was uploaded and show what is new; what fails is said in a sentence and changes nothing else."""
+    known = set(sidebar.uploaded())
+    st.session_state["upload_problems"] = []
+    for name, files in grouped(st.session_state["upload"] or []).items():
+        try:
+            sidebar.uploaded()[name] = resources.read_upload(files, st.session_state["upload_fps"])
+        except InputError as error:
+            st.session_state["upload_problems"].append(str(error))
+    if new := [name for name in sidebar.uploaded() if name not in known]:
+        st.session_state[SHOWN] = new[-1]
+
+
+def grouped(files: Sequence[UploadedFile]) -> dict[str, tuple[resources.Upload, ...]]:
+    """Uploaded files by the name to show: OpenPose's frames are one clip together, any other file is one by itself."""
+    contents = [(file.name, file.getvalue()) for file in files]
+    frames = sorted((n, content) for n, content in contents if n.endswith(".json") and b'"people"' in content)
+    groups: dict[str, tuple[resources.Upload, ...]]
+    groups = {name: ((name, content),) for name, content in contents if (name, content) not in frames}
+    if not frames:
+        return groups
+    return groups | {f"{resources.clip_name(frames[0][0])} ({len(frames)} frames)": tuple(frames)}
+
+
+def look(name: str, tracks: Sequence[PoseSequence]) -> None:
+    """Who is in the file, when, and the button that lifts one of them."""
+    left, right = st.columns([1.15, 1], gap="large")
+    with left:
+        st.markdown("**Who is in it**")
+        picked = st.dataframe(
+            track_figures.track_table(tracks),
+            hide_index=True,
+            width="stretch",
+            on_select="rerun",
+            selection_mode="single-row-required",
+            selection_default={"selection": {"rows": [0]}},
+            key=f"people of {name}",
+        )
+        person = (picked["selection"]["rows"] or [0])[0]
+        st.plotly_chart(track_figures.presence(tracks), key="presence")
+    with right:
+        chosen = tracks[person]
+        frame = 0
+        if len(chosen) > 1:
+            seen = chosen.is_observed.sum(1)
+            frame = st.slider("Frame", 0, len(chosen) - 1, int(seen.argmax()), key=f"frame of {name} {person}")
+        st.plotly_chart(track_figures.people_in_frame(tracks, frame), key="people")
+    if st.button(f"Lift {chosen.name} to 3D", type="primary", on_click=sidebar.show, args=(name, person)):
+        # The sidebar has lifted it by now. Without parameters of its own, the switch would drop those bound to widgets.
+        st.switch_page(EXPLORE, query_params={"frame": "0"})
+
+
+st.subheader("Your own 2D joints")
+bring()
+files = sidebar.uploaded()
+if files:
+    shown = st.selectbox("File", list(files), key=SHOWN, persist_state="session")
+    look(shown, files[shown])
+else:
+    st.markdown(FORMATS)
+    st.info("No file yet? Drop one above, or choose a bundled sequence in the sidebar and open Explore.")
