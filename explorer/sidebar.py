@@ -76,6 +76,16 @@ def show(name: str, person: int) -> None:
     st.session_state[_person_of(name)] = person
 
 
+def left_at(sequence: PoseSequence) -> int:
+    """The frame on which the viewer rested when this clip was last looked at."""
+    return st.session_state.get("left at", {}).get(resources.content_key(sequence), 0)
+
+
+def leave_at(sequence: PoseSequence, frame: int) -> None:
+    """Remember the frame on which the viewer rests; for `left_at`."""
+    st.session_state["left at"] = {resources.content_key(sequence): frame}
+
+
 def _actor(label: str, source: Source | None, sequence: PoseSequence, lifting: Lifting, place: DeltaGenerator) -> Actor:
     if source is None:
         truth = truth_of(sequence)

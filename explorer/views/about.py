@@ -14,7 +14,13 @@ KEYS = """
 | `home` `end` | first, last frame |
 | `w` | the worst frame |
 | `[` `]` | the worst moment before, after this one |
+| `o` | side by side, overlaid |
+| `m` | body and skeleton, body, skeleton |
+| `c` | colours: left and right, as in the map, one for each |
+| `t` | trails of hands, feet and head |
 | `r` | back to the first view |
+| `s` | save the picture |
+| `f` | full screen |
 
 In the 3D view: drag to orbit, right-drag (two fingers) to pan, wheel (pinch) to zoom. Click or drag on the error map or
 the curve to go there. Keys and wheel work after a click into the viewer.

@@ -13,9 +13,8 @@ sequence, actors = choice.sequence, choice.actors
 def first_frame() -> int:
     """The frame to start with: the address's (a shared link, a click on another page), else where this clip was left."""
     clip = resources.content_key(sequence)
-    left_at = st.session_state.get("left at", {}).get(clip, 0)
     wanted = st.query_params.get("frame", "")
-    frame = int(wanted) if wanted.isdecimal() and st.session_state.get("clip", clip) == clip else left_at
+    frame = int(wanted) if wanted.isdecimal() and st.session_state.get("clip", clip) == clip else sidebar.left_at(sequence)
     st.session_state["clip"] = clip
     return frame if frame < len(sequence) else 0
 
@@ -25,7 +24,7 @@ def viewer_and_numbers() -> None:
     """The viewer, and the numbers of the frame on which it rests."""
     frame = viewer(resources.payload(sequence, actors), first_frame())
     st.query_params["frame"] = str(frame)
-    st.session_state["left at"] = {resources.content_key(sequence): frame}
+    sidebar.leave_at(sequence, frame)
     with st.expander(f"Numbers of frame {frame}"):
         for column, actor in zip(st.columns(len(actors)), actors, strict=True):
             column.markdown(f"**{actor.label}**")

@@ -40,9 +40,7 @@ def files(actor: Actor) -> None:
     has_body = actor.lifted.body is not None
     frame = 0
     if has_body and len(actor.lifted) > 1:
-        frame = st.number_input(
-            "Frame for OBJ", 0, len(actor.lifted) - 1, key=f"obj frame of {name}", persist_state="session"
-        )
+        frame = st.number_input("Frame for OBJ", 0, len(actor.lifted) - 1, sidebar.left_at(choice.sequence))
     for format_name, what in WHAT_FOR.items():
         st.download_button(
             what,
@@ -60,10 +58,6 @@ def files(actor: Actor) -> None:
 
 def film() -> None:
     """Choose, render with a progress bar, look, download."""
-    problem = rendering_problem()
-    if problem is not None:
-        st.warning(problem)
-        return
     suffix = st.radio("Format", list(MIME), horizontal=True, key="film format", persist_state="session")
     is_turning = st.toggle("Camera goes round the person", key="film turns", persist_state="session")
     if st.button("Render the film", type="primary"):
@@ -71,6 +65,10 @@ def film() -> None:
         box = place.container()
         bar = box.progress(0.0, "Starting ...")
         box.button("Cancel")  # any click ends this run of the page, and the film with it
+        problem = rendering_problem()  # not before a film is wanted: the first time it takes seconds
+        if problem is not None:
+            place.warning(problem)
+            return
 
         def tell(share_done: float) -> None:
             bar.progress(share_done, "Rendering ...")

@@ -21,7 +21,7 @@ NO_OTHER = "nothing"
 ALL_PHASES = "all phases"
 
 NO_RUNS = """
-No run was found below `{folder}`, so only the settings of the bundled checkpoints can be shown. Train one, even for a minute, and
+No run was found below `{folder}`, so only those behind the bundled checkpoints can be shown. Train one, even for a minute, and
 watch it here:
 
     python -m posenet3d train teacher --data FILE --out runs/first

@@ -1,0 +1,89 @@
+"""Make docs/screenshots again: every page of the explorer, as Chromium shows it (`make screenshots`).
+
+Starts the app with the bundled checkpoints on a free port and visits its pages one after the other.
+"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+WIDTH, HEIGHT = 1400, 950
+NOISY = "sequence=synthetic+walk+%28noisy+detector%29"
+PAGES = {  # name: address, text that is there when the page is, height of the picture
+    "explore": (f"?{NOISY}&frame=96", "Numbers of frame", HEIGHT),
+    "errors": (f"errors?{NOISY}", "How often it is good", 2000),
+    "smoothness": (f"smoothness?{NOISY}", "Bones that keep their length", 2300),
+    "training": ("training", "Settings", 1900),
+    "import": ("import", "No file yet?", HEIGHT),
+    "export": (f"export?{NOISY}", "Download the comparison", HEIGHT),
+    "about": ("about", "How to read the pages", HEIGHT),
+}
+START_S, SHOW_MS, SETTLE_MS = 120, 180_000, 8000
+
+
+def main() -> None:
+    """Take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="folder of the pictures")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light")
+    parser.add_argument("--width", type=int, default=WIDTH, help="of the browser's window, pixels")
+    parser.add_argument("--only", nargs="*", choices=list(PAGES), default=list(PAGES))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    options = [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "streamlit_app.py"), *options]
+    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(port)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+            for name in args.only:
+                page = browser.new_page(viewport={"width": args.width, "height": HEIGHT}, color_scheme=args.theme)
+                take(page, f"http://127.0.0.1:{port}/", name, args.out / f"{name}.png")
+                page.close()
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def take(page: Page, home: str, name: str, to: Path) -> None:
+    """One page, when everything on it is drawn."""
+    address, sign, height = PAGES[name]
+    page.goto(home + address)
+    page.get_by_text(sign).first.wait_for(timeout=SHOW_MS)
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=to)
+    sys.stdout.write(f"{to}\n")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(port: int) -> None:
+    """Until the app answers."""
+    for _ in range(2 * START_S):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.5)
+    raise SystemExit(f"the app did not start within {START_S} s")
+
+
+if __name__ == "__main__":
+    main()
