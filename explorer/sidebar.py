@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explorer import resources
 from explorer.actors import GROUND_TRUTH, NOBODY, Actor, Source, sources_of, truth_of
+from explorer.backdrop import Backdrop
 from explorer.resources import Lifting
 from posenet3d.errors import InputError
 from posenet3d.sequence import PoseSequence
@@ -28,11 +29,12 @@ SECOND_HELP = (
 
 @dataclass(frozen=True)
 class Choice:
-    """What the pages look at: a sequence, one or two answers to it, and how they were lifted."""
+    """What the pages look at: a sequence, one or two answers to it, how they were lifted, and its video if there is one."""
 
     sequence: PoseSequence
     actors: tuple[Actor, ...]
     lifting: Lifting
+    video: Backdrop | None = None
 
 
 def choose() -> None:
@@ -53,7 +55,7 @@ def choose() -> None:
         return
     finally:
         place.empty()
-    st.session_state["choice"] = Choice(sequence, actors, lifting)
+    st.session_state["choice"] = Choice(sequence, actors, lifting, videos().get(st.session_state["sequence"]))
     st.session_state["settled"] = {key: value for key, value in st.session_state.items() if _is_choice(str(key))}
 
 
@@ -195,3 +197,8 @@ def _lifting_options(models: Sequence[str]) -> Lifting:
 def uploaded() -> dict[str, list[PoseSequence]]:
     """What this visitor has uploaded: by file name the people or clips in it."""
     return st.session_state.setdefault("uploaded", {})
+
+
+def videos() -> dict[str, Backdrop]:
+    """The videos that this visitor laid behind uploads: by the same file name."""
+    return st.session_state.setdefault("videos", {})

@@ -15,6 +15,7 @@ from PIL import Image
 
 from posenet3d.data.csv_file import write_csv
 from posenet3d.data.synthetic import bundled_sequences
+from tests.test_backdrop import LEVELS, film
 
 CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parent.parent
@@ -244,6 +245,33 @@ def test_upload_look_lift(page, tmp_path):
     page.get_by_role("link", name="Explore").click()
     page.wait_for_selector(".viewer[data-frame]", timeout=60_000)
     assert page.locator(".frame-number").inner_text() == "0 / 39"
+
+
+def test_the_video_lies_behind_the_joints_frame_by_frame(page, tmp_path):
+    file, video = tmp_path / "mine.csv", tmp_path / "mine.mp4"
+    write_csv(file, [WALK.frames(0, 40)])
+    video.write_bytes(film(LEVELS, size=WALK.image_size))
+    page.get_by_role("link", name="Import").click()
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("Its video").click(timeout=30_000)
+    page.locator("input[type=file]").nth(1).set_input_files(video)
+    page.get_by_text("1000 x 1000 pixels, 40 frames").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Lift mine").click()
+    page.wait_for_selector(".viewer[data-frame]", timeout=60_000)
+    page.locator("[data-option=whole]").click()
+    page.locator(".viewer").focus()
+    for keys, number in (("Shift+ArrowRight", 10), ("Shift+ArrowRight", 20), ("ArrowLeft", 19), ("End", 39)):
+        page.keyboard.press(keys)
+        page.wait_for_timeout(1000)
+        assert level_of(page.locator("canvas.picture").screenshot()) == pytest.approx(LEVELS[number], abs=3)
+
+
+def level_of(png: bytes) -> float:
+    """The commonest grey of a picture's middle column band: the video, for joints are thin."""
+    with Image.open(io.BytesIO(png)) as image:
+        grey = np.asarray(image.convert("L"))
+    middle = grey[:, grey.shape[1] * 2 // 5 : grey.shape[1] * 3 // 5]
+    return float(np.bincount(middle.ravel()).argmax())
 
 
 def test_lifting_can_be_cancelled(page, tmp_path):

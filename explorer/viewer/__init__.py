@@ -8,18 +8,25 @@ whenever the clip changes (never while scrubbing or playing).
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
+
+from explorer.backdrop import Backdrop
 
 BUNDLE = Path(__file__).parent / "viewer.js"
 
 _mount = st.components.v2.component("posenet3d_viewer", js=BUNDLE.read_text(encoding="utf-8"))
 
 
-def viewer(data: dict[str, Any], start: int = 0, key: str = "viewer") -> int:
-    """Show `explorer.scene.payload` from frame `start` on; returns the frame that it rests on.
+def viewer(data: dict[str, Any], start: int = 0, video: Backdrop | None = None, key: str = "viewer") -> int:
+    """Show `explorer.scene.payload` from frame `start` on, over its video; returns the frame that it rests on.
 
     The frame reaches Python on pause and after a scrub, not while playing.
     """
+    if video is not None:
+        words = {"size": list(video.size), "fps": video.fps}
+        meta = {**data["meta"], "id": f"{data['meta']['id']} {hash(video.content)}", "video": words}
+        data = {**data, "meta": meta, "video": np.frombuffer(video.content, np.uint8)}
     clip = f"{key} of"
     if st.session_state.get(clip) != data["meta"]["id"]:
         st.session_state[clip] = data["meta"]["id"]

@@ -14,7 +14,9 @@ def first_frame() -> int:
     """The frame to start with: the address's (a shared link, a click on another page), else where this clip was left."""
     clip = resources.content_key(sequence)
     wanted = st.query_params.get("frame", "")
-    frame = int(wanted) if wanted.isdecimal() and st.session_state.get("clip", clip) == clip else sidebar.left_at(sequence)
+    frame = (
+        int(wanted) if wanted.isdecimal() and st.session_state.get("clip", clip) == clip else sidebar.left_at(sequence)
+    )
     st.session_state["clip"] = clip
     return frame if frame < len(sequence) else 0
 
@@ -22,7 +24,7 @@ def first_frame() -> int:
 @st.fragment  # a scrub reruns this part only
 def viewer_and_numbers() -> None:
     """The viewer, and the numbers of the frame on which it rests."""
-    frame = viewer(resources.payload(sequence, actors), first_frame())
+    frame = viewer(resources.payload(sequence, actors), first_frame(), choice.video)
     st.query_params["frame"] = str(frame)
     sidebar.leave_at(sequence, frame)
     with st.expander(f"Numbers of frame {frame}"):

@@ -1,16 +1,20 @@
 """Import: bring 2D joints, see who is in them, choose a person, and have them lifted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import resources, sidebar, track_figures
+from explorer.backdrop import Backdrop, backdrop
 from posenet3d.errors import InputError
 from posenet3d.sequence import PoseSequence
 
 FILE_TYPES = ["json", "npz", "csv", "zip"]
+VIDEO_TYPES = ["mp4", "mov", "m4v", "avi", "mkv", "webm", "gif"]
+SAME_SHAPE = 0.02  # two images of one shape differ by rounding only
 
 FORMATS = """
 What a 2D detector wrote: COCO or AlphaPose **json**, all json files of an OpenPose folder at once (or a **zip** of it),
@@ -93,9 +97,46 @@ def look(name: str, tracks: Sequence[PoseSequence]) -> None:
             seen = chosen.is_observed.sum(1)
             frame = st.slider("Frame", 0, len(chosen) - 1, int(seen.argmax()), key=f"frame of {name} {person}")
         st.plotly_chart(track_figures.people_in_frame(tracks, frame), key="people")
+    lay_video(name, tracks)
     if st.button(f"Lift {chosen.name} to 3D", type="primary", on_click=sidebar.show, args=(name, person)):
         # The sidebar has lifted it by now. Without parameters of its own, the switch would drop those bound to widgets.
         st.switch_page(EXPLORE, query_params={"frame": "0"})
+
+
+def lay_video(name: str, tracks: Sequence[PoseSequence]) -> None:
+    """The uploader of the video that the joints were found in; the viewer shows it behind them."""
+    if len({len(track) for track in tracks}) > 1:
+        return  # clips of a packed set, not people of one
+    with st.expander("Its video, to be shown behind the joints"):
+        file = st.file_uploader("Video", type=VIDEO_TYPES, key=f"video of {name}", label_visibility="collapsed")
+        made_from = st.session_state.setdefault("videos made from", {})
+        if file is not None and made_from.get(name) != file.file_id:
+            place = st.empty()
+
+            def tell(share: float) -> None:
+                place.progress(min(share, 1.0), f"Copying {file.name} ...")
+
+            try:
+                made = backdrop(file.name, file.getvalue(), len(tracks[0]), tracks[0].fps, tell)
+            except InputError as error:
+                place.error(str(error))
+                return
+            place.empty()
+            sidebar.videos()[name], made_from[name] = made, file.file_id
+            # The image's size sets the camera where the file of the joints was silent about it.
+            sidebar.uploaded()[name] = [replace(t, image_size=t.image_size or made.size) for t in tracks]
+        if name in sidebar.videos():
+            st.caption(fit_of(sidebar.videos()[name], sidebar.uploaded()[name][0]))
+
+
+def fit_of(video: Backdrop, track: PoseSequence) -> str:
+    """What size the video has, and a warning where the joints were written for an image of another shape."""
+    width, height = video.size
+    words = f"{width} x {height} pixels, {len(track)} frames."
+    if track.image_size is None or abs(track.image_size[0] / track.image_size[1] * height / width - 1) < SAME_SHAPE:
+        return words
+    wide, high = track.image_size
+    return f"{words} **The joints were written for {wide} x {high}: is it the right video?**"
 
 
 st.subheader("Your own 2D joints")

@@ -15,6 +15,7 @@ export class Clip {
     this.joints = meta.joints.length;
     for (const name of ARRAYS) this[name] = column(name);
     this.truth = data.truth ? column("truth") : null;
+    this.video = meta.video ? { ...meta.video, bytes: column("video") } : null; // not in a page of its own
     this.onto = data.b_onto_a ? column("b_onto_a") : null;
     const skins = meta.bodies.map((words, number) => ({
       ...words,

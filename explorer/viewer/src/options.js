@@ -16,6 +16,7 @@ const USUAL = {
   fromCamera: false,
   reprojection: true,
   whole: false,
+  video: true,
   of: 0, // whose numbers the map shows
   measure: "",
   speed: 1,

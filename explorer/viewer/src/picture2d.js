@@ -1,4 +1,5 @@
-// The 2D input as the detector wrote it, in image coordinates; over it, each actor's joints projected back.
+// The 2D input as the detector wrote it, in image coordinates; under it the video, over it each actor's joints projected back.
+import { Video } from "./video.js";
 
 const DASHES = [[5, 3], [2, 3]]; // of the first and the second actor
 const MARGIN = 0.1; // of the person's extent, around the crop
@@ -8,11 +9,13 @@ export class Picture2D {
   #canvas;
   #context;
   #theme;
+  #video = new Video();
 
   constructor(canvas, theme) {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d");
     this.#theme = theme;
+    this.#video.onPicture = () => this.#draw();
   }
 
   setTheme(theme) {
@@ -21,15 +24,28 @@ export class Picture2D {
 
   open(clip) {
     this.clip = clip;
+    this.#video.open(clip);
+  }
+
+  dispose() {
+    this.#video.dispose();
   }
 
   show(frame) {
     this.frame = frame;
+    this.#video.seek(frame);
+    this.#draw();
+  }
+
+  #draw() {
+    const { frame } = this;
+    const { meta } = this.clip;
     const { width, height, scale } = fitToDevice(this.#canvas);
     const context = this.#context;
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, width, height);
     const toScreen = this.#view(width, height);
+    if (this.options.video) this.#video.draw(context, meta.has_image_size ? meta.image : null, toScreen);
     this.#drawImageEdge(toScreen);
     this.#drawInput(frame, toScreen);
     if (this.options.reprojection) this.clip.actors.forEach((_, actor) => this.#drawReprojection(actor, frame, toScreen));

@@ -69,14 +69,8 @@ export class Viewer {
     this.#listeners.abort();
     this.#resizes.disconnect();
     this.#stage.dispose();
+    this.#picture.dispose();
     this.#root.remove();
-  }
-
-  /** Python asks for a frame. */
-  seek(frame) {
-    this.#player.pause();
-    this.#settled = frame;
-    this.#player.seek(frame);
   }
 
   #find(selector) {
@@ -210,6 +204,7 @@ export class Viewer {
     hide(".over-only", !isPair || options.layout !== "over");
     hide(".body-only", actors.every(({ body }) => body === null));
     hide(".has-image", !meta.has_image_size);
+    hide(".has-video", !this.clip.video);
     hide(".has-truth, .truth-key", !this.clip.truth);
     hide(".side-key", options.colour !== "own");
     Object.assign(this.#player, { speed: options.speed, loop: options.loop });
