@@ -7,10 +7,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env app test lint types pytest bench lab teacher report viewer clean
+.PHONY: help env app test lint types pytest test-browser screenshots bench lab teacher report viewer clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 env: $(READY) ## create .venv and install everything
 
@@ -35,7 +35,14 @@ types: $(READY)
 	$(BIN)/mypy
 
 pytest: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -rs
+
+test-browser: $(READY) ## the tests in a real browser alone; needs chromium (apt-get install chromium)
+	@test -x /usr/bin/chromium || { echo "there is no /usr/bin/chromium: apt-get install chromium"; exit 1; }
+	$(BIN)/pytest -m browser
+
+screenshots: $(READY) ## docs/screenshots again; needs chromium
+	$(BIN)/python tools/screenshots.py
 
 bench: $(READY) ## speed, as ratios against named peers
 	$(BIN)/python -m posenet3d bench

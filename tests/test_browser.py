@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from test_backdrop import LEVELS, film
 
 from posenet3d.data.csv_file import write_csv
 from posenet3d.data.synthetic import bundled_sequences
-from tests.test_backdrop import LEVELS, film
 
 CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parent.parent

@@ -8,10 +8,14 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+
+from posenet3d.data.csv_file import write_csv
+from posenet3d.data.synthetic import bundled_sequences
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
@@ -23,7 +27,7 @@ PAGES = {  # name: address, text that is there when the page is, height of the p
     "errors": (f"errors?{NOISY}", "How often it is good", 2000),
     "smoothness": (f"smoothness?{NOISY}", "Bones that keep their length", 2300),
     "training": ("training", "Settings", 1900),
-    "import": ("import", "No file yet?", HEIGHT),
+    "import": ("import", "Who is in it", HEIGHT),
     "export": (f"export?{NOISY}", "Download the comparison", HEIGHT),
     "about": ("about", "How to read the pages", HEIGHT),
 }
@@ -61,6 +65,12 @@ def take(page: Page, home: str, name: str, to: Path) -> None:
     """One page, when everything on it is drawn."""
     address, sign, height = PAGES[name]
     page.goto(home + address)
+    if name == "import":
+        with tempfile.TemporaryDirectory() as folder:
+            file, (first, *others) = Path(folder) / "clip.csv", bundled_sequences()
+            write_csv(file, [first, *(other for other in others if len(other) == len(first))])
+            page.locator("input[type=file]").set_input_files(file, timeout=SHOW_MS)
+            page.get_by_text(sign).first.wait_for(timeout=SHOW_MS)
     page.get_by_text(sign).first.wait_for(timeout=SHOW_MS)
     page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
     page.wait_for_timeout(SETTLE_MS)
