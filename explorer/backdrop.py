@@ -4,10 +4,12 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 
+from posenet3d.data.video import Film, Picture, open_film, pictures_of
 from posenet3d.errors import InputError
 
 HEIGHT_PX = 480
@@ -23,23 +25,20 @@ SPARE = 0.01
 
 @dataclass(frozen=True)
 class Backdrop:
-    """The copy (MP4, H.264), one picture per frame of the clip, and the size in pixels of the video it was made from."""
+    """The copy (MP4, H.264), one picture per frame of the clip, and the film that it was made from."""
 
     content: bytes
-    size: tuple[int, int]
-    fps: float
+    film: Film
+    fps: float  # of the copy: the clip's
 
 
-def backdrop(
-    name: str, video: bytes, frames: int, fps: float, progress: Callable[[float], None] | None = None
-) -> Backdrop:
+def backdrop(file: Path, frames: int, fps: float, progress: Callable[[float], None] | None = None) -> Backdrop:
     """Copy a video for a clip of `frames` frames.
 
     Where both have as many frames (within 1 %), frame by frame; else by time, with `fps` as the clip's.
 
     Args:
-        name: of the file, for messages.
-        video: the file, in any format that FFmpeg reads.
+        file: the video, in any format that FFmpeg reads.
         frames: of the clip.
         fps: of the clip.
         progress: is told the share done.
@@ -47,82 +46,39 @@ def backdrop(
     Raises:
         InputError: it is no video, or ends long before the clip does.
     """
-    try:
-        return _backdrop(name, video, frames, fps, progress or (lambda share: None))
-    except av.error.FFmpegError as error:
-        raise InputError(
-            name, f"cannot be read as a video ({error.strerror})", "give an MP4, MOV, AVI, WebM or GIF"
-        ) from error
-
-
-def _backdrop(name: str, video: bytes, frames: int, fps: float, progress: Callable[[float], None]) -> Backdrop:
-    times = _times(name, video)
-    wanted = _wanted(times, frames, fps)
-    if len(times) < frames and times[-1] < 0.5 * frames / fps:
-        problem = f"has {len(times)} frames in {times[-1]:.1f} s, and the clip {frames} in {frames / fps:.1f} s"
-        raise InputError(name, problem, "give the video that the joints were found in")
+    film = open_film(file)
+    seconds = float(film.times_s[-1])
+    if len(film) < frames and seconds < 0.5 * frames / fps:
+        problem = f"has {len(film)} frames in {seconds:.1f} s, and the clip {frames} in {frames / fps:.1f} s"
+        raise InputError(file.name, problem, "give the video that the joints were found in")
     rate = Fraction(fps).limit_denominator(1001)
-    target, stream, size = io.BytesIO(), None, (0, 0)
+    target, stream = io.BytesIO(), None
     with av.open(target, "w", format="mp4") as out:
-        for number, picture in _at(wanted, _pictures(video)):
+        for number, picture in _at(_wanted(film, frames, fps), pictures_of(file, HEIGHT_PX)):
             if stream is None:
-                size = picture.full_size
-                height, width = picture.pixels.shape[:2]
                 stream = out.add_stream("libx264", rate=rate, options=QUALITY)
-                stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = "yuv420p"
                 stream.gop_size, stream.max_b_frames = KEY_FRAME_EVERY, 0
-            frame = av.VideoFrame.from_ndarray(picture.pixels, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = number, 1 / rate
             out.mux(stream.encode(frame))
-            progress((number + 1) / frames)
+            if progress is not None:
+                progress((number + 1) / frames)
         if stream is not None:
             out.mux(stream.encode())
-    return Backdrop(target.getvalue(), size, float(rate))
+    return Backdrop(target.getvalue(), film, float(rate))
 
 
-@dataclass(frozen=True)
-class _Picture:
-    pixels: np.ndarray  # height, width, 3; upright, small, both even
-    full_size: tuple[int, int]
-
-
-def _times(name: str, video: bytes) -> np.ndarray:
-    """When each frame is shown, in seconds from the first, without decoding any."""
-    with av.open(io.BytesIO(video), "r") as container:
-        if not container.streams.video:
-            raise InputError(name, "has no picture", "give a video")
-        stream = container.streams.video[0]
-        stamps = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
-        base = float(stream.time_base or 1)
-    if not stamps:
-        raise InputError(name, "has no picture", "give a video")
-    times = np.sort(np.array(stamps, dtype=float)) * base
-    return times - times[0]
-
-
-def _wanted(times: np.ndarray, frames: int, fps: float) -> np.ndarray:
-    """The video's frame for each of the clip's."""
-    if abs(len(times) - frames) <= max(2, SPARE * frames):
-        return np.minimum(np.arange(frames), len(times) - 1)
+def _wanted(film: Film, frames: int, fps: float) -> np.ndarray:
+    """The film's picture for each frame of the clip."""
+    if abs(len(film) - frames) <= max(2, SPARE * frames):
+        return np.minimum(np.arange(frames), len(film) - 1)
     middle = (np.arange(frames) + 0.5) / fps  # of the time for which the clip's frame is shown
-    return np.maximum(np.searchsorted(times, middle, side="right") - 1, 0)
+    return np.maximum(np.searchsorted(film.times_s, middle, side="right") - 1, 0)
 
 
-def _pictures(video: bytes) -> Iterator[_Picture]:
-    """Every frame in turn, upright."""
-    with av.open(io.BytesIO(video), "r") as container:
-        container.streams.video[0].thread_type = "AUTO"
-        for frame in container.decode(video=0):
-            turns = round(frame.rotation / 90)  # phones film sideways and note it; counter-clockwise
-            across = turns % 2 == 1
-            height = frame.width if across else frame.height
-            scale = min(1.0, HEIGHT_PX / height)
-            small = frame.reformat(_even(frame.width * scale), _even(frame.height * scale), "rgb24")
-            pixels = np.ascontiguousarray(np.rot90(small.to_ndarray(), turns))
-            yield _Picture(pixels, (frame.height, frame.width) if across else (frame.width, frame.height))
-
-
-def _at(wanted: np.ndarray, pictures: Iterator[_Picture]) -> Iterator[tuple[int, _Picture]]:
+def _at(wanted: np.ndarray, pictures: Iterator[Picture]) -> Iterator[tuple[int, Picture]]:
     """(frame of the clip, its picture); the last picture stands in where decoding ends early."""
     picture, index = next(pictures), 0
     for number, place in enumerate(wanted):
@@ -132,7 +88,3 @@ def _at(wanted: np.ndarray, pictures: Iterator[_Picture]) -> Iterator[tuple[int,
                 break
             picture, index = following, index + 1
         yield number, picture
-
-
-def _even(length: float) -> int:
-    return max(2, 2 * round(length / 2))

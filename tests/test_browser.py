@@ -255,7 +255,7 @@ def test_the_video_lies_behind_the_joints_frame_by_frame(page, tmp_path):
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_text("Its video").click(timeout=30_000)
     page.locator("input[type=file]").nth(1).set_input_files(video)
-    page.get_by_text("1000 x 1000 pixels, 40 frames").wait_for(timeout=30_000)
+    page.get_by_text("1000 x 1000 pixels, 40 frames, 30 per second").wait_for(timeout=30_000)
     page.get_by_role("button", name="Lift mine").click()
     page.wait_for_selector(".viewer[data-frame]", timeout=60_000)
     page.locator("[data-option=whole]").click()

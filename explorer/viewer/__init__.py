@@ -24,7 +24,7 @@ def viewer(data: dict[str, Any], start: int = 0, video: Backdrop | None = None, 
     The frame reaches Python on pause and after a scrub, not while playing.
     """
     if video is not None:
-        words = {"size": list(video.size), "fps": video.fps}
+        words = {"size": list(video.film.size), "fps": video.fps}
         meta = {**data["meta"], "id": f"{data['meta']['id']} {hash(video.content)}", "video": words}
         data = {**data, "meta": meta, "video": np.frombuffer(video.content, np.uint8)}
     clip = f"{key} of"

@@ -1,5 +1,6 @@
 """Import: bring 2D joints, see who is in them, choose a person, and have them lifted."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -110,29 +111,38 @@ def lay_video(name: str, tracks: Sequence[PoseSequence]) -> None:
     with st.expander("Its video, to be shown behind the joints"):
         file = st.file_uploader("Video", type=VIDEO_TYPES, key=f"video of {name}", label_visibility="collapsed")
         made_from = st.session_state.setdefault("videos made from", {})
-        if file is not None and made_from.get(name) != file.file_id:
+        if name in made_from and made_from[name][1] != len(tracks[0]):  # another clip came under the same name
+            del made_from[name], sidebar.videos()[name]
+        if file is not None and made_from.get(name, ("",))[0] != file.file_id:
             place = st.empty()
 
             def tell(share: float) -> None:
                 place.progress(min(share, 1.0), f"Copying {file.name} ...")
 
             try:
-                made = backdrop(file.name, file.getvalue(), len(tracks[0]), tracks[0].fps, tell)
+                with tempfile.TemporaryDirectory() as folder:
+                    path = Path(folder) / file.name
+                    path.write_bytes(file.getvalue())
+                    sidebar.videos()[name] = backdrop(path, len(tracks[0]), tracks[0].fps, tell)
             except InputError as error:
-                place.error(str(error))
+                place.error(f"{file.name}: {error.problem}; {error.remedy}.")
                 return
             place.empty()
-            sidebar.videos()[name], made_from[name] = made, file.file_id
-            # The image's size sets the camera where the file of the joints was silent about it.
-            sidebar.uploaded()[name] = [replace(t, image_size=t.image_size or made.size) for t in tracks]
+            made_from[name] = file.file_id, len(tracks[0])
         if name in sidebar.videos():
-            st.caption(fit_of(sidebar.videos()[name], sidebar.uploaded()[name][0]))
+            video = sidebar.videos()[name]
+            # The image's size sets the camera where the file of the joints was silent about it.
+            sized = [replace(track, image_size=track.image_size or video.film.size) for track in tracks]
+            sidebar.uploaded()[name] = sized
+            st.caption(fit_of(video, sized[0]))
 
 
 def fit_of(video: Backdrop, track: PoseSequence) -> str:
-    """What size the video has, and a warning where the joints were written for an image of another shape."""
-    width, height = video.size
-    words = f"{width} x {height} pixels, {len(track)} frames."
+    """What the video is, and a warning where the joints were read at another rate, or written for an image of another shape."""
+    width, height = video.film.size
+    words = f"{width} x {height} pixels, {len(video.film)} frames, {video.film.fps:.4g} per second."
+    if len(video.film) == len(track) and abs(video.film.fps / track.fps - 1) > SAME_SHAPE:
+        words += f" **The joints were read at {track.fps:g} frames per second: set it above, beside the upload.**"
     if track.image_size is None or abs(track.image_size[0] / track.image_size[1] * height / width - 1) < SAME_SHAPE:
         return words
     wide, high = track.image_size
