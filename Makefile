@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env app test lint types pytest test-browser screenshots bench lab teacher report viewer clean
+.PHONY: help env app test lint types pytest test-browser screenshots bench bench-viewer lab teacher report viewer clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ screenshots: $(READY) ## docs/screenshots again; needs chromium
 
 bench: $(READY) ## speed, as ratios against named peers
 	$(BIN)/python -m posenet3d bench
+
+bench-viewer: $(READY) ## the 3D viewer beside those of rerun and viser (pip install them first); docs/viewer_speed.md
+	$(BIN)/python tools/bench_viewer.py --out docs/viewer_speed.md
 
 lab: $(READY) ## the notebooks in Jupyter Lab
 	$(BIN)/jupyter lab notebooks

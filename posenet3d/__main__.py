@@ -36,18 +36,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_lift, _add_evaluate, _add_export, _add_train, _add_bench, _add_report, _add_checkpoints):
+    for add in (
+        _add_lift,
+        _add_detect,
+        _add_detectors,
+        _add_evaluate,
+        _add_export,
+        _add_train,
+        _add_bench,
+        _add_report,
+        _add_checkpoints,
+    ):
         add(commands)
     return parser
 
 
 def _add_lift(commands) -> None:
     lift = commands.add_parser("lift", help="2D joints to a 3D skeleton", description="Lift 2D joints to 3D.")
-    lift.add_argument("input", type=Path, metavar="INPUT", help="keypoint file or folder, or a packed .npz set")
+    lift.add_argument(
+        "input", type=Path, metavar="INPUT", help="video, folder of pictures, keypoint file or folder, packed .npz set"
+    )
     lift.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.npz")
     lift.add_argument("--model", choices=["teacher", "student"], default="teacher")
     lift.add_argument("--checkpoint", metavar="NAME|DIR", help="default: the bundled one")
     lift.add_argument("--track", metavar="N|all", help="which person (default: the most complete track)")
+    _add_detector_options(lift)
     lift.add_argument("--joint-set", metavar="NAME", help="force the input's joint set, e.g. BODY_25B")
     lift.add_argument("--height", type=float, metavar="M", help="body height in metres, sets the scale (default 1.70)")
     lift.add_argument("--image-size", metavar="WxH", help="of the video, in pixels, where the file does not say it")
@@ -60,10 +73,42 @@ def _add_lift(commands) -> None:
     lift.set_defaults(run=_lift)
 
 
+def _add_detector_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--detector", metavar="NAME", help="for videos (default: the best one that is installed)")
+    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="mediapipe: a .task file of your own")
+
+
 def _lift(options: argparse.Namespace) -> None:
     from posenet3d.lift_command import lift
 
     lift(options)
+
+
+def _add_detect(commands) -> None:
+    detect = commands.add_parser("detect", help="2D joints of everybody in a video or in pictures, as COCO JSON")
+    detect.add_argument("input", type=Path, metavar="INPUT", help="video, picture, or folder of pictures")
+    detect.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.json")
+    _add_detector_options(detect)
+    detect.add_argument("--fps", type=float, help="pictures per second (default: as stored, else 30)")
+    detect.set_defaults(run=_detect)
+
+
+def _detect(options: argparse.Namespace) -> None:
+    from posenet3d.pose2d.command import detect_command
+
+    detect_command(options)
+
+
+def _add_detectors(commands) -> None:
+    detectors = commands.add_parser("detectors", help="list the detectors of 2D joints, or install one")
+    detectors.add_argument("--install", metavar="NAME", help="into an environment of its own")
+    detectors.set_defaults(run=_detectors)
+
+
+def _detectors(options: argparse.Namespace) -> None:
+    from posenet3d.pose2d.command import detectors_command
+
+    detectors_command(options)
 
 
 def _add_evaluate(commands) -> None:

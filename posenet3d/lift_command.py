@@ -1,6 +1,7 @@
 """What ``posenet3d lift`` does."""
 
 import argparse
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,14 @@ from tqdm import tqdm
 
 from posenet3d.data.door import choose_track, read_sequences
 from posenet3d.data.json_file import MAX_PIXEL
+from posenet3d.data.swaps import without_swaps
+from posenet3d.data.video import Film, is_film, open_film
 from posenet3d.errors import InputError
 from posenet3d.inference import DEFAULT_HEIGHT_M, Lifter
 from posenet3d.lifted import write_lifted
-from posenet3d.sequence import PoseSequence, pinhole
+from posenet3d.pose2d.command import look
+from posenet3d.pose2d.detection import sequences_in
+from posenet3d.sequence import DEFAULT_FOV_DEG, PoseSequence, pinhole
 
 
 def lift(options: argparse.Namespace) -> None:
@@ -22,13 +27,17 @@ def lift(options: argparse.Namespace) -> None:
     if options.model == "teacher" and options.no_fit:
         raise InputError("--no-fit", "is for the student", "leave it out, or add --model student")
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
-    sequences = _chosen(read_sequences(options.input, joint_set=options.joint_set, fps=options.fps), options)
+    _check_target(options.out, options.input)  # said before the work, not after it
+    watch = _Watch()
+    film = open_film(options.input, options.fps) if is_film(options.input) else None
+    sequences = _read(options) if film is None else _look(film, options)
+    sequences = _chosen(sequences, options)
+    watch.lap("detect" if film else "read")
     if options.image_size is not None:
         size = _image_size(options.image_size)
         sequences = [replace(s, image_size=size) for s in sequences]
     if options.fov is not None:
         sequences = [_with_fov(s, options.fov) for s in sequences]
-    _check_target(options.out, options.input)  # said before the work, not after it
     lifter = Lifter.load(options.checkpoint, model=options.model)
     with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
         results = lifter(
@@ -38,11 +47,58 @@ def lift(options: argparse.Namespace) -> None:
             is_fitted=not options.no_fit,
             progress=lambda share: bar.update(round(share * bar.total) - bar.n),
         )
+    watch.lap("lift")
+    if film is not None and not film.is_steady:
+        results = [result.at(film.rows) for result in results]  # a row for every picture, none for what is missing
     write_lifted(options.out, results)
+    watch.lap("write")
     frames = sum(len(r) for r in results)
     empty = sum(int(np.isnan(r.joints_3d[:, 0, 0]).sum()) for r in results)
     note = f", {empty} of them without a person" if empty else ""
     tqdm.write(f"{options.out}: {frames} frames of {len(results)} clip(s){note}, checkpoint {lifter.name}")
+    tqdm.write(str(watch))
+
+
+class _Watch:
+    """How long the stages took."""
+
+    def __init__(self) -> None:
+        self.laps: list[str] = []
+        self.since = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps.append(f"{stage} {now - self.since:.1f} s")
+        self.since = now
+
+    def __str__(self) -> str:
+        return "time: " + ", ".join(self.laps)
+
+
+def _read(options: argparse.Namespace) -> list[PoseSequence]:
+    for name in ("detector", "detector_model"):
+        if getattr(options, name) is not None:
+            option = "--" + name.replace("_", "-")
+            raise InputError(option, "is for videos", "leave it out: the input holds 2D joints already")
+    return read_sequences(options.input, joint_set=options.joint_set, fps=options.fps)
+
+
+def _look(film: Film, options: argparse.Namespace) -> list[PoseSequence]:
+    """Find the people in a film, and say what was done to what was found."""
+    if options.joint_set is not None:
+        raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
+    detections = look(film, options)
+    repaired = []
+    for sequence in sequences_in(film, detections):
+        straight, swapped = without_swaps(sequence)
+        if swapped:
+            tqdm.write(
+                f"{sequence.name}: left and right were swapped in {swapped} of {len(sequence)} frames; put right"
+            )
+        repaired.append(straight)
+    if options.fov is None and film.fov_deg is None:
+        tqdm.write(f"camera: nothing says how wide it sees; {DEFAULT_FOV_DEG:g} degrees are assumed (--fov)")
+    return repaired
 
 
 def _check_target(out: Path, source: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from posenet3d.atomic import atomic_write
 from posenet3d.body.layer import N_BETAS, N_BODY_JOINTS
@@ -42,6 +42,17 @@ class Lifted:
 
     def __len__(self) -> int:
         return len(self.joints_3d)
+
+    def at(self, rows: Int[np.ndarray, " rows"]) -> "Lifted":
+        """These rows alone; beyond the last there are none."""
+        rows = rows[rows < len(self)]
+        return replace(
+            self,
+            joints_3d=self.joints_3d[rows],
+            cleaned_px=None if self.cleaned_px is None else self.cleaned_px[rows],
+            confidence=None if self.confidence is None else self.confidence[rows],
+            body=None if self.body is None else self.body.at(rows),
+        )
 
 
 def write_lifted(path: Path, results: Sequence[Lifted]) -> None:

@@ -456,7 +456,7 @@ def test_what_is_no_keypoint_file_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     np.save(tmp_path / "raw.npy", np.zeros(3))
     (tmp_path / "raw.npy").rename(tmp_path / "raw.npz")
-    assert "needs a detector" in refused(tmp_path / "v.mp4")
+    assert "posenet3d detect" in refused(tmp_path / "v.mp4")
     assert "no known format" in refused(tmp_path / "n.txt")
     assert "no JSON file" in refused(tmp_path / "empty")
     assert "not a readable npz" in refused(tmp_path / "raw.npz")

@@ -14,6 +14,7 @@ LAYERS = [
     ["__init__", "errors", "atomic", "skeleton", "camera", "rotation", "sequence", "jointsets", "ground"],
     ["body"],
     ["data", "lifted"],
+    ["pose2d"],
     ["models"],
     ["losses"],
     ["clipwise", "fitting", "single_frame"],

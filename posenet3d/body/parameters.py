@@ -1,9 +1,9 @@
 """Pose and shape of a body over time, with the name of the body they belong to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from posenet3d.errors import InputError
 
@@ -40,6 +40,11 @@ class BodyParameters:
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
+
+    def at(self, rows: Int[np.ndarray, " rows"]) -> "BodyParameters":
+        """The same person in these frames alone."""
+        per_frame = {name: getattr(self, name)[rows] for name in ("global_orient", "body_pose", "transl")}
+        return replace(self, **per_frame)
 
     def check_for(self, body_name: str, file: str = "body parameters") -> None:
         """Refuse a body to which the betas do not belong.

@@ -18,7 +18,7 @@ from posenet3d.data.people import (
 )
 from posenet3d.errors import InputError
 from posenet3d.jointsets import KNOWN_JOINTS, JointSet, canonical_joint
-from posenet3d.sequence import DEFAULT_FPS, PoseSequence
+from posenet3d.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
 
 LABELLED_BUT_HIDDEN = 0.5
 """Confidence of an annotator's guess at an occluded joint (visibility 1)."""
@@ -42,9 +42,20 @@ def read_coco(
     people = _people(records(content.get("annotations"), path, "annotations"), row_of, category, path)
     count = common_count(people, path, "annotations.keypoints")
     sizes = {image_size(image, path, f"images[{index}]") for index, image in enumerate(images)}
-    footage = Footage(path, len(images), fps, sizes.pop() if len(sizes) == 1 else None)
+    footage = Footage(path, len(images), _rate(content, path) or fps, sizes.pop() if len(sizes) == 1 else None)
     wanted = named_joint_set(joint_set, path) if joint_set else _named_joints(category, count, path)
     return sequences_of_people(_with_confidence(people), footage, wanted, "annotations.keypoints")
+
+
+def _rate(content: dict[str, Any], path: Path) -> float | None:
+    """Frames per second, where `posenet3d detect` wrote them."""
+    info = content.get("info")
+    rate = info.get("fps") if isinstance(info, dict) else None
+    if rate is None:
+        return None
+    if not isinstance(rate, int | float) or not MIN_FPS <= rate <= MAX_FPS:
+        raise InputError(path, f"field 'info.fps' is {describe(rate)}", "it must be a number of frames per second")
+    return float(rate)
 
 
 def _rows(images: list[dict[str, Any]], path: Path) -> dict[object, int]:

@@ -10,10 +10,9 @@ from posenet3d.data.csv_file import read_csv
 from posenet3d.data.json_file import load_json
 from posenet3d.data.openpose import read_openpose
 from posenet3d.data.packed import read_packed
+from posenet3d.data.video import VIDEO_SUFFIXES
 from posenet3d.errors import InputError
 from posenet3d.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
-
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 
 FORMATS = "an OpenPose folder or its zip, COCO or AlphaPose .json, .csv, or packed .npz"
 
@@ -78,8 +77,7 @@ def _read(path: Path, joint_set: str | None, fps: float) -> list[PoseSequence]:
     if not path.exists():
         raise InputError(path, "there is no such file", "check the path")
     if suffix in VIDEO_SUFFIXES:
-        problem = "is a video, which needs a detector of 2D joints that this version does not have"
-        raise InputError(path, problem, f"run a detector on it and give its keypoint file: {FORMATS}")
+        raise InputError(path, "is a video, not 2D joints", "give it to 'posenet3d detect', then its result here")
     raise InputError(path, f"'{suffix or path.name}' is no known format", f"give {FORMATS}")
 
 

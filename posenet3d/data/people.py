@@ -128,6 +128,15 @@ def sequences_of_people(people: list[Person], footage: Footage, joint_set: Joint
     return [_sequence(track, footage, alone) for track in tracks]
 
 
+def track_ids(people: list[Person], joint_set: JointSet, n_frames: int) -> list[int | None]:
+    """The track of each person, by motion; None for one without any joint."""
+    if not people:
+        return []
+    detections = _convert(people, joint_set)
+    track_of = {id(d): t.track_id for t in _tracks(people, detections, n_frames) for d in t.detections.values()}
+    return [track_of.get(id(detection)) for detection in detections]
+
+
 def check_span(first: int, last: int, listed: int, file: str | Path, field: str) -> int:
     """The number of frames from the first to the last, of which `listed` show anybody.
 

@@ -57,9 +57,13 @@ class Film:
 
 
 def is_film(path: Path) -> bool:
-    """Whether the name is that of a video, or the folder holds pictures."""
+    """Whether the name is that of a video, or the folder holds pictures and no JSON (an OpenPose folder may hold both)."""
     if path.is_dir():
-        return any(file.suffix.lower() in PICTURE_SUFFIXES for file in path.iterdir())
+        try:
+            suffixes = {file.suffix.lower() for file in path.iterdir()}
+        except OSError as error:
+            raise InputError(path, "cannot be read", "check its permissions") from error
+        return ".json" not in suffixes and not suffixes.isdisjoint(PICTURE_SUFFIXES)
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 

@@ -1,0 +1,218 @@
+"""From a film to lifted joints: detectors in processes of their own, tracking, the cache, swapped sides."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from posenet3d.__main__ import main
+from posenet3d.data.door import read_sequences
+from posenet3d.data.swaps import GROUPS, find_swaps, without_swaps
+from posenet3d.data.synthetic import bundled_sequences
+from posenet3d.data.video import open_film
+from posenet3d.errors import InputError
+from posenet3d.lifted import read_lifted
+from posenet3d.pose2d import cache, detectors
+from posenet3d.pose2d.detection import detect, sequences_in
+from posenet3d.pose2d.detectors import DETECTORS, Detector, RunningDetector, find_detector
+from posenet3d.skeleton import JOINT, JOINT_NAMES
+
+WALK = bundled_sequences()[0]
+SIZE = 400
+SCALE = SIZE / 1000  # the walk's image is 1000 pixels wide
+# COCO's joints that Human3.6M has, too; the face is put where the nose is
+COCO = [
+    *["neck_nose"] * 5, "l_shoulder", "r_shoulder", "l_elbow", "r_elbow", "l_wrist", "r_wrist",
+    "l_hip", "r_hip", "l_knee", "r_knee", "l_ankle", "r_ankle",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Painted(Detector):
+    """Runs `painted_worker.py` with this Python."""
+
+    @property
+    def worker(self) -> Path:
+        return Path(__file__).with_name("painted_worker.py")
+
+    def python(self) -> Path:
+        return Path(sys.executable)
+
+
+PAINTED = Painted("painted", "coco17", "for tests", "none", ())
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSENET3D_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "detectors"))
+    monkeypatch.setitem(DETECTORS, "painted", PAINTED)
+
+
+def paint(folder: Path, frames: int, people: int = 1) -> Path:
+    """Pictures of the walk; a second person walks 120 pixels to the right of the first."""
+    folder.mkdir()
+    for frame in range(frames):
+        picture = np.zeros((SIZE, SIZE, 3), np.uint8)
+        for person in range(people):
+            for joint, name in enumerate(COCO):
+                x, y = (WALK.keypoints_px[frame, JOINT[name]] * SCALE).round().astype(int)
+                # The face's five would cover each other.
+                x, y = x + 120 * person + (3 * joint if joint < 5 else 0), y
+                picture[y - 1 : y + 2, x - 1 : x + 2] = (100 + person, 10 + 5 * joint, 200)
+        Image.fromarray(picture).save(folder / f"{frame:04d}.png")
+    return folder
+
+
+def test_detects_tracks_and_reads_back(tmp_path):
+    film = open_film(paint(tmp_path / "clip", 12, people=2))
+    told = []
+    detections = detect(film, PAINTED, progress=told.append)
+    assert told == pytest.approx(np.arange(1, 13) / 12)
+    assert len(detections["images"]) == 12
+    assert len(detections["annotations"]) == 24
+    assert {a["track_id"] for a in detections["annotations"]} == {1, 2}
+    first, second = sequences_in(film, detections)
+    assert first.image_size == (SIZE, SIZE)
+    gap = second.keypoints_px[:, JOINT["l_knee"]] - first.keypoints_px[:, JOINT["l_knee"]]
+    assert np.abs(gap) == pytest.approx(np.tile([120, 0], (12, 1)), abs=0.1)
+    ours = min((first, second), key=lambda s: float(s.keypoints_px[0, JOINT["l_knee"], 0]))
+    assert ours.keypoints_px[:, JOINT["l_ankle"]] == pytest.approx(
+        WALK.keypoints_px[:12, JOINT["l_ankle"]] * SCALE, abs=1
+    )
+
+
+def test_file_of_detect_is_lifted_by_lift(tmp_path):
+    folder, out = paint(tmp_path / "clip", 12), tmp_path / "joints.json"
+    assert main(["detect", str(folder), "-o", str(out), "--detector", "painted", "--fps", "25"]) == 0
+    content = json.loads(out.read_text())
+    assert {"id", "file_name", "width", "height", "frame"} <= set(content["images"][0])
+    assert {"image_id", "bbox", "keypoints", "score", "track_id"} <= set(content["annotations"][0])
+    assert len(content["categories"][0]["keypoints"]) == 17
+    (sequence,) = read_sequences(out)
+    assert (len(sequence), sequence.image_size, sequence.fps) == (12, (SIZE, SIZE), 25)
+
+
+def test_second_visit_asks_nobody(tmp_path, monkeypatch):
+    folder = paint(tmp_path / "clip", 3)
+    first = detect(open_film(folder), PAINTED)
+    monkeypatch.setattr(detectors.subprocess, "Popen", None)
+    moved = folder.rename(tmp_path / "elsewhere")
+    again = detect(open_film(moved), PAINTED)
+    assert [a["keypoints"] for a in again["annotations"]] == [a["keypoints"] for a in first["annotations"]]
+
+
+def test_cancelled_work_leaves_nothing(tmp_path):
+    class CancelledError(Exception):
+        pass
+
+    def stop(share):
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        detect(open_film(paint(tmp_path / "clip", 3)), PAINTED, progress=stop)
+    assert not cache.folder().exists()
+
+
+def test_cache_forgets_the_oldest(monkeypatch):
+    monkeypatch.setattr(cache, "MOST_BYTES", 250)
+    for number, key in enumerate(("a", "b", "c")):
+        cache.write(key, list(range(30)))
+        for file in cache.folder().glob(f"{key}.*"):
+            os.utime(file, (number, number))
+    assert cache.read("a") is None
+    assert cache.read("c") == list(range(30))
+
+
+def test_half_a_file_in_the_cache_is_made_again(tmp_path):
+    folder = paint(tmp_path / "clip", 2)
+    detections = detect(open_film(folder), PAINTED)
+    (kept,) = cache.folder().iterdir()
+    kept.write_bytes(kept.read_bytes()[:40])
+    assert detect(open_film(folder), PAINTED) == detections
+
+
+def test_lift_takes_a_film(tmp_path, capsys):
+    out = tmp_path / "out.npz"
+    assert main(["lift", str(paint(tmp_path / "clip", 30)), "-o", str(out), "--detector", "painted"]) == 0
+    (lifted,) = read_lifted(out)
+    assert lifted.joints_3d.shape == (30, 17, 3)
+    assert np.isfinite(lifted.joints_3d).all()
+    said = capsys.readouterr().out
+    assert "degrees are assumed" in said
+    assert "time: detect" in said
+
+
+def test_nobody_in_it_is_a_sentence(tmp_path, capsys):
+    (tmp_path / "clip").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "clip" / "0.png")
+    assert main(["lift", str(tmp_path / "clip"), "-o", str(tmp_path / "o.npz"), "--detector", "painted"]) == 2
+    assert "no person was found in its 1 pictures" in capsys.readouterr().err
+
+
+def test_detector_that_stops_says_its_last_words(tmp_path):
+    with RunningDetector(PAINTED) as running, pytest.raises(InputError, match="blinded by a white picture"):
+        running.people(np.full((8, 8, 3), 255, np.uint8))
+
+
+def test_without_a_detector_the_message_says_what_to_install(monkeypatch, tmp_path, capsys):
+    monkeypatch.delitem(DETECTORS, "painted")
+    with pytest.raises(InputError, match="python -m posenet3d detectors --install mediapipe"):
+        find_detector()
+    with pytest.raises(InputError, match="'nonsense' is not known; choose one of rtmlib, mediapipe"):
+        find_detector("nonsense")
+    assert main(["detectors"]) == 0
+    assert "not installed" in capsys.readouterr().out
+
+
+def swapped(frames: slice, group: str):
+    pairs = GROUPS[group]
+    there = [JOINT[name] for pair in pairs for name in pair]
+    other = [JOINT[name] for pair in pairs for name in pair[::-1]]
+    keypoints_px = WALK.keypoints_px.copy()
+    keypoints_px[frames, there] = WALK.keypoints_px[frames, other] if isinstance(frames, int) else 0
+    if not isinstance(frames, int):
+        keypoints_px[np.ix_(range(*frames.indices(len(WALK))), there)] = WALK.keypoints_px[frames][:, other]
+    return replace(WALK, keypoints_px=keypoints_px)
+
+
+@pytest.mark.parametrize("group", list(GROUPS))
+@pytest.mark.parametrize("frames", [slice(50, 51), slice(100, 104), slice(160, 190)], ids=["one", "four", "thirty"])
+def test_swapped_sides_are_found_and_put_right(group, frames):
+    damaged = swapped(frames, group)
+    found = find_swaps(damaged)
+    column = list(GROUPS).index(group)
+    # Where left and right lie on each other, nobody can say in which frame they were exchanged.
+    truth = np.zeros(len(WALK), bool)
+    truth[frames] = True
+    assert (found[:, column] == truth).mean() > 0.97
+    repaired, count = without_swaps(damaged)
+    assert count >= 1
+    error = np.linalg.norm(repaired.keypoints_px - WALK.keypoints_px, axis=-1).mean()
+    before = np.linalg.norm(damaged.keypoints_px - WALK.keypoints_px, axis=-1).mean()
+    assert error < 0.3 * before
+
+
+def test_nothing_is_found_where_nothing_is_swapped():
+    assert without_swaps(WALK)[1] == 0
+
+
+def test_swaps_of_a_noisy_detector_are_put_right():
+    noisy = next(sequence for sequence in bundled_sequences() if sequence.name == "synthetic walk (noisy detector)")
+    repaired, count = without_swaps(noisy)
+    assert count >= 1  # its noise exchanges the legs for a moment
+    changed = (repaired.keypoints_px != noisy.keypoints_px).any(-1) & noisy.is_observed & repaired.is_observed
+    before, after = (np.linalg.norm((s.keypoints_px - WALK.keypoints_px)[changed], axis=-1) for s in (noisy, repaired))
+    assert after.mean() < 0.5 * before.mean()
+
+
+def test_short_and_empty_clips_are_left_alone():
+    nobody = replace(WALK, keypoints_px=np.full_like(WALK.keypoints_px, np.nan), confidence=np.zeros((len(WALK), 17)))
+    assert not find_swaps(nobody).any()
+    assert not find_swaps(WALK.frames(0, 2)).any()
+    assert len(JOINT_NAMES) == 17
