@@ -1,16 +1,20 @@
-"""Import: bring 2D joints, see who is in them, choose a person, and have them lifted."""
+"""Import: bring a video or 2D joints, see who is in it, choose a person, and have them lifted."""
 
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explorer import resources, sidebar, track_figures
 from explorer.backdrop import Backdrop, backdrop
+from explorer.filming import look_at, thumbnails
 from posenet3d.errors import InputError
+from posenet3d.pose2d.detectors import DETECTORS, Detector, install
 from posenet3d.sequence import PoseSequence
 
 FILE_TYPES = ["json", "npz", "csv", "zip"]
@@ -18,9 +22,9 @@ VIDEO_TYPES = ["mp4", "mov", "m4v", "avi", "mkv", "webm", "gif"]
 SAME_SHAPE = 0.02  # two images of one shape differ by rounding only
 
 FORMATS = """
-What a 2D detector wrote: COCO or AlphaPose **json**, all json files of an OpenPose folder at once (or a **zip** of it),
-**npz** (COCO, Halpe, MediaPipe, Human3.6M joints, or a packed set), **csv**. The joint set is recognised by itself. The
-files stay on this computer.
+A **video** (mp4, mov, avi, webm, gif), or what a 2D detector wrote: COCO or AlphaPose **json**, all json files of an OpenPose
+folder at once (or a **zip** of it), **npz** (COCO, Halpe, MediaPipe, Human3.6M joints, or a packed set), **csv**. The joint set
+is recognised by itself. The files stay on this computer.
 """
 
 EXPLORE = Path(__file__).with_name("explore.py")
@@ -33,7 +37,12 @@ def bring() -> None:
     """The uploader; what it was given is read as soon as it changes."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     left.file_uploader(
-        "2D joints", type=FILE_TYPES, accept_multiple_files=True, key="upload", on_change=take_upload, help=FORMATS
+        "Video or 2D joints",
+        type=[*VIDEO_TYPES, *FILE_TYPES],
+        accept_multiple_files=True,
+        key="upload",
+        on_change=take_upload,
+        help=FORMATS,
     )
     right.number_input(
         "Frames per second",
@@ -44,6 +53,7 @@ def bring() -> None:
         key="upload_fps",
         on_change=take_upload,
     )
+    look_at_videos()
     problems = st.session_state.get("upload_problems", [])
     for problem in problems:
         st.error(problem)
@@ -55,13 +65,92 @@ def take_upload() -> None:
     """Read what was uploaded and show what is new; what fails is said in a sentence and changes nothing else."""
     known = set(sidebar.uploaded())
     st.session_state["upload_problems"] = []
-    for name, files in grouped(st.session_state["upload"] or []).items():
+    files_of = grouped(st.session_state["upload"] or [])
+    waiting = [name for name in files_of if is_video(name) and name not in known]
+    st.session_state["videos to look at"] = {name: files_of[name][0][1] for name in waiting}
+    for name, files in files_of.items():
+        if is_video(name):
+            continue
         try:
             sidebar.uploaded()[name] = resources.read_upload(files, st.session_state["upload_fps"])
         except InputError as error:
             st.session_state["upload_problems"].append(str(error))
     if new := [name for name in sidebar.uploaded() if name not in known]:
         st.session_state[SHOWN] = new[-1]
+
+
+def is_video(name: str) -> bool:
+    """By the end of its name."""
+    return Path(name).suffix[1:].lower() in VIDEO_TYPES
+
+
+def look_at_videos() -> None:
+    """Find the people in the videos that were brought, one after the other, with a bar and a way out."""
+    waiting = st.session_state.get("videos to look at", {})
+    if not waiting:
+        return
+    detector = choose_detector()
+    if detector is None:
+        return
+    for name in list(waiting):
+        place = st.empty()
+        box = place.container()
+        bar = box.progress(0.0, f"Looking at {name} ...")
+        box.button("Cancel", key=f"cancel {name}", on_click=waiting.pop, args=(name, None))
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / name
+                path.write_bytes(waiting[name])
+                clock = Clock()
+
+                def tell(share: float, bar: DeltaGenerator = bar, name: str = name, clock: Clock = clock) -> None:
+                    bar.progress(min(share, 1.0), f"Looking at {name} ... {clock.left(share)}")
+
+                seen = look_at(path, st.session_state["upload_fps"], detector, tell)
+        except InputError as error:
+            st.session_state["upload_problems"].append(f"{name}: {error.problem}; {error.remedy}.")
+        else:
+            sidebar.uploaded()[name], sidebar.videos()[name] = seen.tracks, seen.backdrop
+            st.session_state.setdefault("notes", {})[name] = seen.notes
+            st.session_state[SHOWN] = name
+        del waiting[name]
+        place.empty()
+
+
+class Clock:
+    """How long it will still take."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def left(self, share: float) -> str:
+        """In words; nothing before that can be told."""
+        passed = time.monotonic() - self.started
+        return f"{passed / share * (1 - share):.0f} s left" if share > 0.02 and passed > 1 else ""
+
+
+def choose_detector() -> Detector | None:
+    """The detector to use; where none is installed, a word about that and a button."""
+    installed = [detector for detector in DETECTORS.values() if detector.python() is not None]
+    if installed:
+        if len(installed) == 1:
+            return installed[0]
+        return st.selectbox("Detector", installed, format_func=lambda detector: detector.words, key="detector")
+    wanted = DETECTORS["mediapipe"]
+    st.warning(
+        "No detector of 2D joints is installed, so a video cannot be looked at. This fetches MediaPipe (Apache-2.0, about "
+        f"150 MB) from PyPI into {wanted.folder}; it does not touch this program's own packages. On the command line: "
+        "`python -m posenet3d detectors --install mediapipe`."
+    )
+    if st.button("Install MediaPipe", type="primary"):
+        with st.spinner("Installing MediaPipe, a minute or two ..."):
+            try:
+                install(wanted)
+            except InputError as error:
+                st.error(str(error))
+                return None
+        st.rerun()
+    return None
 
 
 def grouped(files: Sequence[UploadedFile]) -> dict[str, tuple[resources.Upload, ...]]:
@@ -77,19 +166,28 @@ def grouped(files: Sequence[UploadedFile]) -> dict[str, tuple[resources.Upload, 
 
 def look(name: str, tracks: Sequence[PoseSequence]) -> None:
     """Who is in the file, when, and the button that lifts one of them."""
+    for note in st.session_state.get("notes", {}).get(name, []):
+        st.caption(note)
     left, right = st.columns([1.15, 1], gap="large")
     with left:
         st.markdown("**Who is in it**")
+        table = track_figures.track_table(tracks)
+        if name in sidebar.videos():
+            table.insert(0, "picture", pictures_of(sidebar.videos()[name], tracks))
         picked = st.dataframe(
-            track_figures.track_table(tracks),
+            table,
             hide_index=True,
+            row_height=64 if "picture" in table else None,
+            column_config={"picture": st.column_config.ImageColumn("", width="small")},
             width="stretch",
             on_select="rerun",
-            selection_mode="single-row-required",
+            selection_mode=["single-row-required", "single-cell"],  # a click on the picture chooses, too
             selection_default={"selection": {"rows": [0]}},
             key=f"people of {name}",
         )
         person = (picked["selection"]["rows"] or [0])[0]
+        if cells := picked["selection"]["cells"]:
+            person = cells[0][0]
         st.plotly_chart(track_figures.presence(tracks), key="presence")
     with right:
         chosen = tracks[person]
@@ -104,10 +202,16 @@ def look(name: str, tracks: Sequence[PoseSequence]) -> None:
         st.switch_page(EXPLORE, query_params={"frame": "0"})
 
 
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs={Backdrop: lambda video: video.content})
+def pictures_of(video: Backdrop, _tracks: Sequence[PoseSequence]) -> list[str]:
+    """`thumbnails`, once per video."""
+    return thumbnails(video, _tracks)
+
+
 def lay_video(name: str, tracks: Sequence[PoseSequence]) -> None:
     """The uploader of the video that the joints were found in; the viewer shows it behind them."""
-    if len({len(track) for track in tracks}) > 1:
-        return  # clips of a packed set, not people of one
+    if len({len(track) for track in tracks}) > 1 or is_video(name):
+        return  # clips of a packed set, not people of one; or it has its video
     with st.expander("Its video, to be shown behind the joints"):
         file = st.file_uploader("Video", type=VIDEO_TYPES, key=f"video of {name}", label_visibility="collapsed")
         made_from = st.session_state.setdefault("videos made from", {})
@@ -149,7 +253,7 @@ def fit_of(video: Backdrop, track: PoseSequence) -> str:
     return f"{words} **The joints were written for {wide} x {high}: is it the right video?**"
 
 
-st.subheader("Your own 2D joints")
+st.subheader("Your own clip")
 bring()
 files = sidebar.uploaded()
 if files:
