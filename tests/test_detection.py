@@ -6,10 +6,12 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.filming import look_at, thumbnails
 from posenet3d.__main__ import main
 from posenet3d.data.door import read_sequences
 from posenet3d.data.swaps import GROUPS, find_swaps, without_swaps
@@ -216,3 +218,32 @@ def test_short_and_empty_clips_are_left_alone():
     assert not find_swaps(nobody).any()
     assert not find_swaps(WALK.frames(0, 2)).any()
     assert len(JOINT_NAMES) == 17
+
+
+# In the explorer
+
+
+def filmed(path: Path, frames: int) -> Path:
+    """The walk as a lossless video."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width = stream.height = SIZE
+        stream.pix_fmt = "bgr0"
+        for file in sorted(paint(path.with_suffix(""), frames).iterdir()):
+            with Image.open(file) as picture:
+                frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return path
+
+
+def test_video_for_the_explorer(tmp_path):
+    told = []
+    seen = look_at(filmed(tmp_path / "walk.mkv", 30), None, PAINTED, told.append)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1)
+    (track,) = seen.tracks
+    assert (len(track), track.fps, track.image_size) == (30, 25, (SIZE, SIZE))
+    assert any("55 degrees are assumed" in note for note in seen.notes)
+    (picture,) = thumbnails(seen.backdrop, seen.tracks)
+    assert picture.startswith("data:image/jpeg;base64,")

@@ -14,6 +14,7 @@ import streamlit as st
 import torch
 from app_with_stub import StubLifter, flat, stub_checkpoints
 from streamlit.testing.v1 import AppTest
+from test_detection import PAINTED, filmed
 
 from explorer import measures, resources, scene, share, tables
 from explorer import skin as skin_of_clip
@@ -25,6 +26,7 @@ from posenet3d.checkpoint import list_checkpoints
 from posenet3d.data.synthetic import bundled_sequences
 from posenet3d.ground import ANKLE_HEIGHT_M, ground_y
 from posenet3d.lifted import Lifted
+from posenet3d.pose2d.detectors import DETECTORS
 from posenet3d.sequence import PoseSequence
 from posenet3d.skeleton import JOINT, JOINT_NAMES
 
@@ -373,6 +375,43 @@ def test_broken_upload_is_a_sentence_and_loses_nothing(app, file):
     assert set(app.selectbox(key="sequence").options) == {"walk.csv", *CLIPS}
     app.switch_page(EXPLORE).run()
     assert len(app.get("bidi_component")) == 1
+
+
+@pytest.fixture
+def with_detector(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSENET3D_CACHE", str(tmp_path / "cache"))
+    for name in list(DETECTORS):
+        monkeypatch.delitem(DETECTORS, name)
+    monkeypatch.setitem(DETECTORS, "painted", PAINTED)
+
+
+def test_video_is_looked_at_and_lifted(app, with_detector, tmp_path):
+    bring(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 30).read_bytes(), "video/x-matroska"))
+    assert not app.exception
+    assert not app.error
+    assert app.dataframe[0].value["picture"][0].startswith("data:image/jpeg")
+    assert any("55 degrees are assumed" in text.value for text in app.caption)
+    lift_it(app)
+    app.switch_page(EXPLORE).run()
+    assert app.selectbox(key="sequence").value == "walk.mkv"
+    assert len(app.get("bidi_component")) == 1
+
+
+def test_broken_video_is_a_sentence(app, with_detector):
+    bring(app, ("holiday.mp4", b"no film" * 100, "video/mp4"))
+    assert not app.exception
+    assert [error.value for error in app.error] == [
+        "holiday.mp4: cannot be read as a video (Invalid data found when processing input); "
+        "give a video (mp4, mov, avi, webm, gif) or a folder of pictures."
+    ]
+
+
+def test_video_without_a_detector_says_what_to_do(app, monkeypatch, tmp_path):
+    monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "none"))
+    bring(app, ("holiday.mp4", b"any", "video/mp4"))
+    assert not app.exception
+    assert "python -m posenet3d detectors --install mediapipe" in app.warning[0].value
+    assert any(button.label == "Install MediaPipe" for button in app.button)
 
 
 def test_second_upload_keeps_the_first_and_takes_the_frame_rate(app):

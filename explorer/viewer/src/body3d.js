@@ -1,41 +1,37 @@
-// A body: its skin hangs on 24 joints; each frame turns the joints, and the graphics card moves the skin along.
-import {
-  Bone, BufferAttribute, BufferGeometry, Color, Group, Matrix4, MeshLambertMaterial, Skeleton, SkinnedMesh,
-} from "three";
+// A body: its skin hangs on 24 joints. Each frame turns the joints, and the skin is moved along here (linear blend skinning), not
+// by the graphics card: two bodies take 2 ms, drawing needs the result twice, and a browser without a card skins much more slowly.
+import { BufferAttribute, BufferGeometry, Color, DynamicDrawUsage, Group, Mesh, MeshLambertMaterial } from "three";
 
 const WEIGHT_STEPS = 65535;
 const PLAIN = "#a9adb5"; // of a body that brings no colours
 
 export class Body3D {
   group = new Group();
-  #bones;
   #material = new MeshLambertMaterial({ vertexColors: true });
   #mesh;
   #veil; // writes depth only, so that a translucent body shows its outside and not its far side
   #own;
+  #restNormals;
+  #moves; // of each joint: 3 x 3 turn, then shift, from rest to now
 
   constructor(body) {
     this.body = body;
-    const { skin, rest } = body;
-    this.#bones = makeBones(skin.parents, rest);
-    const skeleton = new Skeleton(this.#bones, this.#bones.map((_, j) => new Matrix4().makeTranslation(-rest[3 * j], -rest[3 * j + 1], -rest[3 * j + 2])));
     const geometry = makeGeometry(body);
-    this.#own = ownColours(skin, geometry.attributes.position.count);
+    this.#restNormals = geometry.attributes.normal.array.slice();
+    this.#moves = new Float32Array(12 * body.skin.parents.length);
+    this.#own = ownColours(body.skin, geometry.attributes.position.count);
     geometry.setAttribute("color", new BufferAttribute(this.#own.slice(), 3));
-    this.#mesh = new SkinnedMesh(geometry, this.#material);
-    this.#veil = new SkinnedMesh(geometry, new MeshLambertMaterial({ colorWrite: false }));
+    this.#mesh = new Mesh(geometry, this.#material);
+    this.#veil = new Mesh(geometry, new MeshLambertMaterial({ colorWrite: false }));
     this.#veil.renderOrder = 1;
     this.#mesh.renderOrder = 2;
-    this.group.add(this.#bones[0]);
-    for (const mesh of [this.#veil, this.#mesh]) {
-      mesh.frustumCulled = false; // bounds are those of the rest pose
-      mesh.bind(skeleton, new Matrix4());
-      this.group.add(mesh);
-    }
-    this.opacity = 1;
+    for (const mesh of [this.#veil, this.#mesh]) mesh.frustumCulled = false; // bounds are those of the rest pose
+    this.group.add(this.#veil, this.#mesh);
+    this.#veil.visible = false;
   }
 
   set opacity(value) {
+    if (value === this.#material.opacity) return; // a material that has changed is compiled again
     this.#material.transparent = value < 1;
     this.#material.opacity = value;
     this.#material.needsUpdate = true;
@@ -44,12 +40,12 @@ export class Body3D {
 
   /** In the camera's frame. */
   pose(frame) {
-    const { turns, root } = this.body;
-    this.#bones.forEach((bone, joint) => {
-      const i = (frame * this.#bones.length + joint) * 4;
-      bone.quaternion.set(turns[i], turns[i + 1], turns[i + 2], turns[i + 3]).normalize();
-    });
-    this.#bones[0].position.set(root[3 * frame], root[3 * frame + 1], root[3 * frame + 2]);
+    const { skin, rest, turns, root, vertices } = this.body;
+    const count = skin.parents.length;
+    turnJoints(this.#moves, skin.parents, rest, turns.subarray(4 * count * frame, 4 * count * (frame + 1)), root.subarray(3 * frame, 3 * frame + 3));
+    const { position, normal } = this.#mesh.geometry.attributes;
+    moveSkin(position.array, normal.array, vertices, this.#restNormals, skin, this.#moves);
+    position.needsUpdate = normal.needsUpdate = true;
   }
 
   /** `colours`: a CSS string or [r, g, b] (0 to 255) for each of the 17 joints; null for the body's own colours. */
@@ -62,30 +58,77 @@ export class Body3D {
 
   dispose() {
     this.#mesh.geometry.dispose();
-    this.#mesh.skeleton.dispose();
     this.#material.dispose();
     this.#veil.material.dispose();
   }
 }
 
-function makeBones(parents, rest) {
-  const bones = parents.map(() => new Bone());
-  parents.forEach((parent, joint) => {
-    if (parent < 0) return;
-    bones[parent].add(bones[joint]);
-    bones[joint].position.set(...[0, 1, 2].map((axis) => rest[3 * joint + axis] - rest[3 * parent + axis]));
-  });
-  return bones;
-}
-
 function makeGeometry({ skin, vertices }) {
   const geometry = new BufferGeometry();
-  geometry.setAttribute("position", new BufferAttribute(vertices, 3));
-  geometry.setAttribute("skinIndex", new BufferAttribute(skin.influences, 4));
-  geometry.setAttribute("skinWeight", new BufferAttribute(skin.weights, 4, true));
+  geometry.setAttribute("position", new BufferAttribute(vertices.slice(), 3).setUsage(DynamicDrawUsage));
   geometry.setIndex(new BufferAttribute(new Uint32Array(skin.faces), 1));
   geometry.computeVertexNormals();
+  geometry.attributes.normal.setUsage(DynamicDrawUsage);
   return geometry;
+}
+
+/** Where each joint's turn and shift take what was at rest; `quaternions` (x, y, z, w) are against the parents. */
+function turnJoints(moves, parents, rest, quaternions, root) {
+  const places = new Float32Array(3 * parents.length);
+  parents.forEach((parent, joint) => {
+    const [x, y, z, w] = unit(quaternions, 4 * joint);
+    const own = [
+      1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
+      2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
+      2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y),
+    ];
+    const [m, o] = [12 * joint, 12 * parent];
+    for (let row = 0; row < 3; row++) {
+      for (let column = 0; column < 3; column++) {
+        moves[m + 3 * row + column] = parent < 0 ? own[3 * row + column]
+          : moves[o + 3 * row] * own[column] + moves[o + 3 * row + 1] * own[3 + column] + moves[o + 3 * row + 2] * own[6 + column];
+      }
+      places[3 * joint + row] = parent < 0 ? root[row] : places[3 * parent + row] + bone(moves, o + 3 * row, rest, parent, joint);
+    }
+    for (let row = 0; row < 3; row++) {
+      const turned = moves[m + 3 * row] * rest[3 * joint] + moves[m + 3 * row + 1] * rest[3 * joint + 1] + moves[m + 3 * row + 2] * rest[3 * joint + 2];
+      moves[m + 9 + row] = places[3 * joint + row] - turned;
+    }
+  });
+}
+
+/** One coordinate of the bone from parent to child, turned as the parent is. */
+function bone(moves, row, rest, parent, child) {
+  let sum = 0;
+  for (let axis = 0; axis < 3; axis++) sum += moves[row + axis] * (rest[3 * child + axis] - rest[3 * parent + axis]);
+  return sum;
+}
+
+function unit(values, start) {
+  const four = values.subarray(start, start + 4);
+  const length = Math.hypot(...four) || 1;
+  return [four[0] / length, four[1] / length, four[2] / length, four[3] / length];
+}
+
+/** Linear blend skinning: every vertex by the weighted mean of the moves of up to four joints. */
+function moveSkin(positions, normals, rest, restNormals, { influences, weights }, moves) {
+  const blend = new Float32Array(12);
+  for (let vertex = 0; vertex < rest.length / 3; vertex++) {
+    blend.fill(0);
+    for (let k = 4 * vertex; k < 4 * vertex + 4; k++) {
+      const weight = weights[k] / WEIGHT_STEPS;
+      if (weight === 0) continue;
+      const m = 12 * influences[k];
+      for (let i = 0; i < 12; i++) blend[i] += weight * moves[m + i];
+    }
+    const v = 3 * vertex;
+    const [x, y, z] = [rest[v], rest[v + 1], rest[v + 2]];
+    const [nx, ny, nz] = [restNormals[v], restNormals[v + 1], restNormals[v + 2]];
+    for (let row = 0; row < 3; row++) {
+      positions[v + row] = blend[3 * row] * x + blend[3 * row + 1] * y + blend[3 * row + 2] * z + blend[9 + row];
+      normals[v + row] = blend[3 * row] * nx + blend[3 * row + 1] * ny + blend[3 * row + 2] * nz;
+    }
+  }
 }
 
 const scratch = new Color();

@@ -100,8 +100,8 @@ export class Figure3D {
 
   #pose(skeleton, frame, colours) {
     const { joints, confidence, meta } = this.clip;
-    skeleton.pose(this.actor.pose, frame, (joint) => confidence[frame * joints + joint] > 0);
-    skeleton.colour(colours, meta.bones.map(([, child]) => colours[child]));
+    const isSeen = (joint) => confidence[frame * joints + joint] > 0;
+    skeleton.show(this.actor.pose, frame, isSeen, colours, meta.bones.map(([, child]) => colours[child]));
   }
 
   #showBody(frame, options, colours) {
@@ -125,9 +125,8 @@ export class Figure3D {
     const { truth } = this.clip;
     this.#truthPlace.visible = options.truth && alignment === "none" && measure.truth !== null && placeBy(this.#truthPlace, measure.truth, frame);
     if (!this.#truthPlace.visible) return;
-    this.#truth.pose(truth, frame, () => true);
     const { sides, bones } = this.clip.meta;
-    this.#truth.colour(sides.map(() => theme.truth), bones.map(() => theme.truth));
+    this.#truth.show(truth, frame, () => true, sides.map(() => theme.truth), bones.map(() => theme.truth));
   }
 
   #showOnion(frame, options, colours) {
@@ -136,8 +135,7 @@ export class Figure3D {
       const at = frame + ONION[layer] * step;
       skeleton.group.visible = options.onion && at >= 0 && at < this.clip.frames && this.clip.isPresent(this.number, at);
       if (!skeleton.group.visible) return;
-      skeleton.pose(this.actor.pose, at, () => true);
-      skeleton.colour(colours, this.clip.meta.bones.map(([, child]) => colours[child]));
+      skeleton.show(this.actor.pose, at, () => true, colours, this.clip.meta.bones.map(([, child]) => colours[child]));
     });
   }
 

@@ -32,12 +32,13 @@ export class Stage3D {
   #theme;
   #request = 0;
   #size = [1, 1];
-  #pixels = Math.min(devicePixelRatio, 2);
+  #pixels = Math.min(devicePixelRatio, 2); // per CSS pixel
+  #playPixels = this.#pixels; // while playing; fewer where drawing is slow
   #ticks = [];
 
   constructor(canvas, theme) {
     this.#canvas = canvas;
-    this.#renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
+    this.#renderer = new WebGLRenderer({ canvas, antialias: !isDrawnInSoftware(), alpha: true });
     this.#renderer.autoClear = false;
     this.#renderer.setPixelRatio(this.#pixels);
     this.#controls = new OrbitControls(this.#camera, canvas);
@@ -120,26 +121,31 @@ export class Stage3D {
     if (this.#ticks.length < 12) return;
     const mean = (this.#ticks.at(-1) - this.#ticks[0]) / (this.#ticks.length - 1);
     this.#ticks = [];
-    if (mean < SLOW_MS || this.#pixels <= FEWEST_PIXELS) return;
-    this.#pixels = Math.max(FEWEST_PIXELS, this.#pixels * 0.75);
-    this.resize();
+    if (mean < SLOW_MS || this.#playPixels <= FEWEST_PIXELS) return;
+    this.#playPixels = Math.max(FEWEST_PIXELS, this.#playPixels * 0.75);
+    this.#drawWith(this.#playPixels);
   }
 
   /** The present picture as a PNG. */
   screenshot() {
     const kept = this.#pixels;
-    this.#pixels = Math.max(devicePixelRatio, 2);
-    this.resize();
+    this.#drawWith(Math.max(devicePixelRatio, 2));
     this.#draw();
     const picture = new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
-    this.#pixels = kept;
-    this.resize();
+    this.#drawWith(kept);
     return picture;
   }
 
-  /** Forget how fast the last play was. */
-  rest() {
+  /** A still picture has all its pixels, a moving one as many as can be drawn in time. */
+  setPlaying(playing) {
     this.#ticks = [];
+    this.#drawWith(playing ? this.#playPixels : Math.min(devicePixelRatio, 2));
+  }
+
+  #drawWith(pixels) {
+    if (pixels === this.#pixels) return;
+    this.#pixels = pixels;
+    this.resize();
   }
 
   #aspect() {
@@ -229,6 +235,15 @@ export class Stage3D {
     this.#renderer.dispose();
     this.#renderer.forceContextLoss(); // browsers allow few contexts and free them late
   }
+}
+
+/** Whether this browser has no graphics card to draw with: smooth edges would halve its frames per second. */
+function isDrawnInSoftware() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const names = gl?.getExtension("WEBGL_debug_renderer_info");
+  const name = names ? gl.getParameter(names.UNMASKED_RENDERER_WEBGL) : "";
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software|basic render/i.test(name);
 }
 
 /** Left, right, top and bottom edge of the image on the plane one metre in front of the camera, widened to `aspect`. */

@@ -254,8 +254,8 @@ export class Viewer {
   #showPlaying(playing) {
     this.#root.classList.toggle("playing", playing);
     this.#find(".play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    if (playing) this.#stage.rest();
-    else this.#settleSoon();
+    this.#stage.setPlaying(playing);
+    if (!playing) this.#settleSoon();
   }
 
   #settleSoon() {
