@@ -19,7 +19,7 @@ from posenet3d.body.safe_pickle import UnsafePickle, as_array, read_pickle
 from posenet3d.errors import InputError
 
 DEFAULT_BODY = Path(__file__).parent / "default_body.npz"
-DEFAULT_BODY_SHA256 = "c0d2ea1ca63daf230e3d5d4c24bff341534495b9e30a27f7cff05464167116ca"
+DEFAULT_BODY_SHA256 = "dd828aeabc9389964934d2cf0c62cc2e16dce36677c4a6d9e2c78c2dab69d218"
 """Of the file that tools/build_body.py made."""
 
 WEIGHT_STEPS = 65535

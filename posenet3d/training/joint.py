@@ -54,7 +54,7 @@ class JointWeights:
     distillation: float = 0.3
     reprojection: float = 0.5
     wrong_bend: float = 0.5
-    rest: float = 0.02
+    rest: float = 0.06
     shape: float = 0.03
     shaking: float = 0.5
     body_consistency_3d: float = 1.0

@@ -40,7 +40,7 @@ class StudentWeights:
     distillation: float = 1.0
     reprojection: float = 0.5
     wrong_bend: float = 0.5
-    rest: float = 0.02
+    rest: float = 0.06
     shape: float = 0.03  # at 0.005 bodies of four sigma explained the teacher's uneven bones
     shaking: float = 0.5
 

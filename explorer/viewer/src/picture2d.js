@@ -13,7 +13,7 @@ export class Picture2D {
 
   constructor(canvas, theme) {
     this.#canvas = canvas;
-    this.#context = canvas.getContext("2d");
+    this.#context = canvas.getContext("2d", { willReadFrequently: true });
     this.#theme = theme;
     this.#video.onPicture = () => this.#draw();
   }
