@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -11,7 +12,7 @@ from explorer.actors import GROUND_TRUTH, NOBODY, Actor, Source, sources_of, tru
 from explorer.backdrop import Backdrop
 from explorer.resources import Lifting
 from posenet3d.errors import InputError
-from posenet3d.sequence import PoseSequence
+from posenet3d.sequence import DEFAULT_FOV_DEG, PoseSequence, pinhole
 
 NO_CHECKPOINT = (
     "No checkpoint was found. Train one with `python -m posenet3d train teacher --data FILE --out runs/first`, "
@@ -20,6 +21,7 @@ NO_CHECKPOINT = (
 
 
 PERSON_OF = "person of "
+FOV = "field of view"
 
 FIRST_HELP = "Student: a body in SMPL's format, with one shape for the clip. Teacher: a free skeleton."
 SECOND_HELP = (
@@ -43,7 +45,8 @@ def choose() -> None:
     with st.sidebar:
         sequence = _choose_sequence()
         labels, sources = _choose_actors(sequence)
-        lifting = _lifting_options([sources[label].model for label in labels if label in sources])
+        lifting, sequence = _lifting_options([sources[label].model for label in labels if label in sources], sequence)
+        effect = st.empty()
     if not labels:
         st.error(NO_CHECKPOINT)
         return
@@ -55,6 +58,7 @@ def choose() -> None:
         return
     finally:
         place.empty()
+    effect.caption(_distances(actors))
     st.session_state["choice"] = Choice(sequence, actors, lifting, videos().get(st.session_state["sequence"]))
     st.session_state["settled"] = {key: value for key, value in st.session_state.items() if _is_choice(str(key))}
 
@@ -107,8 +111,14 @@ def _actor(label: str, source: Source | None, sequence: PoseSequence, lifting: L
     return Actor(label, key, lifted, source)
 
 
+def _distances(actors: Sequence[Actor]) -> str:
+    """How far away everybody stands: what a change of the camera or of the height changes first."""
+    far = {actor.label: float(np.nanmedian(actor.lifted.joints_3d[:, 0, 2])) for actor in actors if actor.source}
+    return "From the camera: " + ", ".join(f"{label} {metres:.1f} m" for label, metres in far.items()) if far else ""
+
+
 def _is_choice(key: str) -> bool:
-    return key in ("sequence", "show", "beside", *asdict(Lifting())) or key.startswith(PERSON_OF)
+    return key in ("sequence", "show", "beside", FOV, *asdict(Lifting())) or key.startswith(PERSON_OF)
 
 
 def _take_back() -> None:
@@ -157,12 +167,14 @@ def _keep_offered(key: str, offered: Sequence[str]) -> None:
         del st.session_state[key]
 
 
-def _lifting_options(models: Sequence[str]) -> Lifting:
-    """How to lift; only what matters to the models that are shown."""
+def _lifting_options(models: Sequence[str], sequence: PoseSequence) -> tuple[Lifting, PoseSequence]:
+    """How to lift; only what matters to the models that are shown. And the sequence, as the camera that is stated sees it."""
     how = Lifting()
     if not models:
-        return how
-    for key, usual in asdict(how).items():  # not as the widgets' own first values: a cancelled lifting sets them back
+        return how, sequence
+    for key, usual in (
+        asdict(how) | {FOV: DEFAULT_FOV_DEG}
+    ).items():  # not as the widgets' own first values: a cancelled lifting sets them back
         st.session_state.setdefault(key, usual)
     with st.expander("Lifting"):
         if "student" in models:  # its body has its own size and bones of constant length
@@ -191,7 +203,21 @@ def _lifting_options(models: Sequence[str]) -> Lifting:
                 help="Nudges depth so that every bone keeps its length over the clip (the command line's --refine).",
             )
             how = replace(how, height_m=height_m, is_refined=is_refined)
-    return how
+        if sequence.K is None and sequence.image_size is not None:
+            fov_deg = st.number_input(
+                "Field of view (degrees)",
+                min_value=5.0,
+                max_value=170.0,
+                step=5.0,
+                key=FOV,
+                persist_state="session",
+                help="Across the longer side of the image; the file does not say it. A phone's main lens has about 65, a "
+                "webcam 45 to 55. Too narrow puts the person too far away (the command line's --fov).",
+            )
+            width, height = sequence.image_size
+            camera = pinhole(float(max(width, height)), width / 2, height / 2, fov_deg)
+            sequence = replace(sequence, K=camera) if fov_deg != DEFAULT_FOV_DEG else sequence
+    return how, sequence
 
 
 def uploaded() -> dict[str, list[PoseSequence]]:

@@ -232,7 +232,7 @@ def test_upload_look_lift(page, tmp_path):
     file = tmp_path / "mine.csv"
     write_csv(file, [WALK.frames(0, 40)])
     page.get_by_role("link", name="Import").click()
-    page.locator("input[type=file]").set_input_files(file)
+    page.locator("input[type=file]").first.set_input_files(file)
     page.get_by_text("Who is in it").wait_for(timeout=30_000)
     page.get_by_role("button", name="Lift mine").click()
     page.wait_for_selector(".viewer[data-frame]", timeout=60_000)
@@ -240,7 +240,7 @@ def test_upload_look_lift(page, tmp_path):
     page.get_by_role("link", name="Import").click()
     bad = tmp_path / "bad.json"
     bad.write_text("{oops")
-    page.locator("input[type=file]").set_input_files(bad)
+    page.locator("input[type=file]").first.set_input_files(bad)
     page.get_by_text("bad.json:").wait_for(timeout=30_000)
     page.get_by_role("link", name="Explore").click()
     page.wait_for_selector(".viewer[data-frame]", timeout=60_000)
@@ -252,7 +252,7 @@ def test_the_video_lies_behind_the_joints_frame_by_frame(page, tmp_path):
     write_csv(file, [WALK.frames(0, 40)])
     video.write_bytes(film(LEVELS, size=WALK.image_size))
     page.get_by_role("link", name="Import").click()
-    page.locator("input[type=file]").set_input_files(file)
+    page.locator("input[type=file]").first.set_input_files(file)
     page.get_by_text("Its video").click(timeout=30_000)
     page.locator("input[type=file]").nth(1).set_input_files(video)
     page.get_by_text("1000 x 1000 pixels, 40 frames, 30 per second").wait_for(timeout=30_000)
@@ -288,7 +288,7 @@ def test_lifting_can_be_cancelled(page, tmp_path):
         ],
     )
     page.get_by_role("link", name="Import").click()
-    page.locator("input[type=file]").set_input_files(file)
+    page.locator("input[type=file]").first.set_input_files(file)
     page.get_by_role("button", name="Lift long").click(timeout=30_000)
     page.get_by_role("button", name="Cancel").click(timeout=30_000)
     page.get_by_text("Lifting long").wait_for(state="detached", timeout=30_000)
@@ -301,7 +301,7 @@ def test_two_visitors_do_not_see_each_other(page, browser, address, tmp_path):
     file = tmp_path / "private.csv"
     write_csv(file, [WALK.frames(0, 40)])
     page.get_by_role("link", name="Import").click()
-    page.locator("input[type=file]").set_input_files(file)
+    page.locator("input[type=file]").first.set_input_files(file)
     page.get_by_text("Who is in it").wait_for(timeout=30_000)
     other = browser.new_page()
     other.goto(f"{address}/import")

@@ -397,6 +397,19 @@ def test_video_is_looked_at_and_lifted(app, with_detector, tmp_path):
     assert len(app.get("bidi_component")) == 1
 
 
+def test_field_of_view_sets_the_camera(app, with_detector, tmp_path):
+    bring(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 5).read_bytes(), "video/x-matroska"))
+    lift_it(app)
+    assert app.session_state["choice"].sequence.K is None
+    app.number_input(key="field of view").set_value(90.0).run()
+    assert not app.exception
+    sequence = app.session_state["choice"].sequence
+    assert sequence.K[0, 0] == pytest.approx(sequence.image_size[0] / 2)
+    assert any(text.value.startswith("From the camera: student (stub)") for text in app.sidebar.caption)
+    app.selectbox(key="sequence").set_value("synthetic walk").run()  # whose camera is known
+    assert not any(box.key == "field of view" for box in app.number_input)
+
+
 def test_broken_video_is_a_sentence(app, with_detector):
     bring(app, ("holiday.mp4", b"no film" * 100, "video/mp4"))
     assert not app.exception

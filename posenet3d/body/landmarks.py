@@ -156,9 +156,9 @@ BETWEEN_JOINTS: dict[str, dict[str, float]] = {
     "pelvis": {"l_hip": 0.5, "r_hip": 0.5},
     "spine": {"spine1": 0.85, "spine2": 0.15},
     "thorax": {"l_shoulder": 0.5, "r_shoulder": 0.5},
-    "neck_nose": {"l_shoulder": 0.25, "r_shoulder": 0.25, "head_joint": 0.15, "skull": 0.35},
+    "neck_nose": {"l_shoulder": 0.25, "r_shoulder": 0.25, "head_joint": 0.35, "skull": 0.15},
     "neck": {"l_shoulder": 0.25, "r_shoulder": 0.25, "neck_joint": 0.5},
-    "head_top": {"head_joint": 0.3, "skull": 0.7},
+    "head_top": {"head_joint": 0.7, "skull": 0.3},
     "crowdpose14 head_top": {"skull": 1.0},
 }
 
