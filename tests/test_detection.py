@@ -177,9 +177,7 @@ def swapped(frames: slice, group: str):
     there = [JOINT[name] for pair in pairs for name in pair]
     other = [JOINT[name] for pair in pairs for name in pair[::-1]]
     keypoints_px = WALK.keypoints_px.copy()
-    keypoints_px[frames, there] = WALK.keypoints_px[frames, other] if isinstance(frames, int) else 0
-    if not isinstance(frames, int):
-        keypoints_px[np.ix_(range(*frames.indices(len(WALK))), there)] = WALK.keypoints_px[frames][:, other]
+    keypoints_px[frames, there] = WALK.keypoints_px[frames, other]
     return replace(WALK, keypoints_px=keypoints_px)
 
 

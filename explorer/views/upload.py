@@ -2,7 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,9 +99,7 @@ def look_at_videos() -> None:
         bar = box.progress(0.0, f"Looking at {name} ...")
         box.button("Cancel", key=f"cancel {name}", on_click=waiting.pop, args=(name, None))
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / name
-                path.write_bytes(waiting[name])
+            with as_file(name, waiting[name]) as path:
                 clock = Clock()
 
                 def tell(share: float, bar: DeltaGenerator = bar, name: str = name, clock: Clock = clock) -> None:
@@ -108,13 +107,25 @@ def look_at_videos() -> None:
 
                 seen = look_at(path, st.session_state["upload_fps"], detector, tell)
         except InputError as error:
-            st.session_state["upload_problems"].append(f"{name}: {error.problem}; {error.remedy}.")
+            st.session_state["upload_problems"].append(str(error))
         else:
             sidebar.uploaded()[name], sidebar.videos()[name] = seen.tracks, seen.backdrop
             st.session_state.setdefault("notes", {})[name] = seen.notes
             st.session_state[SHOWN] = name
         del waiting[name]
         place.empty()
+
+
+@contextmanager
+def as_file(name: str, content: bytes) -> Iterator[Path]:
+    """An upload as a file for a while; what is wrong with it is said of the user's name for it, not of our copy."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(name).name
+        path.write_bytes(content)
+        try:
+            yield path
+        except InputError as error:
+            raise InputError(name, error.problem, error.remedy) from error
 
 
 class Clock:
@@ -224,12 +235,10 @@ def lay_video(name: str, tracks: Sequence[PoseSequence]) -> None:
                 place.progress(min(share, 1.0), f"Copying {file.name} ...")
 
             try:
-                with tempfile.TemporaryDirectory() as folder:
-                    path = Path(folder) / file.name
-                    path.write_bytes(file.getvalue())
+                with as_file(file.name, file.getvalue()) as path:
                     sidebar.videos()[name] = backdrop(path, len(tracks[0]), tracks[0].fps, tell)
             except InputError as error:
-                place.error(f"{file.name}: {error.problem}; {error.remedy}.")
+                place.error(str(error))
                 return
             place.empty()
             made_from[name] = file.file_id, len(tracks[0])

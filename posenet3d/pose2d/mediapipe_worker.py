@@ -1,37 +1,25 @@
-"""MediaPipe's side: pictures on stdin, joints on stdout. Runs where MediaPipe is, imports nothing of ours.
+"""MediaPipe's side; `serving` has the talk. Runs where MediaPipe is, imports nothing of ours but that.
 
-A picture is its width and height (two 32-bit numbers) and its RGB bytes; the answer is one line of JSON: for every person rows of
-x, y (pixels) and visibility. With an argument, the model is that `.task` file, else the one that old MediaPipe brings along.
+With an argument, the model is that `.task` file, else the one that old MediaPipe brings along. Confidence is its visibility.
 """
 
-import json
-import os
-import struct
 import sys
 
 import mediapipe as mp
-import numpy as np
+from serving import serve
 
 MOST_PEOPLE = 6
 
 
-def main() -> None:
-    """Answer until stdin ends."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # MediaPipe talks on stdout, too
-    look = _with_file(sys.argv[1]) if len(sys.argv) > 1 else _with_own_model()
-    while True:
-        head = sys.stdin.buffer.read(8)
-        if len(head) < 8:
-            return
-        width, height = struct.unpack("<II", head)
-        content = sys.stdin.buffer.read(width * height * 3)
-        if len(content) < width * height * 3:
-            return
-        picture = np.frombuffer(content, np.uint8).reshape(height, width, 3)
-        people = [[[p.x * width, p.y * height, p.visibility] for p in person] for person in look(picture)]
-        answers.write(json.dumps(people) + "\n")
-        answers.flush()
+def load():
+    """The user's model, or MediaPipe's own."""
+    find = _with_file(sys.argv[1]) if len(sys.argv) > 1 else _with_own_model()
+
+    def look(picture):
+        height, width = picture.shape[:2]
+        return [[[p.x * width, p.y * height, p.visibility] for p in person] for person in find(picture)]
+
+    return look
 
 
 def _with_own_model():
@@ -39,11 +27,11 @@ def _with_own_model():
         sys.exit("this MediaPipe brings no model: give a .task file with --detector-model")
     pose = mp.solutions.pose.Pose(model_complexity=1)  # the only one whose weights are in the package
 
-    def look(picture):
+    def find(picture):
         found = pose.process(picture).pose_landmarks
         return [] if found is None else [found.landmark]
 
-    return look
+    return find
 
 
 def _with_file(path):
@@ -57,4 +45,4 @@ def _with_file(path):
     return lambda picture: landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)).pose_landmarks
 
 
-main()
+serve(load)
