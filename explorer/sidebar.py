@@ -113,7 +113,8 @@ def _actor(label: str, source: Source | None, sequence: PoseSequence, lifting: L
 
 def _distances(actors: Sequence[Actor]) -> str:
     """How far away everybody stands: what a change of the camera or of the height changes first."""
-    far = {actor.label: float(np.nanmedian(actor.lifted.joints_3d[:, 0, 2])) for actor in actors if actor.source}
+    depths = {actor.label: actor.lifted.joints_3d[:, 0, 2] for actor in actors if actor.source}
+    far = {label: float(np.nanmedian(depth)) for label, depth in depths.items() if np.isfinite(depth).any()}
     return "From the camera: " + ", ".join(f"{label} {metres:.1f} m" for label, metres in far.items()) if far else ""
 
 
