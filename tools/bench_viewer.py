@@ -16,7 +16,8 @@ rerun and viser are optional (`pip install rerun-sdk viser`); without them ours 
   animation frame after the one in which the viewer asked for its drawing, which software finishes later; the others do not
   tell that frame.
 - Playing: animation frames in which WebGL drew, over five seconds without screencast (ours: and the clip's frame was another).
-  Ours and rerun play in the browser, viser by a loop on its server.
+  Ours and rerun play in the browser, viser by a loop on its server. Where drawing is slow, as here, ours plays with fewer
+  pixels, without the depth pass of translucent bodies, and moves numbers and cursors at every fourth frame.
 - In brackets: how many times ours. Fewer is better, except in frames per second.
 """
 

@@ -1,8 +1,9 @@
 // A body: its skin hangs on 24 joints. Each frame turns the joints, and the skin is moved along here (linear blend skinning), not
 // by the graphics card: two bodies take 2 ms, drawing needs the result twice, and a browser without a card skins much more slowly.
-import { BufferAttribute, BufferGeometry, Color, DynamicDrawUsage, Group, Mesh, MeshLambertMaterial } from "three";
+import { BufferAttribute, BufferGeometry, Color, DynamicDrawUsage, Group, Mesh, MeshBasicMaterial, MeshLambertMaterial } from "three";
 
 const WEIGHT_STEPS = 65535;
+const BEHIND = { polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 1 }; // so that the skin never hides in its own veil
 const PLAIN = "#a9adb5"; // of a body that brings no colours
 
 export class Body3D {
@@ -22,7 +23,7 @@ export class Body3D {
     this.#own = ownColours(body.skin, geometry.attributes.position.count);
     geometry.setAttribute("color", new BufferAttribute(this.#own.slice(), 3));
     this.#mesh = new Mesh(geometry, this.#material);
-    this.#veil = new Mesh(geometry, new MeshLambertMaterial({ colorWrite: false }));
+    this.#veil = new Mesh(geometry, new MeshBasicMaterial({ colorWrite: false, ...BEHIND }));
     this.#veil.renderOrder = 1;
     this.#mesh.renderOrder = 2;
     for (const mesh of [this.#veil, this.#mesh]) mesh.frustumCulled = false; // bounds are those of the rest pose
@@ -35,7 +36,11 @@ export class Body3D {
     this.#material.transparent = value < 1;
     this.#material.opacity = value;
     this.#material.needsUpdate = true;
-    this.#veil.visible = value < 1;
+  }
+
+  /** Without its veil a translucent body is drawn in half the time, and a limb before the trunk may look a little denser. */
+  set isVeiled(value) {
+    this.#veil.visible = value && this.#material.opacity < 1;
   }
 
   /** In the camera's frame. */

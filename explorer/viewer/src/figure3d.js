@@ -12,6 +12,7 @@ const ONION_S = 1 / 6; // between two layers of the onion skin
 const BARE = "#8b9099"; // joints without a value
 
 export class Figure3D {
+  isHurried = false; // to be drawn fast rather than well
   root = new Group(); // camera frame; its own transform brings it into the scene
   #placed = new Group(); // moved onto the other actor where the two lie over each other
   #truthPlace = new Group();
@@ -108,6 +109,7 @@ export class Figure3D {
     this.#body.group.visible = options.parts !== "skeleton";
     if (!this.#body.group.visible) return;
     this.#body.opacity = options.opacity;
+    this.#body.isVeiled = !this.isHurried;
     this.#body.pose(frame);
     this.#paint(options.colour === "own" ? null : colours);
   }

@@ -19,6 +19,7 @@ const FEWEST_PIXELS = 0.6; // per CSS pixel
 export class Stage3D {
   options = {};
   measures = []; // of each actor, what its colours show
+  isSlow = false; // the last frames that were played came late
   #canvas;
   #renderer;
   #scene = new Scene();
@@ -34,6 +35,7 @@ export class Stage3D {
   #size = [1, 1];
   #pixels = Math.min(devicePixelRatio, 2); // per CSS pixel
   #playPixels = this.#pixels; // while playing; fewer where drawing is slow
+  #isPlaying = false;
   #ticks = [];
 
   constructor(canvas, theme) {
@@ -97,6 +99,7 @@ export class Stage3D {
   show(frame) {
     this.frame = frame;
     this.#figures.forEach((figure, actor) => {
+      figure.isHurried = this.isSlow && this.#isPlaying;
       const alignment = this.isOver && actor > 0 ? this.options.align : "none";
       figure.show(frame, this.options, this.measures[actor], this.#theme, alignment);
       this.#anchor(figure, this.isOver ? this.#figures[0] : figure);
@@ -121,7 +124,8 @@ export class Stage3D {
     if (this.#ticks.length < 12) return;
     const mean = (this.#ticks.at(-1) - this.#ticks[0]) / (this.#ticks.length - 1);
     this.#ticks = [];
-    if (mean < SLOW_MS || this.#playPixels <= FEWEST_PIXELS) return;
+    this.isSlow = mean >= SLOW_MS;
+    if (!this.isSlow || this.#playPixels <= FEWEST_PIXELS) return;
     this.#playPixels = Math.max(FEWEST_PIXELS, this.#playPixels * 0.75);
     this.#drawWith(this.#playPixels);
   }
@@ -138,6 +142,7 @@ export class Stage3D {
 
   /** A still picture has all its pixels, a moving one as many as can be drawn in time. */
   setPlaying(playing) {
+    this.#isPlaying = playing;
     this.#ticks = [];
     this.#drawWith(playing ? this.#playPixels : Math.min(devicePixelRatio, 2));
   }

@@ -10,6 +10,9 @@ import styles from "./viewer.css";
 import markup from "./viewer.html";
 
 const SETTLE_MS = 250; // after the last scrub; each message to Python is a rerun there
+// Where drawing is slow, numbers and cursors follow every fourth frame only: the browser draws again all that lies between what
+// has changed, and that would be the whole page.
+const PATIENCE = 4;
 const CHOICES = { layout: ["side", "over"], parts: ["both", "body", "skeleton"], colour: ["own", "errors", "actors"] };
 
 export class Viewer {
@@ -26,6 +29,7 @@ export class Viewer {
   #resizes;
   #settleTimer = 0;
   #settled = 0;
+  #untold = 0; // frames shown since numbers and cursors followed
 
   constructor(parent) {
     this.#root = document.createElement("div");
@@ -229,12 +233,19 @@ export class Viewer {
   #show(frame) {
     this.#stage.show(frame);
     this.#picture.show(frame);
+    this.#root.dataset.frame = frame;
+    if (this.#player.playing) this.#stage.tick(performance.now());
+    else this.#settleSoon();
+    this.#untold += 1;
+    if (this.#untold >= (this.#player.playing && this.#stage.isSlow ? PATIENCE : 1)) this.#tell(frame);
+  }
+
+  /** Numbers and cursors that go with the pictures. */
+  #tell(frame) {
+    this.#untold = 0;
     this.#timeline.show(frame);
     this.#find(".slider").value = frame;
-    this.#root.dataset.frame = frame;
     this.#writeReadout(frame);
-    if (!this.#player.playing) this.#settleSoon();
-    else this.#stage.tick(performance.now());
   }
 
   #writeReadout(frame) {
@@ -255,7 +266,10 @@ export class Viewer {
     this.#root.classList.toggle("playing", playing);
     this.#find(".play").setAttribute("aria-label", playing ? "Pause" : "Play");
     this.#stage.setPlaying(playing);
-    if (!playing) this.#settleSoon();
+    if (playing) return;
+    this.#stage.show(this.#player.frame);
+    this.#tell(this.#player.frame);
+    this.#settleSoon();
   }
 
   #settleSoon() {
