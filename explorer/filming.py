@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from explorer.backdrop import Backdrop, backdrop
-from posenet3d.data.swaps import without_swaps
+from posenet3d.data.swaps import put_right
 from posenet3d.data.video import open_film
 from posenet3d.pose2d.detection import detect, sequences_in
 from posenet3d.pose2d.detectors import Detector
@@ -49,12 +49,7 @@ def look_at(file: Path, fps: float | None, detector: Detector, progress: Callabl
     film = open_film(file, fps)
     detections = detect(film, detector, progress=lambda share: progress(DETECTION_SHARE * share))
     detected = time.perf_counter()
-    tracks, notes = [], []
-    for sequence in sequences_in(film, detections):
-        straight, swapped = without_swaps(sequence)
-        tracks.append(straight)
-        if swapped:
-            notes.append(f"{sequence.name}: left and right were swapped in {swapped} frames and have been put right.")
+    tracks, notes = put_right(sequences_in(film, detections))
     if (looked := len(detections["images"])) < len(film):
         notes.append(f"Only the first {looked} of {len(film)} pictures can be decoded.")
     if not film.is_steady:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from posenet3d.data.door import choose_track, read_sequences
 from posenet3d.data.json_file import MAX_PIXEL
-from posenet3d.data.swaps import without_swaps
+from posenet3d.data.swaps import put_right
 from posenet3d.data.video import Film, is_film, open_film
 from posenet3d.errors import InputError
 from posenet3d.inference import DEFAULT_HEIGHT_M, Lifter
@@ -88,17 +88,12 @@ def _look(film: Film, options: argparse.Namespace) -> list[PoseSequence]:
     if options.joint_set is not None:
         raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
     detections = look(film, options)
-    repaired = []
-    for sequence in sequences_in(film, detections):
-        straight, swapped = without_swaps(sequence)
-        if swapped:
-            tqdm.write(
-                f"{sequence.name}: left and right were swapped in {swapped} of {len(sequence)} frames; put right"
-            )
-        repaired.append(straight)
+    sequences, notes = put_right(sequences_in(film, detections))
+    for note in notes:
+        tqdm.write(note)
     if options.fov is None and film.fov_deg is None:
         tqdm.write(f"camera: nothing says how wide it sees; {DEFAULT_FOV_DEG:g} degrees are assumed (--fov)")
-    return repaired
+    return sequences
 
 
 def _check_target(out: Path, source: Path) -> None:

@@ -100,6 +100,21 @@ def test_file_of_detect_is_lifted_by_lift(tmp_path):
     assert (len(sequence), sequence.image_size, sequence.fps) == (12, (SIZE, SIZE), 25)
 
 
+def test_file_of_an_uneven_film_keeps_its_gaps(tmp_path):
+    detections = detect(open_film(paint(tmp_path / "clip", 12)), PAINTED)
+    for image in detections["images"][5:]:
+        image["row"] += 2
+    out = tmp_path / "joints.json"
+    out.write_text(json.dumps(detections))
+    (sequence,) = read_sequences(out)
+    assert np.flatnonzero(~sequence.is_observed.any(1)).tolist() == [5, 6]
+    assert len(sequence) == 14
+    detections["images"][3]["row"] = 4
+    out.write_text(json.dumps(detections))
+    with pytest.raises(InputError, match="same row twice"):
+        read_sequences(out)
+
+
 def test_second_visit_asks_nobody(tmp_path, monkeypatch):
     folder = paint(tmp_path / "clip", 3)
     first = detect(open_film(folder), PAINTED)

@@ -14,7 +14,7 @@ import streamlit as st
 import torch
 from app_with_stub import StubLifter, flat, stub_checkpoints
 from streamlit.testing.v1 import AppTest
-from test_detection import PAINTED, filmed
+from test_detection import PAINTED, filmed, paint
 
 from explorer import measures, resources, scene, share, tables
 from explorer import skin as skin_of_clip
@@ -397,6 +397,16 @@ def test_video_is_looked_at_and_lifted(app, with_detector, tmp_path):
     assert len(app.get("bidi_component")) == 1
 
 
+def test_pictures_are_one_film_together(app, with_detector, tmp_path):
+    folder = paint(tmp_path / "clip", 6)
+    bring(app, *((f"IMG_{file.name}", file.read_bytes(), "image/png") for file in sorted(folder.iterdir())))
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="imported file").value == "IMG (6 pictures)"
+    lift_it(app)
+    assert app.session_state["sequence"] == "IMG (6 pictures)"
+
+
 def test_field_of_view_sets_the_camera(app, with_detector, tmp_path):
     bring(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 5).read_bytes(), "video/x-matroska"))
     lift_it(app)
@@ -415,7 +425,7 @@ def test_broken_video_is_a_sentence(app, with_detector):
     assert not app.exception
     assert [error.value for error in app.error] == [
         "holiday.mp4: cannot be read as a video (Invalid data found when processing input); "
-        "give a video (mp4, mov, avi, webm, gif) or a folder of pictures."
+        "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictures."
     ]
 
 

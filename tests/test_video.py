@@ -117,6 +117,14 @@ def test_picture_from_a_phone_is_turned_upright_and_tells_its_lens(tmp_path):
     assert film.fov_deg == pytest.approx(69.4, abs=0.1)
 
 
+def test_a_picture_is_a_film_of_one(tmp_path):
+    Image.new("RGB", (30, 20), (90,) * 3).save(tmp_path / "img.png")
+    film = open_film(tmp_path / "img.png")
+    assert is_film(tmp_path / "img.png")
+    assert (len(film), film.size) == (1, (30, 20))
+    assert greys(tmp_path / "img.png") == [90]
+
+
 def test_openpose_folder_with_pictures_is_no_film(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "a.json").write_text("{}")

@@ -19,13 +19,14 @@ from posenet3d.pose2d.detectors import DETECTORS, Detector, install
 from posenet3d.sequence import PoseSequence
 
 FILE_TYPES = ["json", "npz", "csv", "zip"]
+PICTURE_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
 VIDEO_TYPES = ["mp4", "mov", "m4v", "avi", "mkv", "webm", "gif"]
 SAME_SHAPE = 0.02  # two images of one shape differ by rounding only
 
 FORMATS = """
-A **video** (mp4, mov, avi, webm, gif), or what a 2D detector wrote: COCO or AlphaPose **json**, all json files of an OpenPose
-folder at once (or a **zip** of it), **npz** (COCO, Halpe, MediaPipe, Human3.6M joints, or a packed set), **csv**. The joint set
-is recognised by itself. The files stay on this computer.
+A **video** (mp4, mov, avi, webm, gif), the **pictures** of one all at once (jpg, png), or what a 2D detector wrote: COCO or
+AlphaPose **json**, all json files of an OpenPose folder at once (or a **zip** of it), **npz** (COCO, Halpe, MediaPipe,
+Human3.6M joints, or a packed set), **csv**. The joint set is recognised by itself. The files stay on this computer.
 """
 
 EXPLORE = Path(__file__).with_name("explore.py")
@@ -39,7 +40,7 @@ def bring() -> None:
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     left.file_uploader(
         "Video or 2D joints",
-        type=[*VIDEO_TYPES, *FILE_TYPES],
+        type=[*VIDEO_TYPES, *PICTURE_TYPES, *FILE_TYPES],
         accept_multiple_files=True,
         key="upload",
         on_change=take_upload,
@@ -54,7 +55,7 @@ def bring() -> None:
         key="upload_fps",
         on_change=take_upload,
     )
-    look_at_videos()
+    look_at_films()
     problems = st.session_state.get("upload_problems", [])
     for problem in problems:
         st.error(problem)
@@ -66,12 +67,11 @@ def take_upload() -> None:
     """Read what was uploaded and show what is new; what fails is said in a sentence and changes nothing else."""
     known = set(sidebar.uploaded())
     st.session_state["upload_problems"] = []
-    files_of = grouped(st.session_state["upload"] or [])
-    waiting = [name for name in files_of if is_video(name) and name not in known]
-    st.session_state["videos to look at"] = {name: files_of[name][0][1] for name in waiting}
-    for name, files in files_of.items():
-        if is_video(name):
-            continue
+    uploaded = st.session_state["upload"] or []
+    films = films_among(uploaded)
+    st.session_state["films to look at"] = {name: files for name, files in films.items() if name not in known}
+    in_films = [file for files in films.values() for file in files]
+    for name, files in grouped([file for file in uploaded if file not in in_films]).items():
         try:
             sidebar.uploaded()[name] = resources.read_upload(files, st.session_state["upload_fps"])
         except InputError as error:
@@ -80,14 +80,24 @@ def take_upload() -> None:
         st.session_state[SHOWN] = new[-1]
 
 
-def is_video(name: str) -> bool:
-    """By the end of its name."""
-    return Path(name).suffix[1:].lower() in VIDEO_TYPES
+def films_among(files: Sequence[UploadedFile]) -> dict[str, list[UploadedFile]]:
+    """Videos by their names; pictures are one film together."""
+    films = {file.name: [file] for file in files if _ending(file.name) in VIDEO_TYPES}
+    pictures = [file for file in files if _ending(file.name) in PICTURE_TYPES]
+    if len(pictures) == 1:
+        films[pictures[0].name] = pictures
+    elif pictures:
+        films[f"{resources.clip_name(pictures[0].name)} ({len(pictures)} pictures)"] = pictures
+    return films
 
 
-def look_at_videos() -> None:
-    """Find the people in the videos that were brought, one after the other, with a bar and a way out."""
-    waiting = st.session_state.get("videos to look at", {})
+def _ending(name: str) -> str:
+    return Path(name).suffix[1:].lower()
+
+
+def look_at_films() -> None:
+    """Find the people in the films that were brought, one after the other, with a bar and a way out."""
+    waiting = st.session_state.get("films to look at", {})
     if not waiting:
         return
     detector = choose_detector()
@@ -99,7 +109,7 @@ def look_at_videos() -> None:
         bar = box.progress(0.0, f"Looking at {name} ...")
         box.button("Cancel", key=f"cancel {name}", on_click=waiting.pop, args=(name, None))
         try:
-            with as_file(name, waiting[name]) as path:
+            with on_disk(name, waiting[name]) as path:
                 clock = Clock()
 
                 def tell(share: float, bar: DeltaGenerator = bar, name: str = name, clock: Clock = clock) -> None:
@@ -117,13 +127,15 @@ def look_at_videos() -> None:
 
 
 @contextmanager
-def as_file(name: str, content: bytes) -> Iterator[Path]:
-    """An upload as a file for a while; what is wrong with it is said of the user's name for it, not of our copy."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(name).name
-        path.write_bytes(content)
+def on_disk(name: str, files: Sequence[UploadedFile]) -> Iterator[Path]:
+    """An upload as a file, several as a folder, for a while; what is wrong is said of the user's name, not of our copy."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / resources.clip_name(files[0].name)
+        folder.mkdir()
+        for file in files:
+            (folder / Path(file.name).name).write_bytes(file.getbuffer())  # no second copy in memory
         try:
-            yield path
+            yield folder / Path(files[0].name).name if len(files) == 1 else folder
         except InputError as error:
             raise InputError(name, error.problem, error.remedy) from error
 
@@ -221,7 +233,7 @@ def pictures_of(video: Backdrop, _tracks: Sequence[PoseSequence]) -> list[str]:
 
 def lay_video(name: str, tracks: Sequence[PoseSequence]) -> None:
     """The uploader of the video that the joints were found in; the viewer shows it behind them."""
-    if len({len(track) for track in tracks}) > 1 or is_video(name):
+    if len({len(track) for track in tracks}) > 1 or name in st.session_state.get("notes", {}):
         return  # clips of a packed set, not people of one; or it has its video
     with st.expander("Its video, to be shown behind the joints"):
         file = st.file_uploader("Video", type=VIDEO_TYPES, key=f"video of {name}", label_visibility="collapsed")
@@ -235,7 +247,7 @@ def lay_video(name: str, tracks: Sequence[PoseSequence]) -> None:
                 place.progress(min(share, 1.0), f"Copying {file.name} ...")
 
             try:
-                with as_file(file.name, file.getvalue()) as path:
+                with on_disk(file.name, [file]) as path:
                     sidebar.videos()[name] = backdrop(path, len(tracks[0]), tracks[0].fps, tell)
             except InputError as error:
                 place.error(str(error))

@@ -11,6 +11,7 @@ from posenet3d.data.json_file import describe, image_size, joint_triplets, recor
 from posenet3d.data.people import (
     Footage,
     Person,
+    check_span,
     common_count,
     joint_set_by_count,
     named_joint_set,
@@ -29,7 +30,8 @@ def read_coco(
 ) -> list[PoseSequence]:
     """People in a parsed COCO keypoint file, most complete first; one row per image.
 
-    Rows follow the images' `frame` where all have one, else the order of the list. The joints are those that the
+    Rows are the images' `row` where all have one (`posenet3d detect` writes where each stands on an even clock), else they
+    follow `frame`, else the order of the list. The joints are those that the
     category names, else known by their number. A joint's third number is a
     visibility if the file holds a 2, else a score.
 
@@ -42,7 +44,8 @@ def read_coco(
     people = _people(records(content.get("annotations"), path, "annotations"), row_of, category, path)
     count = common_count(people, path, "annotations.keypoints")
     sizes = {image_size(image, path, f"images[{index}]") for index, image in enumerate(images)}
-    footage = Footage(path, len(images), _rate(content, path) or fps, sizes.pop() if len(sizes) == 1 else None)
+    n_rows = max(row_of.values(), default=-1) + 1
+    footage = Footage(path, n_rows, _rate(content, path) or fps, sizes.pop() if len(sizes) == 1 else None)
     wanted = named_joint_set(joint_set, path) if joint_set else _named_joints(category, count, path)
     return sequences_of_people(_with_confidence(people), footage, wanted, "annotations.keypoints")
 
@@ -59,22 +62,33 @@ def _rate(content: dict[str, Any], path: Path) -> float | None:
 
 
 def _rows(images: list[dict[str, Any]], path: Path) -> dict[object, int]:
-    """The row of every image id."""
+    """The row of every image id; rows that no image has are frames that are missing."""
     ids = [image.get("id") for image in images]
     for index, image_id in enumerate(ids):
         if type(image_id) not in (int, str):
             problem = f"field 'images[{index}].id' is {describe(image_id)}"
             raise InputError(path, problem, "it must be a number or a name")
-    order = list(range(len(images)))
-    if images and all("frame" in image for image in images):
-        frames = [whole_number(image["frame"], path, f"images[{i}].frame") for i, image in enumerate(images)]
-        if len(set(frames)) < len(frames):
-            raise InputError(path, "field 'images.frame' has the same frame twice", "keep one clip per file")
-        order.sort(key=lambda index: frames[index])
-    rows: dict[object, int] = {ids[index]: row for row, index in enumerate(order)}
+    numbers = _numbers(images, "row", path)
+    if numbers is not None:
+        check_span(0, max(numbers, default=0), len(numbers), path, "images.row")
+    else:
+        frames = _numbers(images, "frame", path)
+        order = range(len(images)) if frames is None else np.argsort(frames)
+        numbers = np.argsort(order).tolist()
+    rows: dict[object, int] = dict(zip(ids, numbers, strict=True))
     if len(rows) < len(ids):
         raise InputError(path, "field 'images.id' has the same image twice", "give every image its own id")
     return rows
+
+
+def _numbers(images: list[dict[str, Any]], key: str, path: Path) -> list[int] | None:
+    """That field of every image; None where one has it not."""
+    if not all(key in image for image in images):
+        return None
+    numbers = [whole_number(image[key], path, f"images[{i}].{key}") for i, image in enumerate(images)]
+    if len(set(numbers)) < len(numbers):
+        raise InputError(path, f"field 'images.{key}' has the same {key} twice", "keep one clip per file")
+    return numbers
 
 
 def _category(content: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ the joints fly most smoothly. The cost of three frames is the length of their se
 sides is left cannot be told from smoothness: the state that most frames have is taken to be right.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +53,18 @@ def without_swaps(sequence: PoseSequence) -> tuple[PoseSequence, int]:
                 keypoints_px[rows, one] = sequence.keypoints_px[rows, other]
                 confidence[rows, one] = sequence.confidence[rows, other]
     return replace(sequence, keypoints_px=keypoints_px, confidence=confidence), int(found.any(1).sum())
+
+
+def put_right(sequences: Iterable[PoseSequence]) -> tuple[list[PoseSequence], list[str]]:
+    """Every sequence `without_swaps`, and a sentence about each that had some."""
+    straight, notes = [], []
+    for sequence in sequences:
+        better, swapped = without_swaps(sequence)
+        straight.append(better)
+        if swapped:
+            of = f"{swapped} of {len(sequence)} frames"
+            notes.append(f"{sequence.name}: left and right were swapped in {of}; they have been put right.")
+    return straight, notes
 
 
 def _smoothest(sides: Float[np.ndarray, "frames pairs 2 2"]) -> Bool[np.ndarray, " frames"]:

@@ -21,7 +21,7 @@ from posenet3d.sequence import DEFAULT_FPS, MAX_FPS
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".gif", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp")
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
-GIVE = "give a video (mp4, mov, avi, webm, gif) or a folder of pictures"
+GIVE = "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictures"
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
@@ -57,21 +57,25 @@ class Film:
 
 
 def is_film(path: Path) -> bool:
-    """Whether the name is that of a video, or the folder holds pictures and no JSON (an OpenPose folder may hold both)."""
+    """Whether the name is that of a video or a picture, or the folder holds pictures and no JSON (OpenPose's may hold both)."""
     if path.is_dir():
         try:
             suffixes = {file.suffix.lower() for file in path.iterdir()}
         except OSError as error:
             raise InputError(path, "cannot be read", "check its permissions") from error
         return ".json" not in suffixes and not suffixes.isdisjoint(PICTURE_SUFFIXES)
-    return path.suffix.lower() in VIDEO_SUFFIXES
+    return path.suffix.lower() in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES)
+
+
+def _is_of_pictures(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def open_film(path: str | Path, fps: float | None = None) -> Film:
     """Look at a film without decoding more than its first picture.
 
     Args:
-        path: a video, or a folder of pictures, which are taken in the order of the numbers in their names.
+        path: a video, a picture, or a folder of pictures, which are taken in the order of the numbers in their names.
         fps: overrides the film's own rate; for pictures the default is 30.
 
     Raises:
@@ -80,14 +84,14 @@ def open_film(path: str | Path, fps: float | None = None) -> Film:
     path = Path(path)
     if not path.exists():
         raise InputError(path, "there is no such file", "check the path")
-    if path.is_dir():
+    if _is_of_pictures(path):
         return _film_of_pictures(path, fps)
     with _reading(path), av.open(path, "r") as container:
         if not container.streams.video:
             raise InputError(path, "has no picture", GIVE)
         stream = container.streams.video[0]
-        packets = [packet for packet in container.demux(stream) if packet.size]  # the last is empty: the end
-        stamps = [p.dts if p.pts is None else p.pts for p in packets]  # AVI has no pts
+        # The last packet is empty: the end. AVI has no pts. Packets are let go at once: they hold the whole file.
+        stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
         base, declared = stream.time_base or Fraction(1), stream.average_rate
     first = next(pictures_of(path), None)
     if first is None or not stamps:
@@ -110,7 +114,7 @@ def pictures_of(path: Path, height_px: int | None = None) -> Iterator[Picture]:
     Raises:
         InputError: it cannot be opened, or a picture of a folder cannot be read.
     """
-    if path.is_dir():
+    if _is_of_pictures(path):
         for file in _files(path):
             yield _still(file, height_px)
         return
@@ -165,7 +169,9 @@ def _film_of_pictures(folder: Path, fps: float | None) -> Film:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Pictures in the order of the last numbers in their names, then of the names."""
+    """Pictures in the order of the last numbers in their names, then of the names; a picture is a folder of one."""
+    if folder.is_file():
+        return [folder]
     try:
         files = [f for f in folder.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES and not f.name.startswith(".")]
     except OSError as error:
@@ -178,9 +184,7 @@ def _still(file: Path, height_px: int | None) -> Picture:
         with Image.open(file) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
-        raise InputError(
-            file, "is no picture that can be read", "take it out of the folder, or save it again"
-        ) from error
+        raise InputError(file, "is no picture that can be read", "take it out, or save it again") from error
     if height_px is not None:
         scale = min(1.0, height_px / upright.height)
         upright = upright.resize((_even(upright.width * scale), _even(upright.height * scale)))

@@ -14,12 +14,14 @@ const START_ELEVATION = 0.16; // radians
 const FRUSTUM_DEPTH = 0.6; // metres
 const [NEAR, FAR] = [0.05, 200];
 const SLOW_MS = 45; // longer than this per frame while playing, and the picture is drawn with fewer pixels
-const FEWEST_PIXELS = 0.6; // per CSS pixel
+const LATE = 1.3; // so many times as long as frames should take is late
+const FEWEST_PIXELS = 0.5; // per CSS pixel
 
 export class Stage3D {
   options = {};
   measures = []; // of each actor, what its colours show
-  isSlow = false; // the last frames that were played came late
+  isInSoftware = isDrawnInSoftware();
+  isSlow = this.isInSoftware; // frames come late while playing
   #canvas;
   #renderer;
   #scene = new Scene();
@@ -34,13 +36,13 @@ export class Stage3D {
   #request = 0;
   #size = [1, 1];
   #pixels = Math.min(devicePixelRatio, 2); // per CSS pixel
-  #playPixels = this.#pixels; // while playing; fewer where drawing is slow
+  #playPixels = this.isInSoftware ? FEWEST_PIXELS : this.#pixels; // while playing; fewer where drawing is slow
   #isPlaying = false;
   #ticks = [];
 
   constructor(canvas, theme) {
     this.#canvas = canvas;
-    this.#renderer = new WebGLRenderer({ canvas, antialias: !isDrawnInSoftware(), alpha: true });
+    this.#renderer = new WebGLRenderer({ canvas, antialias: !this.isInSoftware }); // opaque: nothing has to be mixed with the page
     this.#renderer.autoClear = false;
     this.#renderer.setPixelRatio(this.#pixels);
     this.#controls = new OrbitControls(this.#camera, canvas);
@@ -60,6 +62,7 @@ export class Stage3D {
   setTheme(theme) {
     this.#theme = theme;
     this.#scene.fog.color.set(theme.panel);
+    this.#renderer.setClearColor(theme.panel);
     this.#frustum.material.color.set(theme.truth);
     if (this.#grid) {
       this.#scene.remove(this.#grid);
@@ -118,14 +121,15 @@ export class Stage3D {
     this.#requestDraw();
   }
 
-  /** Called for every frame that is played: where drawing is slow, fewer pixels are drawn. */
-  tick(now) {
+  /** Called for every frame that is played, `due` milliseconds apart if drawing keeps up; where it does not, less is drawn. */
+  tick(now, due) {
     this.#ticks.push(now);
     if (this.#ticks.length < 12) return;
     const mean = (this.#ticks.at(-1) - this.#ticks[0]) / (this.#ticks.length - 1);
     this.#ticks = [];
-    this.isSlow = mean >= SLOW_MS;
-    if (!this.isSlow || this.#playPixels <= FEWEST_PIXELS) return;
+    if (mean < Math.max(SLOW_MS, LATE * due)) return;
+    this.isSlow = true;
+    if (this.#playPixels <= FEWEST_PIXELS) return;
     this.#playPixels = Math.max(FEWEST_PIXELS, this.#playPixels * 0.75);
     this.#drawWith(this.#playPixels);
   }

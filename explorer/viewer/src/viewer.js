@@ -10,9 +10,9 @@ import styles from "./viewer.css";
 import markup from "./viewer.html";
 
 const SETTLE_MS = 250; // after the last scrub; each message to Python is a rerun there
-// Where drawing is slow, numbers and cursors follow every fourth frame only: the browser draws again all that lies between what
+// Where drawing is slow, numbers and cursors follow every fifth frame only: the browser draws again all that lies between what
 // has changed, and that would be the whole page.
-const PATIENCE = 4;
+const PATIENCE = 5;
 const CHOICES = { layout: ["side", "over"], parts: ["both", "body", "skeleton"], colour: ["own", "errors", "actors"] };
 
 export class Viewer {
@@ -40,6 +40,7 @@ export class Viewer {
     parent.append(this.#root);
     this.#theme = this.#readTheme();
     this.#stage = new Stage3D(this.#find("canvas.stage"), this.#theme);
+    this.#root.classList.toggle("software", this.#stage.isInSoftware);
     this.#picture = new Picture2D(this.#find("canvas.picture"), this.#theme);
     this.#timeline = new Timeline(this.#find(".timeline"), this.#listeners.signal);
     this.#stage.options = this.#picture.options = this.#options;
@@ -234,7 +235,7 @@ export class Viewer {
     this.#stage.show(frame);
     this.#picture.show(frame);
     this.#root.dataset.frame = frame;
-    if (this.#player.playing) this.#stage.tick(performance.now());
+    if (this.#player.playing) this.#stage.tick(performance.now(), 1000 / (this.clip.meta.fps * this.#options.speed));
     else this.#settleSoon();
     this.#untold += 1;
     if (this.#untold >= (this.#player.playing && this.#stage.isSlow ? PATIENCE : 1)) this.#tell(frame);
