@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env app test lint types pytest test-browser screenshots bench bench-viewer lab teacher report viewer clean
+.PHONY: help env app test lint types pytest test-browser test-detector screenshots bench bench-viewer lab teacher report viewer clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -40,6 +40,11 @@ pytest: $(READY)
 test-browser: $(READY) ## the tests in a real browser alone; needs chromium (apt-get install chromium)
 	@test -x /usr/bin/chromium || { echo "there is no /usr/bin/chromium: apt-get install chromium"; exit 1; }
 	$(BIN)/pytest -m browser
+
+test-detector: $(READY) ## the whole path from a film to a body with MediaPipe, which is installed first (in its own environment)
+	$(BIN)/python -m posenet3d detectors | grep -q "^mediapipe *installed" \
+		|| $(BIN)/python -m posenet3d detectors --install mediapipe
+	$(BIN)/pytest tests/test_whole_path.py
 
 screenshots: $(READY) ## docs/screenshots again; needs chromium
 	$(BIN)/python tools/screenshots.py

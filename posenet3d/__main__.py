@@ -1,4 +1,4 @@
-"""The command line: ``python -m posenet3d lift | evaluate | export | train | bench | report | checkpoints``.
+"""The command line: ``python -m posenet3d lift | evaluate | export | train | pose2d | bench | report | checkpoints``.
 
 Heavy imports happen inside the commands, so that ``--help`` answers at once.
 """
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_export,
         _add_train,
+        _add_pose2d,
         _add_bench,
         _add_report,
         _add_checkpoints,
@@ -176,6 +177,37 @@ def _train(options: argparse.Namespace) -> None:
     from posenet3d.training.command import train
 
     train(options)
+
+
+def _add_pose2d(commands) -> None:
+    pose2d = commands.add_parser("pose2d", help="train and score the networks that find 2D joints in pictures")
+    actions = pose2d.add_subparsers(dest="action", required=True, metavar="ACTION")
+    train = actions.add_parser("train", help="train a teacher, a student distilled from it, or the refiner")
+    train.add_argument("stage", choices=["teacher", "student", "refine"])
+    train.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
+    train.add_argument("--teacher", type=Path, metavar="RUN", help="student, refine: the teacher's run")
+    train.add_argument("--student", type=Path, metavar="RUN", help="refine: the student's run")
+    train.add_argument("--init", type=Path, metavar="RUN", help="start from the weights of this run")
+    train.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="e.g. steps=1000")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    evaluate = actions.add_parser("evaluate", help="PCK and OKS-AP of a run, with the boxes of the annotations")
+    evaluate.add_argument("run_folder", type=Path, metavar="RUN")
+    evaluate.add_argument("--out", type=Path, metavar="RESULTS.json", help="write the official results file")
+    evaluate.add_argument("--held-out", action="store_true", help="only the tenth that training leaves out")
+    evaluate.add_argument("--no-refine", action="store_true", help="the student alone")
+    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    for action in (train, evaluate):
+        formats = "annotations of COCO keypoints or CrowdPose"
+        action.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE.json", help=formats)
+        places = "the pictures of each annotation file"
+        action.add_argument("--pictures", type=Path, nargs="+", required=True, metavar="FOLDER|ZIP", help=places)
+    pose2d.set_defaults(run=_pose2d)
+
+
+def _pose2d(options: argparse.Namespace) -> None:
+    from posenet3d.pose2d.trainer_command import pose2d
+
+    pose2d(options)
 
 
 def _add_bench(commands) -> None:

@@ -33,7 +33,7 @@ from posenet3d.sequence import PoseSequence
 from posenet3d.skeleton import N_JOINTS
 from posenet3d.training.lifter import Networks, TeacherTraining, TemporalPhase, any_frame, noisy_copy
 from posenet3d.training.loop import LoopSettings, PhasePlan, fit
-from posenet3d.training.run_folder import open_run
+from posenet3d.training.run_folder import describe_clips, open_run
 from posenet3d.training.settings import from_dict, to_dict
 from posenet3d.training.student import student_terms
 
@@ -140,7 +140,7 @@ def train_joint(
         "tilt_deg": config["tilt_deg"],
         "body_model": load_body().name,
     }
-    open_run(out, "joint", training, content, is_resumed=is_resumed)
+    open_run(out, "joint", describe_clips(training), content, is_resumed=is_resumed)
     tilt = Tilt(
         *(config["tilt_deg"][key] * torch.pi / 180 for key in ("mean", "sd")), clips=config["tilt_deg"]["clips"]
     )

@@ -13,20 +13,25 @@ from posenet3d.data.windows import Clips
 from posenet3d.errors import InputError
 
 
-def open_run(out: Path, stage: str, clips: Clips, content: dict[str, Any], *, is_resumed: bool) -> None:
-    """Make the folder and write its config; a run that is resumed must have been trained on the same 2D.
+def describe_clips(clips: Clips) -> dict[str, Any]:
+    """What `open_run` notes of 2D clips."""
+    digest = hashlib.sha256(clips.rays.numpy().tobytes()).hexdigest()
+    return {"clips": len(clips.bounds), "training_frames": len(clips.rays), "sha256": digest}
+
+
+def open_run(out: Path, stage: str, data: dict[str, Any], content: dict[str, Any], *, is_resumed: bool) -> None:
+    """Make the folder and write its config; a run that is resumed must have been trained on the same data (``sha256``).
 
     Raises:
         InputError: the run in `out` was trained on other data, or the folder cannot be written.
     """
-    digest = hashlib.sha256(clips.rays.numpy().tobytes()).hexdigest()
-    if is_resumed and read_config(out).get("data", {}).get("sha256", digest) != digest:
+    if is_resumed and read_config(out).get("data", {}).get("sha256", data["sha256"]) != data["sha256"]:
         raise InputError(out, "was trained on other data", "give the same --data, or start a new run with --init")
     config = {
         "stage": stage,
         "version": __version__,
         **content,
-        "data": {"clips": len(clips.bounds), "training_frames": len(clips.rays), "sha256": digest},
+        "data": data,
         "started": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
     try:

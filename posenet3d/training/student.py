@@ -29,7 +29,7 @@ from posenet3d.sequence import PoseSequence
 from posenet3d.skeleton import MIRROR
 from posenet3d.training.lifter import noisy_copy
 from posenet3d.training.loop import LoopSettings, PhasePlan, descend, fit, weigh
-from posenet3d.training.run_folder import open_run
+from posenet3d.training.run_folder import describe_clips, open_run
 from posenet3d.training.settings import to_dict
 
 
@@ -105,7 +105,7 @@ def train_student(
         "teacher": {"run": teacher_run.name, "training": of_teacher.get("training")},
         "body_model": load_body().name,
     }
-    open_run(out, "student", training, content, is_resumed=is_resumed)
+    open_run(out, "student", describe_clips(training), content, is_resumed=is_resumed)
 
     @functools.cache
     def lessons() -> tuple[Lesson, Lesson]:

@@ -27,7 +27,7 @@ from posenet3d.sequence import PoseSequence
 from posenet3d.training.cleaner import CleanerPhase
 from posenet3d.training.lifter import FramePhase, Networks, TeacherTraining, TemporalPhase, noisy_copy
 from posenet3d.training.loop import PhasePlan, fit
-from posenet3d.training.run_folder import open_run
+from posenet3d.training.run_folder import describe_clips, open_run
 from posenet3d.training.settings import to_dict
 
 
@@ -68,7 +68,7 @@ def train_teacher(
         "training": {key: value for key, value in to_dict(settings).items() if key != "model"},
         "tilt_deg": {"mean": tilt.mean * 180 / torch.pi, "sd": tilt.sd * 180 / torch.pi, "clips": tilt.clips},
     }
-    open_run(out, "teacher", training, content, is_resumed=is_resumed)
+    open_run(out, "teacher", describe_clips(training), content, is_resumed=is_resumed)
 
     def lifting(phase: type[FramePhase]) -> FramePhase:
         return phase(

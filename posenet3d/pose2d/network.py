@@ -1,0 +1,216 @@
+"""The 2D pose network: one person's crop to joints. Teacher and student differ in width only.
+
+A plain residual network with a feature pyramid; from its finest useful map every joint gets a token, the tokens look at
+each other once (self-attention), and each is classified into columns and rows of half a pixel (SimCC: Li et al., ECCV 2022;
+the head follows RTMPose, Jiang et al., 2023). As an option each joint gets a heat map instead (Xiao et al., ECCV 2018).
+Depth-wise convolutions are left out on purpose: they save multiplications, not time on a CPU.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from posenet3d.jointsets import JOINT_SETS
+
+SPLIT = 2
+"""Bins per pixel."""
+
+SHARPNESS = 10.0
+"""Of the softmax over bins, for predictions and targets alike (RTMPose)."""
+
+PYRAMID = 64
+"""Channels of the pyramid's two levels."""
+
+
+@dataclass(frozen=True)
+class EstimatorConfig:
+    """Shape of a 2D pose network."""
+
+    joint_set: str = "crowdpose14"
+    width: int = 16  # channels of the stem; a teacher has 64
+    tokens: int = 128  # numbers per joint
+    height: int = 128  # of the crop, pixels; a multiple of 16
+    breadth: int = 96
+    head: Literal["simcc", "heatmap"] = "simcc"
+
+    def __post_init__(self) -> None:
+        if self.joint_set not in JOINT_SETS:
+            raise ValueError(f"there is no joint set '{self.joint_set}'")
+        if self.height % 16 or self.breadth % 16 or min(self.height, self.breadth) < 32:
+            raise ValueError("height and breadth must be multiples of 16 and at least 32")
+        if self.head not in ("simcc", "heatmap"):
+            raise ValueError(f"head '{self.head}' is neither simcc nor heatmap")
+        if self.width < 4 or self.tokens % 4 or self.tokens < 4:
+            raise ValueError("width must be at least 4, tokens a multiple of 4")
+
+    @property
+    def joints(self) -> int:
+        """How many joints are estimated."""
+        return len(JOINT_SETS[self.joint_set])
+
+
+class Maps(NamedTuple):
+    """Feature maps, coarse to fine: the pyramid at a sixteenth and an eighth of the crop's size, the first stage at a quarter.
+
+    The pyramid has no level at a quarter: it would cost a small network as much as all the rest, and nothing would train it.
+    """
+
+    p4: Float[Tensor, "batch pyramid h16 w16"]
+    p3: Float[Tensor, "batch pyramid h8 w8"]
+    c2: Float[Tensor, "batch width h4 w4"]
+
+
+class Reading(NamedTuple):
+    """What the network says of a batch of crops: per joint a line of logits for columns and one for rows, and its token."""
+
+    x: Float[Tensor, "batch joints columns"]
+    y: Float[Tensor, "batch joints rows"]
+    tokens: Float[Tensor, "batch joints numbers"]
+    maps: Maps
+
+
+class PoseNetwork(nn.Module):
+    """Crops to joints.
+
+    Source of the layout: research of light-weight top-down estimators (SimpleBaseline, FPN, RTMPose's head); the paper of
+    the two-stage distillation (Ji et al., 2025) names no layers.
+    """
+
+    def __init__(self, config: EstimatorConfig):
+        super().__init__()
+        self.config = config
+        w = config.width
+        self.stem = nn.Sequential(_conv(3, w, 2), _conv(w, w, 2))
+        self.stages = nn.ModuleList(
+            nn.Sequential(_Block(before, after, stride), _Block(after, after, 1))
+            for before, after, stride in ((w, w, 1), (w, 2 * w, 2), (2 * w, 4 * w, 2), (4 * w, 8 * w, 2))
+        )
+        self.lateral = nn.ModuleList(nn.Conv2d(channels, PYRAMID, 1) for channels in (8 * w, 4 * w, 2 * w))
+        self.smooth = nn.ModuleList(_conv(PYRAMID, PYRAMID, 1) for _ in range(2))
+        self.head = _HEADS[config.head](config)
+
+    def forward(self, crops: Float[Tensor, "batch 3 height breadth"]) -> Reading:
+        """Read a batch of crops (RGB, 0 to 1)."""
+        maps = self.maps(crops)
+        x, y, tokens = self.head(maps)
+        return Reading(x, y, tokens, maps)
+
+    def maps(self, crops: Float[Tensor, "batch 3 height breadth"]) -> Maps:
+        """The feature maps, which the refiner looks at, too."""
+        crops = crops.contiguous(memory_format=torch.channels_last)  # a third faster on a CPU
+        hidden = self.stem((crops - 0.45) / 0.25)
+        levels = []
+        for stage in self.stages:
+            hidden = stage(hidden)
+            levels.append(hidden)
+        c2, c3, c4, c5 = levels
+        p4 = F.interpolate(self.lateral[0](c5), size=c4.shape[-2:]) + self.lateral[1](c4)
+        p3 = F.interpolate(p4, size=c3.shape[-2:]) + self.lateral[2](c3)
+        return Maps(self.smooth[0](p4), self.smooth[1](p3), c2)
+
+
+class SimCCHead(nn.Module):
+    """Tokens from the map at an eighth, one look at each other, then bins."""
+
+    def __init__(self, config: EstimatorConfig):
+        super().__init__()
+        cells = (config.height // 8) * (config.breadth // 8)
+        d = config.tokens
+        self.look = nn.Conv2d(PYRAMID, config.joints, 1)
+        self.embed = nn.Sequential(nn.LayerNorm(cells), nn.Linear(cells, d), nn.ReLU(), nn.Linear(d, d))
+        self.attend = nn.MultiheadAttention(d, 4, batch_first=True)
+        self.norm = nn.LayerNorm(d)
+        self.columns = nn.Linear(d, SPLIT * config.breadth)
+        self.rows = nn.Linear(d, SPLIT * config.height)
+
+    def forward(self, maps: Maps) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of columns and rows, and the tokens."""
+        tokens = self.embed(self.look(maps.p3).flatten(2))
+        tokens = self.norm(tokens + self.attend(tokens, tokens, tokens, need_weights=False)[0])
+        return self.columns(tokens), self.rows(tokens), tokens
+
+
+class HeatmapHead(nn.Module):
+    """A heat map per joint at a quarter of the size, read as its column and row sums; tokens are what lies under it."""
+
+    def __init__(self, config: EstimatorConfig):
+        super().__init__()
+        self.size = (SPLIT * config.height, SPLIT * config.breadth)
+        self.finer = nn.Sequential(nn.ConvTranspose2d(PYRAMID, PYRAMID, 4, 2, 1), nn.BatchNorm2d(PYRAMID), nn.ReLU())
+        self.look = nn.Conv2d(PYRAMID, config.joints, 1)
+        self.embed = nn.Linear(PYRAMID, config.tokens)
+
+    def forward(self, maps: Maps) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-probabilities of columns and rows (over `SHARPNESS`, as logits are), and the tokens."""
+        fine = self.finer(maps.p3)
+        flat = self.look(fine).flatten(2).softmax(-1)
+        seen = torch.einsum("bks,bcs->bkc", flat, fine.flatten(2))
+        grid = flat.unflatten(2, fine.shape[-2:])
+        columns = F.interpolate(grid.sum(2), size=self.size[1], mode="linear")
+        rows = F.interpolate(grid.sum(3), size=self.size[0], mode="linear")
+        return (columns + 1e-6).log() / SHARPNESS, (rows + 1e-6).log() / SHARPNESS, self.embed(seen)
+
+
+_HEADS = {"simcc": SimCCHead, "heatmap": HeatmapHead}
+
+
+class _Block(nn.Module):
+    """He et al.'s basic block."""
+
+    def __init__(self, before: int, after: int, stride: int):
+        super().__init__()
+        self.main = nn.Sequential(
+            _conv(before, after, stride), nn.Conv2d(after, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or before != after:
+            self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return F.relu(self.main(hidden) + self.shortcut(hidden))
+
+
+def _conv(before: int, after: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
+    )
+
+
+def chances(logits: Float[Tensor, "*lines bins"]) -> Float[Tensor, "*lines bins"]:
+    """The probability of every bin."""
+    return (SHARPNESS * logits).softmax(-1)
+
+
+def decode(reading: Reading) -> tuple[Float[Tensor, "batch joints 2"], Float[Tensor, "batch joints"]]:
+    """Where the joints are, in pixels of the crop (the centre of its first pixel is 0), and how sure each is (0 to 1).
+
+    A joint's place is the mean of the bins around the fullest one: the mean over all of them would lie between two
+    candidates, the fullest bin alone is a multiple of half a pixel. Its confidence is the share that lies around there, the
+    smaller one of columns and rows; see `posenet3d.pose2d.calibration` for what that is worth.
+    """
+    (x, sure_x), (y, sure_y) = _peak(chances(reading.x)), _peak(chances(reading.y))
+    return torch.stack([x, y], -1), torch.minimum(sure_x, sure_y)
+
+
+REACH = 8
+"""Bins on either side of the fullest one that count as the same candidate: two standard deviations of the targets."""
+
+
+def _peak(chance: Float[Tensor, "*lines bins"]) -> tuple[Float[Tensor, "*lines"], Float[Tensor, "*lines"]]:
+    bins = torch.arange(chance.shape[-1], device=chance.device)
+    near = (bins - chance.argmax(-1, keepdim=True)).abs() <= REACH
+    held = chance * near
+    share = held.sum(-1)
+    return ((held * bins).sum(-1) / share + 0.5) / SPLIT - 0.5, share
+
+
+def targets(places: Float[Tensor, "batch joints"], bins: int) -> Float[Tensor, "batch joints bins"]:
+    """The probabilities that a joint at `places` (pixels) should get: a Gaussian as wide as RTMPose's, sharpened alike."""
+    sigma = (bins / SPLIT / 8) ** 0.5  # bins
+    centre = (places[..., None] + 0.5) * SPLIT - 0.5
+    squared = (torch.arange(bins, device=places.device) - centre).square()
+    return chances(torch.exp(-squared / (2 * sigma**2)))

@@ -1,0 +1,150 @@
+"""What ``posenet3d pose2d`` does: train the 2D networks, score them, and draw pictures of people to train on."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from posenet3d.atomic import atomic_write
+from posenet3d.checkpoint import read_config
+from posenet3d.data.json_file import load_json
+from posenet3d.errors import InputError
+from posenet3d.pose2d.estimator import Estimator
+from posenet3d.pose2d.photographs import LabelledPerson, Labels, Pictures, read_labels
+from posenet3d.pose2d.runs import Photographs, held_out, train_estimator, train_refiner
+from posenet3d.pose2d.scoring import average_precision, pck
+from posenet3d.pose2d.training import EstimatorTraining, RefinerTraining
+from posenet3d.training.settings import from_dict, override
+
+Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining)
+
+
+def pose2d(options: argparse.Namespace) -> None:
+    """``posenet3d pose2d train | evaluate``."""
+    {"train": train, "evaluate": evaluate}[options.action](options)
+
+
+def train(options: argparse.Namespace) -> None:
+    """``pose2d train``: a teacher, a student, or the refiner."""
+    _check(options)
+    photographs = _photographs(options)
+    if options.stage == "refine":
+        refining = _settings(options, RefinerTraining, photographs.joint_set)
+        runs = {"student_run": options.student, "teacher_run": options.teacher}
+        train_refiner(photographs, refining, options.out, **runs, is_resumed=options.resume)
+    else:
+        settings = _settings(options, EstimatorTraining, photographs.joint_set)
+        runs = {"teacher_run": options.teacher, "init": options.init}
+        train_estimator(photographs, settings, options.out, **runs, is_resumed=options.resume)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """``pose2d evaluate``: PCK and OKS-AP of a run on annotated people, with the boxes of the annotations."""
+    if options.out is not None and not options.out.parent.is_dir():
+        raise InputError(options.out, "its folder does not exist", "make the folder first")
+    photographs = _photographs(options)
+    estimator = Estimator(options.run_folder, is_refined=not options.no_refine)
+    if estimator.joint_set.name != photographs.joint_set:
+        problem = f"estimates {estimator.joint_set.name}, and the data has {photographs.joint_set}"
+        raise InputError(options.run_folder, problem, "give data with the same joints")
+    scores, results = {}, []
+    for labels, pictures in photographs.sources:
+        people = labels.people
+        if options.held_out:
+            people = [person for person, out in zip(people, held_out(labels), strict=True) if out]
+        found = estimate_all(estimator, people, pictures)
+        results += _submission(people, found)
+        scores[labels.file.name] = _scores(labels, people, found)
+    if options.out is not None:
+        with atomic_write(options.out) as file:
+            file.write(json.dumps(results).encode())
+    sys.stdout.write(json.dumps(scores, indent=2) + "\n" if options.json else _table(scores))
+
+
+def estimate_all(estimator: Estimator, people: list[LabelledPerson], pictures: Pictures) -> np.ndarray:
+    """Everybody's joints from the annotations' boxes, (people, joints, 3)."""
+    found, name, picture = [], "", None
+    for person in tqdm(people, desc="estimate", unit="person"):
+        if picture is None or person.file_name != name:
+            name, picture = person.file_name, pictures.open(person.file_name)
+        found.append(estimator.joints_in(picture, [person.box])[0])
+    return np.stack(found)
+
+
+def _scores(labels: Labels, people: list[LabelledPerson], found: np.ndarray) -> dict[str, Any]:
+    labelled = np.stack([person.joints for person in people])
+    overall, per_joint = pck(found[..., :2], labelled[..., :2], labelled[..., 2] > 0, labels.joint_set.name)
+    annotations = load_json(labels.file)
+    ids, images = {person.id for person in people}, {person.image_id for person in people}
+    annotations["annotations"] = [a for a in annotations["annotations"] if a["id"] in ids]
+    annotations["images"] = [image for image in annotations["images"] if image["id"] in images]
+    scores = average_precision(annotations, _submission(people, found), labels.joint_set.name)
+    return {
+        "people": len(people),
+        "PCK@0.2": overall,
+        **scores,
+        "PCK@0.2 by joint": dict(zip(labels.joint_set.joints, per_joint.tolist(), strict=True)),
+    }
+
+
+def _submission(people: list[LabelledPerson], found: np.ndarray) -> list[dict[str, Any]]:
+    """The official results format of COCO and CrowdPose."""
+    return [
+        {
+            "image_id": person.image_id,
+            "category_id": 1,
+            "keypoints": joints.round(3).ravel().tolist(),
+            "score": float(joints[:, 2].mean()),
+        }
+        for person, joints in zip(people, found, strict=True)
+    ]
+
+
+def _table(scores: dict[str, dict[str, Any]]) -> str:
+    lines = []
+    for name, values in scores.items():
+        lines.append(name)
+        lines += [f"  {key:10} {value:8.1f}" for key, value in values.items() if isinstance(value, float)]
+        lines += [f"    {joint:12} {value:6.1f}" for joint, value in values["PCK@0.2 by joint"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _photographs(options: argparse.Namespace) -> Photographs:
+    if len(options.data) != len(options.pictures):
+        problem = f"names {len(options.pictures)} places for {len(options.data)} annotation files"
+        raise InputError("--pictures", problem, "give the pictures of each file of --data, in the same order")
+    sources = zip(options.data, options.pictures, strict=True)
+    return Photographs(tuple((read_labels(data), Pictures(pictures)) for data, pictures in sources))
+
+
+def _check(options: argparse.Namespace) -> None:
+    out: Path = options.out
+    has_state = (out / "state" / "latest.pt").exists()
+    if has_state and not options.resume:
+        raise InputError(out, "already holds a run", "add --resume to go on with it, or choose another --out")
+    if options.resume and (options.set or not has_state):
+        raise InputError("--resume", "goes on with a run as it is", "name a run that was begun, and leave --set out")
+    needed = {"teacher": (), "student": ("teacher",), "refine": ("teacher", "student")}[options.stage]
+    for name in needed:
+        if getattr(options, name) is None:
+            raise InputError(f"--{name}", f"is needed by 'pose2d train {options.stage}'", "name the run")
+
+
+def _settings(options: argparse.Namespace, kind: type[Settings], joint_set: str) -> Settings:
+    if options.resume:
+        config = read_config(options.out)
+        model = config["refiner"] if kind is RefinerTraining else config["model"]
+        try:
+            return from_dict(kind, {**config["training"], "model": model})
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(options.out / "config.json", f"cannot be gone on with ({error})", "start again") from error
+    try:
+        return override(kind(), [f"model.joint_set={joint_set}", *options.set])
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError("--set", str(error), "change the value") from error

@@ -1,0 +1,407 @@
+"""The 2D networks: labelled photographs, crops, losses, refiner, scores, and a training that is tiny but real."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from posenet3d.__main__ import main
+from posenet3d.errors import InputError
+from posenet3d.jointsets import JOINT_SETS
+from posenet3d.pose2d.augmentation import Augmentation, mirrored_joints, warp
+from posenet3d.pose2d.crops import cut, view_of
+from posenet3d.pose2d.distillation import bins_loss, label_loss, pose_error, structure_losses
+from posenet3d.pose2d.estimator import Estimator
+from posenet3d.pose2d.network import EstimatorConfig, Maps, PoseNetwork, Reading, decode, targets
+from posenet3d.pose2d.photographs import Pictures, read_labels
+from posenet3d.pose2d.refiner import Refiner, RefinerConfig, Start, adjacency
+from posenet3d.pose2d.rendering import draw, joints_of
+from posenet3d.pose2d.runs import held_out, load_refiner
+from posenet3d.pose2d.scoring import average_precision, pck
+from posenet3d.pose2d.strangers import random_scene
+from posenet3d.pose2d.training import from_unit, to_unit
+
+CROWD = JOINT_SETS["crowdpose14"].joints
+CONFIG = EstimatorConfig(width=8, tokens=32, height=64, breadth=48)
+UPRIGHT = np.array(  # of a stick figure, share of its height, from the middle
+    [[-.1, -.3], [.1, -.3], [-.2, -.15], [.2, -.15], [-.22, 0], [.22, 0], [-.08, 0], [.08, 0],
+     [-.1, .22], [.1, .22], [-.1, .45], [.1, .45], [0, -.48], [0, -.33]]
+)  # fmt: skip
+
+
+def reading_at(places: torch.Tensor) -> Reading:
+    """A reading that is sure of these places (batch, joints, 2) of a 48 x 64 crop."""
+    logits = [targets(places[..., axis], 2 * side).clamp(min=1e-9).log() / 10 for axis, side in enumerate((48, 64))]
+    maps = Maps(torch.zeros(1, 64, 4, 3), torch.zeros(1, 64, 8, 6), torch.zeros(1, 8, 16, 12))
+    return Reading(logits[0], logits[1], torch.randn(places.shape[0], places.shape[1], 8), maps)
+
+
+def random_places(seed: int = 0) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    return 6 + torch.rand(3, 14, 2, generator=rng) * torch.tensor([36.0, 52.0])
+
+
+# Crops
+
+
+def test_a_view_leads_there_and_back():
+    view = view_of((10.0, 20.0, 60.0, 40.0), CONFIG)
+    left, top, right, bottom = view.edges
+    assert (left + right) / 2 == pytest.approx(40)
+    assert (bottom - top) / (right - left) == pytest.approx(64 / 48)
+    assert right - left == pytest.approx(1.25 * 60)
+    places = np.random.default_rng(0).uniform(0, 100, (5, 2))
+    assert view.to_picture(view.to_crop(places)) == pytest.approx(places)
+
+
+@pytest.mark.parametrize(
+    ("box", "spot"),
+    [
+        ((40.0, 30.0, 48.0, 64.0), (73, 55)),
+        ((-20.0, -10.0, 60.0, 70.0), (15, 14)),  # the view goes beyond the picture
+        ((150.0, 130.0, 80.0, 30.0), (180, 140)),
+    ],
+)
+def test_what_is_at_a_place_is_found_where_the_view_says(box, spot):
+    spot, picture = np.array(spot, float), Image.new("RGB", (200, 160))
+    ImageDraw.Draw(picture).rectangle([*(spot - 2), *(spot + 2)], fill="white")
+    view = view_of(box, CONFIG)
+    crop = cut(picture, view)[..., 0].astype(float)
+    rows, columns = np.indices(crop.shape)
+    found = np.array([(columns * crop).sum(), (rows * crop).sum()]) / crop.sum()
+    assert found == pytest.approx(view.to_crop(spot[None])[0], abs=0.6)
+
+
+def test_joints_move_with_the_pixels():
+    rng = torch.Generator().manual_seed(1)
+    joints = torch.rand(40, 14, 2, generator=rng) * torch.tensor([40.0, 56.0]) + torch.tensor([16.0, 20.0])
+    pictures = torch.full((40, 3, 96, 72), 40, dtype=torch.uint8)
+    places = joints.round().long()
+    elbows = [CROWD.index(name) for name in ("l_elbow", "r_elbow")]
+    for row in range(40):
+        for x, y in places[row, elbows]:
+            pictures[row, :, y - 1 : y + 2, x - 1 : x + 2] = 255
+    how = Augmentation(colour=0.0, covered=0.0)
+    batch = warp(
+        pictures, places.float(), torch.ones(40, 14), torch.ones(40),
+        size=(48, 64), joint_set="crowdpose14", rng=rng, how=how,
+    )  # fmt: skip
+    checked = 0
+    for crop, joints_there in zip(batch.crops[:, 0], batch.joints, strict=True):
+        for x, y in joints_there[elbows].round().long().tolist():
+            if 2 <= x < 46 and 2 <= y < 62:
+                assert crop[y - 1 : y + 2, x - 1 : x + 2].max() > 0.4
+                checked += 1
+    assert checked > 50
+
+
+def test_mirror_is_its_own_inverse():
+    for name in ("crowdpose14", "coco17"):
+        other = mirrored_joints(name)
+        assert [other[other[joint]] for joint in range(len(other))] == list(range(len(other)))
+    assert CROWD[mirrored_joints("crowdpose14")[CROWD.index("l_knee")]] == "r_knee"
+
+
+# Losses and decoding
+
+
+def test_decoding_inverts_the_targets():
+    places = random_places()
+    found, confidence = decode(reading_at(places))
+    assert (found - places).abs().max() < 0.06
+    assert confidence.min() > 0.85
+
+
+def test_losses_vanish_where_there_is_nothing_to_learn():
+    places = random_places()
+    reading = reading_at(places)
+    assert float(label_loss(reading, places, torch.ones(3, 14))) == pytest.approx(0, abs=1e-4)
+    assert float(bins_loss(reading, reading)) == pytest.approx(0, abs=1e-6)
+    assert all(float(value) == 0 for value in structure_losses(reading, reading).values())
+    unit = to_unit(places, CONFIG)
+    assert float(pose_error(unit, unit, torch.ones(3, 14), torch.ones(3), "crowdpose14")) == 0
+    assert (from_unit(unit, CONFIG) - places).abs().max() < 1e-4
+
+
+def test_losses_see_errors_and_only_labelled_ones():
+    places, others = random_places(), random_places(1)
+    weights = torch.ones(3, 14)
+    assert label_loss(reading_at(others), places, weights) > 5
+    weights[:, 3:] = 0
+    mixed = torch.where(weights[..., None] > 0, places, others)
+    assert float(label_loss(reading_at(mixed), places, weights)) == pytest.approx(0, abs=1e-4)
+
+
+def test_structure_does_not_mind_where_and_how_large_a_person_is():
+    places = random_places()
+    small = 10 + 0.5 * places
+    distances = structure_losses(reading_at(places), reading_at(small))["distances"]
+    others = structure_losses(reading_at(places), reading_at(random_places(1)))["distances"]
+    assert distances < 1e-4 < others
+
+
+# Refiner
+
+
+@pytest.mark.parametrize("settings", [{}, {"sees_image": False}, {"is_graph": False}])
+def test_refiner_begins_as_the_identity(settings):
+    start = Start(torch.rand(3, 14, 2) - 0.5, torch.rand(3, 14), Maps(*(torch.randn(3, c, 4, 4) for c in (64, 64, 16))))
+    poses = Refiner(RefinerConfig(**settings))(start)
+    assert len(poses) == 3
+    assert all(torch.equal(pose, start.pose) for pose in poses)
+
+
+def test_opec_mode_has_its_size_and_gives_places_of_its_own():
+    start = Start(torch.rand(3, 14, 2) - 0.5, torch.rand(3, 14), Maps(*(torch.randn(3, c, 4, 4) for c in (64, 64, 16))))
+    refiner = Refiner(RefinerConfig(opec_compat=True))
+    assert not torch.equal(refiner(start)[-1], start.pose)
+    assert sum(p.numel() for p in refiner.parameters()) == pytest.approx(1.9e6, rel=0.1)  # OPEC-Net: 1.90 M
+
+
+def test_bones_of_the_graph():
+    edges = adjacency("crowdpose14")
+    assert torch.equal(edges, edges.T)
+    assert edges.diagonal().all()
+    assert int(edges.sum()) == 14 + 2 * 15
+    assert edges[CROWD.index("l_knee"), CROWD.index("l_ankle")]
+    assert int(adjacency("coco17").sum()) == 17 + 2 * 19
+
+
+# Scores
+
+
+def truth_of(joints: np.ndarray, crowd_index: float | None = None) -> dict:
+    images = [{"id": row, "file_name": f"{row}.jpg", "width": 100, "height": 100} for row in range(len(joints))]
+    if crowd_index is not None:
+        images = [image | {"crowdIndex": crowd_index} for image in images]
+    annotations = [
+        {
+            "id": row + 1, "image_id": row, "category_id": 1, "iscrowd": 0, "bbox": [0, 0, 60, 90],
+            "keypoints": np.column_stack([person, np.full(len(person), 2)]).ravel().tolist(),
+            "num_keypoints": len(person), "area": 2500.0,
+        }
+        for row, person in enumerate(joints)
+    ]  # fmt: skip
+    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
+
+
+def results_of(joints: np.ndarray) -> list[dict]:
+    scored = np.concatenate([joints, np.ones((*joints.shape[:2], 1))], -1)
+    return [
+        {"image_id": row, "category_id": 1, "keypoints": person.ravel().tolist(), "score": 0.9}
+        for row, person in enumerate(scored)
+    ]
+
+
+@pytest.mark.parametrize("joint_set", ["crowdpose14", "coco17"])
+def test_average_precision_by_hand(joint_set):
+    count = len(JOINT_SETS[joint_set])
+    joints = np.random.default_rng(0).uniform(10, 90, (6, count, 2))
+    truth = truth_of(joints, crowd_index=0.1 if joint_set == "crowdpose14" else None)
+    assert average_precision(truth, results_of(joints), joint_set)["AP"] == pytest.approx(100)
+    half = joints.copy()
+    half[3:] += 300  # half of the people are missed
+    scores = average_precision(truth, results_of(half), joint_set)
+    assert scores["AP50"] == pytest.approx(50, abs=1)
+    if joint_set == "crowdpose14":
+        assert scores["AP easy"] == pytest.approx(scores["AP"])
+        assert "AP hard" not in scores
+    assert average_precision(truth, [], joint_set)["AP"] == 0
+
+
+def test_crowdpose_counts_its_own_area_and_leaves_heads_out():
+    joints = np.random.default_rng(0).uniform(10, 90, (4, 14, 2))
+    truth = truth_of(joints)
+    for person in truth["annotations"]:
+        del person["area"]
+    only_heads = truth["annotations"][0]
+    only_heads["keypoints"] = [v if i >= 36 else 0 for i, v in enumerate(only_heads["keypoints"])]
+    found = results_of(joints)[1:]
+    assert average_precision(truth, found, "crowdpose14")["AP"] == pytest.approx(
+        100
+    )  # the first is not counted as missed
+
+
+def test_pck_by_hand():
+    joints = np.tile(50 + 100 * UPRIGHT, (2, 1, 1))
+    labelled = np.ones((2, 14), bool)
+    torso = np.linalg.norm(joints[0, 0] - joints[0, 7])
+    off = joints.copy()
+    off[0, 2] += [0.19 * torso, 0]
+    off[1, 3] += [0.21 * torso, 0]
+    overall, per_joint = pck(off, joints, labelled, "crowdpose14")
+    assert overall == pytest.approx(100 * 27 / 28)
+    assert per_joint[3] == 50
+    labelled[1, [0, 1]] = False  # no torso: the person has no measure
+    assert pck(off, joints, labelled, "crowdpose14")[0] == 100
+
+
+# Labels
+
+
+def test_traps_of_the_formats(tmp_path):
+    content = truth_of(np.random.default_rng(0).uniform(10, 90, (5, 14, 2)))
+    people = content["annotations"]
+    people[0]["iscrowd"] = 1
+    people[1]["keypoints"] = [0] * 42
+    people[2]["keypoints"][2::3] = [1] * 14  # labelled, all hidden
+    del people[3]["area"]
+    content["categories"][0]["skeleton"] = [[16, 14]]  # COCO's
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    labels = read_labels(tmp_path / "a.json")
+    assert [person.id for person in labels.people] == [3, 4, 5]
+    assert labels.joint_set.name == "crowdpose14"
+    assert labels.people[1].area == pytest.approx(0.53 * 60 * 90)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [("bbox", [1, 2], "bbox"), ("image_id", 99, "image_id"), ("keypoints", [1, 2], "keypoints")],
+)
+def test_broken_labels_are_a_sentence(tmp_path, key, value, says):
+    content = truth_of(np.random.default_rng(0).uniform(10, 90, (2, 14, 2)))
+    content["annotations"][1][key] = value
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=says):
+        read_labels(tmp_path / "a.json")
+
+
+def test_pictures_from_a_folder_and_a_zip(tmp_path):
+    (tmp_path / "train" / "deep").mkdir(parents=True)
+    Image.new("RGB", (8, 6)).save(tmp_path / "train" / "deep" / "1.png")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.write(tmp_path / "train" / "deep" / "1.png", "images/1.png")
+    for place in (tmp_path / "train", tmp_path / "a.zip"):
+        assert Pictures(place).open("1.png").size == (8, 6)
+        with pytest.raises(InputError, match=r"has no picture '2.png'"):
+            Pictures(place).open("2.png")
+
+
+# Rendered people
+
+
+def test_rendered_labels_lie_on_the_body():
+    rng, size, focal = np.random.default_rng(4), (128, 96), 140.0
+    scenes = [random_scene(rng, 1, size, focal) for _ in range(3)]
+    seen = 0
+    for scene, drawing in zip(scenes, draw(scenes, size, focal), strict=True):
+        (person,) = joints_of(scene.people, "crowdpose14", size, focal, drawing)
+        for x, y, v in person:
+            if v == 2:
+                x, y = round(x), round(y)
+                around = drawing.depth[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+                assert around.any(), "a visible joint is on the body"
+                seen += 1
+    assert seen > 15
+
+
+# Training
+
+
+@pytest.fixture(scope="module")
+def stick_people(tmp_path_factory):
+    """200 pictures of one stick figure each, in CrowdPose's form."""
+    folder = tmp_path_factory.mktemp("sticks")
+    (folder / "pictures").mkdir()
+    rng = np.random.default_rng(0)
+    joints = []
+    for number in range(200):
+        picture = Image.new("RGB", (96, 96), tuple(rng.integers(0, 120, 3)))
+        pen = ImageDraw.Draw(picture)
+        turn = rng.normal(0, 0.5)
+        matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        person = (UPRIGHT + rng.normal(0, 0.04, UPRIGHT.shape)) @ matrix.T * 70 + 48
+        for bone in torch.nonzero(adjacency("crowdpose14").triu(1)):
+            a, b = (person[int(joint)] for joint in bone)
+            pen.line([*a, *b], fill=(230, 230, 230), width=3)
+        for joint, (x, y) in enumerate(person):
+            side = {"l_": (0, 255, 0), "r_": (255, 0, 0)}.get(CROWD[joint][:2], (80, 120, 255))
+            pen.ellipse([x - 3, y - 3, x + 3, y + 3], fill=side)
+        picture.save(folder / "pictures" / f"{number}.jpg")
+        joints.append(person)
+    truth = truth_of(np.array(joints))
+    for annotation, person in zip(truth["annotations"], joints, strict=True):
+        low, high = person.min(0), person.max(0)
+        annotation["bbox"] = [*low.tolist(), *(high - low).tolist()]
+    (folder / "labels.json").write_text(json.dumps(truth))
+    return folder
+
+
+SMALL = ["model.width=8", "model.tokens=32", "model.height=64", "model.breadth=48", "batch=32", "loop.log_every=20"]
+FEW = [f"augmentation.{change}" for change in ("turn_deg=15", "covered=0", "scale=0.1", "shift=0.02")] + ["lr=0.006"]
+
+
+def run(folder, action, *rest):
+    arguments = ["--data", str(folder / "labels.json"), "--pictures", str(folder / "pictures")]
+    return main(["pose2d", *map(str, [*action, *rest]), *arguments])
+
+
+def test_teacher_student_and_refiner_learn(stick_people, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("POSENET3D_CACHE", str(tmp_path / "cache"))
+    teacher, student, refiner = (tmp_path / name for name in ("teacher", "student", "refiner"))
+    assert run(stick_people, ["train", "teacher"], "--out", teacher, "--set", *SMALL, *FEW, "steps=160") == 0
+    log = [json.loads(line) for line in (teacher / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["labels"] for line in log if "labels" in line]
+    assert losses[-1] < 0.5 * losses[0]
+    assert log[-1]["val/pck"] > 40  # the mean pose has 30
+
+    few = [*SMALL, *FEW, "steps=40"]
+    assert (
+        run(
+            stick_people, ["train", "student"], "--out", student, "--teacher", teacher, "--init", teacher, "--set", *few
+        )
+        == 0
+    )
+    line = json.loads((student / "metrics.jsonl").read_text().splitlines()[0])
+    assert {"labels", "bins", "relations", "distances"} <= set(line)
+
+    runs = ["--teacher", teacher, "--student", student]
+    few = ["steps=30", "batch=32", "loop.log_every=10", "loop.save_every=10", "model.hidden=16"]
+    assert run(stick_people, ["train", "refine"], "--out", refiner, *runs, "--set", *few) == 0
+    log = [json.loads(line) for line in (refiner / "metrics.jsonl").read_text().splitlines()]
+    assert log[-1]["val/pck"] > log[-1]["val/pck_before"] - 5
+    assert load_refiner(refiner) is not None
+    assert run(stick_people, ["train", "refine"], "--out", refiner, *runs, "--resume") == 0
+    assert run(stick_people, ["train", "refine"], "--out", refiner, *runs) == 2
+    assert "already holds a run" in capsys.readouterr().err
+
+    out = tmp_path / "results.json"
+    assert run(stick_people, ["evaluate", refiner], "--held-out", "--json", "--out", out) == 0
+    scores = json.loads(capsys.readouterr().out)["labels.json"]
+    labels = read_labels(stick_people / "labels.json")
+    assert scores["people"] == held_out(labels).sum() == 20
+    assert scores["PCK@0.2"] > 35
+    results = json.loads(out.read_text())
+    assert set(results[0]) == {"image_id", "category_id", "keypoints", "score"}
+
+    picture = Image.open(stick_people / "pictures" / "190.jpg")
+    person = next(person for person in labels.people if person.file_name == "190.jpg")
+    found = Estimator(refiner).joints_in(picture, [person.box, person.box])
+    assert found.shape == (2, 14, 3)
+    assert np.allclose(found[0], found[1], atol=1e-3)
+    assert Estimator(refiner).joints_in(picture, []).shape == (0, 14, 3)
+
+
+def test_missing_runs_and_pictures_are_sentences(stick_people, tmp_path, capsys):
+    assert run(stick_people, ["train", "student"], "--out", tmp_path / "s") == 2
+    assert "--teacher: is needed by 'pose2d train student'" in capsys.readouterr().err
+    labels = str(stick_people / "labels.json")
+    assert (
+        main(["pose2d", "train", "teacher", "--out", str(tmp_path / "t"), "--data", labels, labels, "--pictures", "x"])
+        == 2
+    )
+    assert "names 1 places for 2 annotation files" in capsys.readouterr().err
+    assert run(stick_people, ["train", "teacher"], "--out", tmp_path / "t", "--set", "model.height=50") == 2
+    assert "multiples of 16" in capsys.readouterr().err
+
+
+def test_heatmap_head_reads_like_the_other():
+    network = PoseNetwork(EstimatorConfig(width=8, tokens=32, height=64, breadth=48, head="heatmap")).eval()
+    reading = network(torch.rand(2, 3, 64, 48))
+    places, confidence = decode(reading)
+    assert places.shape == (2, 14, 2)
+    assert reading.x.shape == (2, 14, 96)
+    assert ((confidence >= 0) & (confidence <= 1)).all()
