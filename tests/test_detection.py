@@ -226,6 +226,14 @@ def test_swaps_of_a_noisy_detector_are_put_right():
     assert after.mean() < 0.5 * before.mean()
 
 
+def test_nothing_is_swapped_where_nobody_is():
+    damaged = swapped(slice(50, 60), "legs")
+    keypoints_px, confidence = damaged.keypoints_px.copy(), damaged.confidence.copy()
+    keypoints_px[54:], confidence[54:] = np.nan, 0
+    found = find_swaps(replace(damaged, keypoints_px=keypoints_px, confidence=confidence))
+    assert not found[54:].any()
+
+
 def test_short_and_empty_clips_are_left_alone():
     nobody = replace(WALK, keypoints_px=np.full_like(WALK.keypoints_px, np.nan), confidence=np.zeros((len(WALK), 17)))
     assert not find_swaps(nobody).any()

@@ -38,7 +38,8 @@ def find_swaps(sequence: PoseSequence) -> Bool[np.ndarray, "frames groups"]:
         return found
     for column, pairs in enumerate(GROUPS.values()):
         sides = np.stack([sequence.keypoints_px[:, [JOINT[a], JOINT[b]]] for a, b in pairs], 1) / size
-        found[:, column] = _short(_smoothest(_bridged(sides.astype(np.float64))), LONGEST_S * sequence.fps)
+        seen = np.isfinite(sides).any((1, 2, 3))
+        found[:, column] = seen & _short(_smoothest(_bridged(sides.astype(np.float64))), LONGEST_S * sequence.fps)
     return found
 
 
