@@ -125,6 +125,17 @@ def test_a_picture_is_a_film_of_one(tmp_path):
     assert greys(tmp_path / "img.png") == [90]
 
 
+def test_video_tells_its_lens(tmp_path):
+    file = tmp_path / "a.mov"
+    with av.open(file, "w", options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata["com.apple.quicktime.camera.focal_length.35mm_equivalent"] = "26"
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    assert open_film(file).fov_deg == pytest.approx(69.4, abs=0.1)
+
+
 def test_openpose_folder_with_pictures_is_no_film(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "a.json").write_text("{}")

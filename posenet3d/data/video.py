@@ -38,7 +38,7 @@ class Film:
     times_s: Float[np.ndarray, " pictures"]
     size: tuple[int, int]  # upright width and height, pixels
     fps: float
-    fov_deg: float | None = None  # across the longer side, from EXIF
+    fov_deg: float | None = None  # across the longer side, as the camera wrote it
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -93,6 +93,7 @@ def open_film(path: str | Path, fps: float | None = None) -> Film:
         # The last packet is empty: the end. AVI has no pts. Packets are let go at once: they hold the whole file.
         stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
         base, declared = stream.time_base or Fraction(1), stream.average_rate
+        focal_mm = _focal_length({**container.metadata, **stream.metadata})
     first = next(pictures_of(path), None)
     if first is None or not stamps:
         raise InputError(path, "has no picture that can be read", GIVE)
@@ -103,7 +104,7 @@ def open_film(path: str | Path, fps: float | None = None) -> Film:
     if fps is not None:
         times = np.arange(len(times)) / fps
     height, width = first.shape[:2]
-    return Film(path, times, (width, height), rate)
+    return Film(path, times, (width, height), rate, _angle(focal_mm))
 
 
 def pictures_of(path: Path, height_px: int | None = None) -> Iterator[Picture]:
@@ -192,7 +193,22 @@ def _still(file: Path, height_px: int | None) -> Picture:
 
 
 def _field_of_view(file: Path) -> float | None:
-    """Degrees across the longer side, from the focal length in terms of 36 mm film; None where EXIF does not say."""
+    """Degrees across the longer side of a picture; None where EXIF does not say."""
     with Image.open(file) as image:
-        focal_mm = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
-    return float(np.degrees(2 * np.arctan(36 / 2 / focal_mm))) if focal_mm else None
+        return _angle(image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm))
+
+
+def _focal_length(metadata: dict[str, str]) -> float | None:
+    """In terms of 36 mm film, as telephones note it in a video (com.apple.quicktime.camera.focal_length.35mm_equivalent)."""
+    for key, value in metadata.items():
+        if "focal" in key.lower() and "35mm" in key.lower():
+            try:
+                return float(value)
+            except ValueError:
+                return None
+    return None
+
+
+def _angle(focal_mm: float | None) -> float | None:
+    """Degrees across 36 mm of film; None for what no lens can have."""
+    return float(np.degrees(2 * np.arctan(36 / 2 / focal_mm))) if focal_mm and 5 <= focal_mm <= 2000 else None
