@@ -195,7 +195,8 @@ def _still(file: Path, height_px: int | None) -> Picture:
 def _field_of_view(file: Path) -> float | None:
     """Degrees across the longer side of a picture; None where EXIF does not say."""
     with Image.open(file) as image:
-        return _angle(image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm))
+        focal_mm = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
+    return _angle(float(focal_mm) if focal_mm else None)
 
 
 def _focal_length(metadata: dict[str, str]) -> float | None:
