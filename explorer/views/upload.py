@@ -69,7 +69,10 @@ def take_upload() -> None:
     st.session_state["upload_problems"] = []
     uploaded = st.session_state["upload"] or []
     films = films_among(uploaded)
-    st.session_state["films to look at"] = {name: files for name, files in films.items() if name not in known}
+    cancelled = st.session_state.get("cancelled films", [])
+    st.session_state["films to look at"] = {
+        name: files for name, files in films.items() if name not in known and files not in cancelled
+    }
     in_films = [file for files in films.values() for file in files]
     for name, files in grouped([file for file in uploaded if file not in in_films]).items():
         try:
@@ -107,7 +110,7 @@ def look_at_films() -> None:
         place = st.empty()
         box = place.container()
         bar = box.progress(0.0, f"Looking at {name} ...")
-        box.button("Cancel", key=f"cancel {name}", on_click=waiting.pop, args=(name, None))
+        box.button("Cancel", key=f"cancel {name}", on_click=give_up, args=(name,))
         try:
             with on_disk(name, waiting[name]) as path:
                 clock = Clock()
@@ -124,6 +127,12 @@ def look_at_films() -> None:
             st.session_state[SHOWN] = name
         del waiting[name]
         place.empty()
+
+
+def give_up(name: str) -> None:
+    """The user does not want a film looked at any more; it may be brought again."""
+    waiting = st.session_state["films to look at"]
+    st.session_state.setdefault("cancelled films", []).append(waiting.pop(name))
 
 
 @contextmanager
