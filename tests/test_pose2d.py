@@ -15,11 +15,13 @@ from posenet3d.pose2d.augmentation import Augmentation, mirrored_joints, warp
 from posenet3d.pose2d.crops import cut, view_of
 from posenet3d.pose2d.distillation import bins_loss, label_loss, pose_error, structure_losses
 from posenet3d.pose2d.estimator import Estimator
+from posenet3d.pose2d.finder import Finder, FinderConfig, find, finder_losses, overlap
+from posenet3d.pose2d.mosaics import Mosaics
 from posenet3d.pose2d.network import EstimatorConfig, Maps, PoseNetwork, Reading, decode, targets
 from posenet3d.pose2d.photographs import Pictures, read_labels
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig, Start, adjacency
 from posenet3d.pose2d.rendering import draw, joints_of
-from posenet3d.pose2d.runs import held_out, load_refiner
+from posenet3d.pose2d.runs import held_out, load_finder, load_refiner
 from posenet3d.pose2d.scoring import average_precision, pck
 from posenet3d.pose2d.strangers import random_scene
 from posenet3d.pose2d.training import from_unit, to_unit
@@ -383,6 +385,62 @@ def test_teacher_student_and_refiner_learn(stick_people, tmp_path, monkeypatch, 
     assert found.shape == (2, 14, 3)
     assert np.allclose(found[0], found[1], atol=1e-3)
     assert Estimator(refiner).joints_in(picture, []).shape == (0, 14, 3)
+
+
+# Finder
+
+
+def test_overlap_by_hand():
+    assert overlap((0.0, 0.0, 10.0, 10.0), (0.0, 0.0, 10.0, 10.0)) == pytest.approx(1)
+    assert overlap((0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 10.0, 10.0)) == pytest.approx(1 / 3)
+    assert overlap((0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 10.0, 10.0)) == 0
+
+
+def test_finder_reads_what_its_losses_ask_for():
+    class Perfect(Finder):
+        def forward(self, pictures):
+            maps = torch.zeros(len(pictures), 5, 16, 16)
+            maps[:, 0] = -20
+            for box in BOXES:
+                x, y = (box[0] + box[2] / 2) / 8, (box[1] + box[3] / 2) / 8
+                values = [20, x - int(x), y - int(y), np.log(box[2] / 8), np.log(box[3] / 8)]
+                maps[:, :, int(y), int(x)] = torch.tensor(values)
+            return maps
+
+    BOXES = [(10.0, 20.0, 30.0, 60.0), (70.0, 30.0, 40.0, 50.0)]
+    finder = Perfect(FinderConfig(width=8, side=128))
+    losses = finder_losses(finder(torch.zeros(1, 3, 128, 128)), [BOXES])
+    assert all(float(value) < 1e-4 for value in losses.values())
+    found = find(finder, Image.new("RGB", (256, 192)), 0.5)  # twice as large as what the finder sees
+    assert sorted(box for box, _ in found) == [pytest.approx([2 * side for side in box], abs=0.01) for box in BOXES]
+
+
+def test_people_of_a_mosaic_are_in_their_boxes(stick_people):
+    labels = read_labels(stick_people / "labels.json")
+    mosaics = Mosaics([(Pictures(stick_people / "pictures"), labels.people)], 128, 0.2)
+    rng, count = np.random.default_rng(0), 0
+    for _ in range(20):
+        picture, boxes = mosaics.draw(rng)
+        light = (picture.max(-1) > 170).astype(float)
+        inside = np.zeros(light.shape, bool)
+        for left, top, width, height in boxes:
+            assert left >= -0.5
+            assert top >= -0.5
+            assert left + width <= 128.5
+            inside[max(int(top), 0) : int(top + height) + 2, max(int(left), 0) : int(left + width) + 2] = True
+            count += 1
+        assert light[inside].sum() >= 0.6 * light.sum()  # the rest is of people cut to less than a third
+    assert count > 30
+
+
+def test_finder_learns(stick_people, tmp_path):
+    small = ["model.width=8", "model.side=64", "batch=8", "steps=40", "loop.log_every=10", "loop.validate_every=100"]
+    assert run(stick_people, ["train", "finder"], "--out", tmp_path / "f", "--set", *small) == 0
+    log = [json.loads(line) for line in (tmp_path / "f" / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["middle"] + line["size"] for line in log if "middle" in line]
+    assert losses[-1] < 0.7 * losses[0]
+    assert {"val/precision", "val/recall"} <= set(log[-1])
+    assert len(find(load_finder(tmp_path / "f"), Image.new("RGB", (50, 90)), 0.999)) == 0
 
 
 def test_missing_runs_and_pictures_are_sentences(stick_people, tmp_path, capsys):

@@ -84,13 +84,13 @@ class PoseNetwork(nn.Module):
         super().__init__()
         self.config = config
         w = config.width
-        self.stem = nn.Sequential(_conv(3, w, 2), _conv(w, w, 2))
+        self.stem = nn.Sequential(conv(3, w, 2), conv(w, w, 2))
         self.stages = nn.ModuleList(
-            nn.Sequential(_Block(before, after, stride), _Block(after, after, 1))
+            nn.Sequential(Block(before, after, stride), Block(after, after, 1))
             for before, after, stride in ((w, w, 1), (w, 2 * w, 2), (2 * w, 4 * w, 2), (4 * w, 8 * w, 2))
         )
         self.lateral = nn.ModuleList(nn.Conv2d(channels, PYRAMID, 1) for channels in (8 * w, 4 * w, 2 * w))
-        self.smooth = nn.ModuleList(_conv(PYRAMID, PYRAMID, 1) for _ in range(2))
+        self.smooth = nn.ModuleList(conv(PYRAMID, PYRAMID, 1) for _ in range(2))
         self.head = _HEADS[config.head](config)
 
     def forward(self, crops: Float[Tensor, "batch 3 height breadth"]) -> Reading:
@@ -158,23 +158,25 @@ class HeatmapHead(nn.Module):
 _HEADS = {"simcc": SimCCHead, "heatmap": HeatmapHead}
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """He et al.'s basic block."""
 
     def __init__(self, before: int, after: int, stride: int):
         super().__init__()
         self.main = nn.Sequential(
-            _conv(before, after, stride), nn.Conv2d(after, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)
+            conv(before, after, stride), nn.Conv2d(after, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or before != after:
             self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
 
-    def forward(self, hidden: Tensor) -> Tensor:
+    def forward(self, hidden: Float[Tensor, "batch before rows columns"]) -> Tensor:
+        """The block's maps."""
         return F.relu(self.main(hidden) + self.shortcut(hidden))
 
 
-def _conv(before: int, after: int, stride: int) -> nn.Sequential:
+def conv(before: int, after: int, stride: int) -> nn.Sequential:
+    """Three by three, normalised, rectified."""
     return nn.Sequential(
         nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
     )

@@ -3,6 +3,7 @@
 A run of the refiner is complete: it holds the student that it refines, too, and is what is shipped.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from torch import nn
 from posenet3d.checkpoint import load_weights, read_config
 from posenet3d.errors import InputError
 from posenet3d.pose2d.crops import CropSet, make_crops
+from posenet3d.pose2d.finder import Finder, FinderConfig, FinderPhase, FinderTraining
+from posenet3d.pose2d.mosaics import Mosaics
 from posenet3d.pose2d.network import EstimatorConfig, PoseNetwork
 from posenet3d.pose2d.photographs import Labels, Pictures
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig
@@ -143,6 +146,42 @@ def train_refiner(
     return refiner.eval()
 
 
+def train_finder(photographs: Photographs, settings: FinderTraining, out: Path, *, is_resumed: bool = False) -> Finder:
+    """Train what finds people in pictures and leave a run folder."""
+    torch.manual_seed(settings.loop.seed)
+    finder = Finder(settings.model).to(_device())
+
+    def mosaics(is_held_out: bool) -> Mosaics:
+        chosen = [
+            (
+                pictures,
+                [person for person, out_ in zip(labels.people, held_out(labels), strict=True) if out_ == is_held_out],
+            )
+            for labels, pictures in photographs.sources
+        ]
+        return Mosaics(chosen, settings.model.side, settings.empty)
+
+    content = {"model": to_dict(settings.model), "training": _without_model(settings)}
+    digests = [hashlib.sha256(labels.file.read_bytes()).hexdigest() for labels, _ in photographs.sources]
+    data = {"people": sum(len(labels.people) for labels, _ in photographs.sources), "sha256": "+".join(digests)}
+    open_run(out, f"{STAGE} finder", data, content, is_resumed=is_resumed)
+
+    def build() -> Phase:
+        return FinderPhase(finder, mosaics(False), mosaics(True), settings)
+
+    modules = nn.ModuleDict({"finder": finder})
+    exports = {"model.safetensors": ["finder"]}
+    fit(
+        modules,
+        [PhasePlan("finder", settings.steps, build)],
+        out,
+        settings.loop,
+        is_resumed=is_resumed,
+        exports=exports,
+    )
+    return finder.eval()
+
+
 def load_estimator(run: Path) -> PoseNetwork:
     """The pose network of a run, in evaluation mode on the CPU.
 
@@ -152,6 +191,17 @@ def load_estimator(run: Path) -> PoseNetwork:
     network = PoseNetwork(_config(run, "model", EstimatorConfig))
     load_weights(network, run)
     return network.eval()
+
+
+def load_finder(run: Path) -> Finder:
+    """The finder of a run, in evaluation mode on the CPU.
+
+    Raises:
+        InputError: the folder holds none, or it is damaged.
+    """
+    finder = Finder(_config(run, "model", FinderConfig))
+    load_weights(finder, run)
+    return finder.eval()
 
 
 def load_refiner(run: Path) -> Refiner | None:
@@ -182,7 +232,7 @@ def _open(out: Path, stage: str, training: CropSet, content: dict[str, Any], is_
     open_run(out, stage, data, content, is_resumed=is_resumed)
 
 
-def _without_model(settings: EstimatorTraining | RefinerTraining) -> dict[str, Any]:
+def _without_model(settings: EstimatorTraining | RefinerTraining | FinderTraining) -> dict[str, Any]:
     return {key: value for key, value in to_dict(settings).items() if key != "model"}
 
 

@@ -14,13 +14,14 @@ from posenet3d.checkpoint import read_config
 from posenet3d.data.json_file import load_json
 from posenet3d.errors import InputError
 from posenet3d.pose2d.estimator import Estimator
+from posenet3d.pose2d.finder import FinderTraining
 from posenet3d.pose2d.photographs import LabelledPerson, Labels, Pictures, read_labels
-from posenet3d.pose2d.runs import Photographs, held_out, train_estimator, train_refiner
+from posenet3d.pose2d.runs import Photographs, held_out, train_estimator, train_finder, train_refiner
 from posenet3d.pose2d.scoring import average_precision, pck
 from posenet3d.pose2d.training import EstimatorTraining, RefinerTraining
 from posenet3d.training.settings import from_dict, override
 
-Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining)
+Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining, FinderTraining)
 
 
 def pose2d(options: argparse.Namespace) -> None:
@@ -36,6 +37,8 @@ def train(options: argparse.Namespace) -> None:
         refining = _settings(options, RefinerTraining, photographs.joint_set)
         runs = {"student_run": options.student, "teacher_run": options.teacher}
         train_refiner(photographs, refining, options.out, **runs, is_resumed=options.resume)
+    elif options.stage == "finder":
+        train_finder(photographs, _settings(options, FinderTraining), options.out, is_resumed=options.resume)
     else:
         settings = _settings(options, EstimatorTraining, photographs.joint_set)
         runs = {"teacher_run": options.teacher, "init": options.init}
@@ -128,13 +131,13 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(out, "already holds a run", "add --resume to go on with it, or choose another --out")
     if options.resume and (options.set or not has_state):
         raise InputError("--resume", "goes on with a run as it is", "name a run that was begun, and leave --set out")
-    needed = {"teacher": (), "student": ("teacher",), "refine": ("teacher", "student")}[options.stage]
+    needed = {"teacher": (), "finder": (), "student": ("teacher",), "refine": ("teacher", "student")}[options.stage]
     for name in needed:
         if getattr(options, name) is None:
             raise InputError(f"--{name}", f"is needed by 'pose2d train {options.stage}'", "name the run")
 
 
-def _settings(options: argparse.Namespace, kind: type[Settings], joint_set: str) -> Settings:
+def _settings(options: argparse.Namespace, kind: type[Settings], joint_set: str | None = None) -> Settings:
     if options.resume:
         config = read_config(options.out)
         model = config["refiner"] if kind is RefinerTraining else config["model"]
@@ -143,7 +146,7 @@ def _settings(options: argparse.Namespace, kind: type[Settings], joint_set: str)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(options.out / "config.json", f"cannot be gone on with ({error})", "start again") from error
     try:
-        return override(kind(), [f"model.joint_set={joint_set}", *options.set])
+        return override(kind(), [*([f"model.joint_set={joint_set}"] if joint_set else []), *options.set])
     except ValueError as error:
         if isinstance(error, InputError):
             raise
