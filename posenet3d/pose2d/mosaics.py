@@ -59,7 +59,7 @@ class Mosaics:
         reach = min((region[2] - region[0]) / size[0], (region[3] - region[1]) / size[1])
         step = reach * (1.0 if rng.random() < 0.5 else rng.uniform(0.6, 1.0))
         spare = np.array([region[2] - region[0] - step * size[0], region[3] - region[1] - step * size[1]])
-        left, top = np.array(region[:2]) + spare * rng.random(2)
+        left, top = np.array(region[:2]) + spare.clip(min=0) * rng.random(2)
         window = (left, top, min(left + step * size[0], region[2]), min(top + step * size[1], region[3]))
         tile = np.asarray(picture.resize(size, Image.Resampling.BILINEAR, box=window))
         if is_empty:
