@@ -195,6 +195,8 @@ class RunningDetector:
         lines = [line for line in self._words.read().decode(errors="replace").splitlines() if line.strip()]
         words = lines[-1].strip() if lines else f"exit code {self._process.returncode}"
         remedy = f"install it again: python -m posenet3d detectors --install {self.detector.name}"
+        if self.detector.fetches:
+            remedy = f"it needs the network once, for {self.detector.fetches}; or {remedy}"
         return InputError(f"detector {self.detector.name}", f"stopped ({words})", remedy)
 
 
