@@ -3,6 +3,7 @@
 import { BufferAttribute, BufferGeometry, Color, DynamicDrawUsage, Group, Mesh, MeshBasicMaterial, MeshLambertMaterial } from "three";
 
 const WEIGHT_STEPS = 65535;
+const COARSE = 0.03; // metres
 const BEHIND = { polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 1 }; // so that the skin never hides in its own veil
 const PLAIN = "#a9adb5"; // of a body that brings no colours
 
@@ -13,11 +14,15 @@ export class Body3D {
   #veil; // writes depth only, so that a translucent body shows its outside and not its far side
   #own;
   #restNormals;
+  #fine; // triangles
+  #coarse;
   #moves; // of each joint: 3 x 3 turn, then shift, from rest to now
 
   constructor(body) {
     this.body = body;
     const geometry = makeGeometry(body);
+    this.#fine = geometry.index;
+    this.#coarse = new BufferAttribute(coarseFaces(body.skin, body.vertices), 1);
     this.#restNormals = geometry.attributes.normal.array.slice();
     this.#moves = new Float32Array(12 * body.skin.parents.length);
     this.#own = ownColours(body.skin, geometry.attributes.position.count);
@@ -38,9 +43,14 @@ export class Body3D {
     this.#material.needsUpdate = true;
   }
 
-  /** Without its veil a translucent body is drawn in half the time, and a limb before the trunk may look a little denser. */
-  set isVeiled(value) {
-    this.#veil.visible = value && this.#material.opacity < 1;
+  /**
+   * Drawn fast rather than well: with a third of the triangles, and without the veil (a limb before the trunk of a translucent
+   * body may look a little denser then).
+   */
+  set isHurried(value) {
+    this.#veil.visible = !value && this.#material.opacity < 1;
+    const index = value ? this.#coarse : this.#fine;
+    if (this.#mesh.geometry.index !== index) this.#mesh.geometry.setIndex(index);
   }
 
   /** In the camera's frame. */
@@ -75,6 +85,24 @@ function makeGeometry({ skin, vertices }) {
   geometry.computeVertexNormals();
   geometry.attributes.normal.setUsage(DynamicDrawUsage);
   return geometry;
+}
+
+/** Triangles between one vertex of every cell of space and bone: neighbours on other bones must not be welded together. */
+function coarseFaces({ faces, influences }, vertices) {
+  const first = new Map();
+  const chosen = new Uint32Array(vertices.length / 3);
+  for (let vertex = 0; vertex < chosen.length; vertex++) {
+    const cell = [0, 1, 2].map((axis) => Math.round(vertices[3 * vertex + axis] / COARSE));
+    const key = `${influences[4 * vertex]} ${cell}`;
+    if (!first.has(key)) first.set(key, vertex);
+    chosen[vertex] = first.get(key);
+  }
+  const kept = [];
+  for (let i = 0; i < faces.length; i += 3) {
+    const [a, b, c] = [chosen[faces[i]], chosen[faces[i + 1]], chosen[faces[i + 2]]];
+    if (a !== b && b !== c && c !== a) kept.push(a, b, c);
+  }
+  return new Uint32Array(kept);
 }
 
 /** Where each joint's turn and shift take what was at rest; `quaternions` (x, y, z, w) are against the parents. */

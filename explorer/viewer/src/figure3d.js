@@ -109,7 +109,7 @@ export class Figure3D {
     this.#body.group.visible = options.parts !== "skeleton";
     if (!this.#body.group.visible) return;
     this.#body.opacity = options.opacity;
-    this.#body.isVeiled = !this.isHurried;
+    this.#body.isHurried = this.isHurried;
     this.#body.pose(frame);
     this.#paint(options.colour === "own" ? null : colours);
   }
