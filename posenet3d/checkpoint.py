@@ -22,8 +22,16 @@ DEFAULT = "joint"
 def list_checkpoints(runs: Path = Path("runs")) -> dict[str, Path]:
     """Name to folder of every checkpoint there is: the bundled ones (the default first), then the runs below `runs`."""
     bundled = sorted((f.parent for f in BUNDLED.glob("*/model.safetensors")), key=lambda f: (f.name != DEFAULT, f.name))
-    trained = sorted(f.parent for f in runs.glob("*/model.safetensors")) if runs.is_dir() else []
+    trained = sorted(f.parent for f in runs.glob("*/model.safetensors") if _can_lift(f.parent)) if runs.is_dir() else []
     return {f.name: f for f in bundled} | {f"{runs.name}/{f.name}": f for f in trained}
+
+
+def _can_lift(folder: Path) -> bool:
+    """Not so a run of the networks that find 2D joints; a run that cannot be read is listed, so that it says what is wrong."""
+    try:
+        return not str(read_config(folder).get("stage", "")).startswith("pose2d")
+    except InputError:
+        return True
 
 
 def find_checkpoint(name: str | Path | None = None, model: str = "teacher") -> Path:

@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from posenet3d.__main__ import main
+from posenet3d.checkpoint import list_checkpoints
 from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS
 from posenet3d.pose2d.augmentation import Augmentation, mirrored_joints, warp
@@ -378,6 +379,8 @@ def test_teacher_student_and_refiner_learn(stick_people, tmp_path, monkeypatch, 
     assert scores["PCK@0.2"] > 35
     results = json.loads(out.read_text())
     assert set(results[0]) == {"image_id", "category_id", "keypoints", "score"}
+
+    assert list_checkpoints(tmp_path).keys() == list_checkpoints(tmp_path / "nothing").keys()  # none of them lifts
 
     picture = Image.open(stick_people / "pictures" / "190.jpg")
     person = next(person for person in labels.people if person.file_name == "190.jpg")
