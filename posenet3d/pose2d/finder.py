@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from posenet3d.pose2d.crops import Box
 from posenet3d.pose2d.mosaics import Mosaics
-from posenet3d.pose2d.network import Block, conv
+from posenet3d.pose2d.network import Backbone, conv
 from posenet3d.training.loop import LoopSettings, descend, weigh
 
 STRIDE = 8
@@ -46,17 +46,7 @@ class Finder(nn.Module):
         super().__init__()
         self.config = config
         w = config.width
-        self.stem = nn.Sequential(conv(3, w, 2), conv(w, w, 2))
-        self.stages = nn.ModuleList(
-            nn.Sequential(Block(before, after, stride), Block(after, after, 1))
-            for before, after, stride in (
-                (w, w, 1),
-                (w, 2 * w, 2),
-                (2 * w, 4 * w, 2),
-                (4 * w, 8 * w, 2),
-                (8 * w, 8 * w, 2),
-            )
-        )
+        self.backbone = Backbone(w, (1, 2, 4, 8, 8))
         self.lateral = nn.ModuleList(nn.Conv2d(channels, CHANNELS, 1) for channels in (8 * w, 8 * w, 4 * w, 2 * w))
         self.head = nn.Sequential(conv(CHANNELS, CHANNELS, 1), nn.Conv2d(CHANNELS, 5, 1))
         self.register_buffer(
@@ -65,11 +55,7 @@ class Finder(nn.Module):
 
     def forward(self, pictures: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch 5 cells cells"]:
         """The maps of a batch (RGB, 0 to 1)."""
-        hidden = self.stem((pictures.contiguous(memory_format=torch.channels_last) - 0.45) / 0.25)
-        levels = []
-        for stage in self.stages:
-            hidden = stage(hidden)
-            levels.append(hidden)
+        levels = self.backbone(pictures)
         top = self.lateral[0](levels[4])
         for level, lateral in zip(levels[3:0:-1], list(self.lateral)[1:], strict=True):
             top = F.interpolate(top, size=level.shape[-2:]) + lateral(level)
