@@ -25,6 +25,7 @@ LAYERS = [
     ["refinement"],
     ["inference"],
     ["export"],
+    ["earlier"],
     ["lift_command", "bench", "report"],
     ["__main__"],
 ]
