@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import platformdirs
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
@@ -78,21 +78,45 @@ def cut(picture: Image.Image, view: View) -> UInt8[np.ndarray, "height breadth 3
 
 @dataclass(frozen=True)
 class CropSet:
-    """People as stored crops: pictures may lie in a file that is mapped into memory."""
+    """People as stored crops, which lie in files that are mapped into memory: only what is asked for is read."""
 
-    pictures: UInt8[np.ndarray, "people 3 height breadth"]
+    stores: tuple[UInt8[np.ndarray, "_ 3 height breadth"], ...]
+    places: Int[np.ndarray, "people 2"]  # of each person: which store, and which row of it
     joints: Float[Tensor, "people joints 2"]  # pixels of the stored crop
     weights: Float[Tensor, "people joints"]  # 1 where labelled
     sizes: Float[Tensor, " people"]  # square root of the person's area, pixels of the stored crop
     digest: str
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.places)
 
-    def part(self, rows: np.ndarray) -> "CropSet":
+    def pictures(self, rows: Int[np.ndarray, " rows"]) -> UInt8[np.ndarray, "rows 3 height breadth"]:
+        """The crops of some of the people."""
+        return np.stack([self.stores[store][row] for store, row in self.places[rows]])
+
+    def part(self, rows: Int[np.ndarray, " rows"]) -> "CropSet":
         """Some of the people."""
         index = torch.from_numpy(rows)
-        return CropSet(self.pictures[rows], self.joints[index], self.weights[index], self.sizes[index], self.digest)
+        return replace(
+            self,
+            places=self.places[rows],
+            joints=self.joints[index],
+            weights=self.weights[index],
+            sizes=self.sizes[index],
+        )
+
+
+def together(sets: Sequence[CropSet]) -> CropSet:
+    """The people of all sets."""
+    firsts = np.cumsum([0, *(len(part.stores) for part in sets)])
+    return CropSet(
+        tuple(store for part in sets for store in part.stores),
+        np.concatenate([part.places + np.array([first, 0]) for part, first in zip(sets, firsts, strict=False)]),
+        torch.cat([part.joints for part in sets]),
+        torch.cat([part.weights for part in sets]),
+        torch.cat([part.sizes for part in sets]),
+        "+".join(part.digest for part in sets),
+    )
 
 
 def make_crops(labels: Labels, pictures: Pictures, config: EstimatorConfig) -> CropSet:
@@ -108,7 +132,8 @@ def make_crops(labels: Labels, pictures: Pictures, config: EstimatorConfig) -> C
     weights = np.stack([person.joints[:, 2] > 0 for person in labels.people])
     sizes = np.array([person.area**0.5 / view.step for person, view in zip(labels.people, views, strict=True)])
     return CropSet(
-        mapped,
+        (mapped,),
+        np.column_stack([np.zeros(len(views), int), np.arange(len(views))]),
         torch.from_numpy(joints).float(),
         torch.from_numpy(weights).float(),
         torch.from_numpy(sizes).float(),

@@ -4,6 +4,7 @@ A run of the refiner is complete: it holds the student that it refines, too, and
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from torch import nn
 
 from posenet3d.checkpoint import load_weights, read_config
 from posenet3d.errors import InputError
-from posenet3d.pose2d.crops import CropSet, make_crops
+from posenet3d.pose2d.crops import CropSet, make_crops, together
 from posenet3d.pose2d.finder import Finder, FinderConfig, FinderPhase, FinderTraining
 from posenet3d.pose2d.mosaics import Mosaics
 from posenet3d.pose2d.network import EstimatorConfig, PoseNetwork
-from posenet3d.pose2d.photographs import Labels, Pictures
+from posenet3d.pose2d.photographs import LabelledPerson, Labels, Pictures
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig
 from posenet3d.pose2d.training import EstimatorPhase, EstimatorTraining, RefinerPhase, RefinerTraining
 from posenet3d.training.loop import Phase, PhasePlan, fit
@@ -50,13 +51,20 @@ class Photographs:
             raise InputError("--data", f"holds {' and '.join(names)}", "train on one joint set")
         return names[0]
 
-    def crops(self, config: EstimatorConfig, is_held_out: bool) -> CropSet:
-        """Everybody, cut out: those held out, or the others."""
-        sets = []
+    def crops(self, config: EstimatorConfig) -> tuple[CropSet, CropSet]:
+        """Everybody, cut out: those to train on, and those held out."""
+        everybody = together([make_crops(labels, pictures, config) for labels, pictures in self.sources])
+        is_out = np.concatenate([held_out(labels) for labels, _ in self.sources])
+        return everybody.part(np.flatnonzero(~is_out)), everybody.part(np.flatnonzero(is_out))
+
+    def mosaics(self, side: int, empty: float) -> tuple[Mosaics, Mosaics]:
+        """The same people in pictures for the finder: to train on, and held out."""
+        chosen: dict[bool, list[tuple[Pictures, list[LabelledPerson]]]] = {False: [], True: []}
         for labels, pictures in self.sources:
-            everybody = make_crops(labels, pictures, config)
-            sets.append(everybody.part(np.flatnonzero(held_out(labels) == is_held_out)))
-        return _together(sets)
+            is_out = held_out(labels)
+            for part, people in chosen.items():
+                people.append((pictures, [p for p, out in zip(labels.people, is_out, strict=True) if out == part]))
+        return Mosaics(chosen[False], side, empty), Mosaics(chosen[True], side, empty)
 
 
 def held_out(labels: Labels) -> np.ndarray:
@@ -91,17 +99,13 @@ def train_estimator(
     if init is not None:
         load_weights(network, init)
     teacher = None if teacher_run is None else load_estimator(teacher_run).to(device)
-    training, validation = (photographs.crops(settings.model, is_held_out) for is_held_out in (False, True))
-    content = {"model": to_dict(settings.model), "training": _without_model(settings)}
+    training, validation = photographs.crops(settings.model)
     kind = "teacher" if teacher is None else "student"
-    _open(out, f"{STAGE} {kind}", training, content, is_resumed)
-
-    def build() -> Phase:
-        return EstimatorPhase(network, training, validation, settings, teacher)
-
-    modules = nn.ModuleDict({"network": network})
-    plans = [PhasePlan(kind, settings.steps, build)]
-    fit(modules, plans, out, settings.loop, is_resumed=is_resumed, exports={"model.safetensors": ["network"]})
+    run = _Run(out, kind, _of_crops(training), {"model": to_dict(settings.model)}, is_resumed)
+    run.fit(
+        {"network": network}, settings, lambda: EstimatorPhase(network, training, validation, settings, teacher),
+        {"model.safetensors": ["network"]},
+    )  # fmt: skip
     return network.eval()
 
 
@@ -122,27 +126,14 @@ def train_refiner(
         raise InputError(out, "student, teacher and data differ in their joints", "train all on one joint set")
     settings = replace(settings, model=replace(settings.model, width=student.config.width))
     refiner = Refiner(settings.model).to(device)
-    training, validation = (photographs.crops(student.config, is_held_out) for is_held_out in (False, True))
-    content = {
-        "model": to_dict(student.config),
-        "refiner": to_dict(settings.model),
-        "training": _without_model(settings),
-    }
-    _open(out, f"{STAGE} refiner", training, content, is_resumed)
-
-    def build() -> Phase:
-        return RefinerPhase(refiner, student, teacher, training, validation, settings)
-
-    modules = nn.ModuleDict({"refiner": refiner, "student": student})
-    exports = {"refiner.safetensors": ["refiner"], "model.safetensors": ["student"]}
-    fit(
-        modules,
-        [PhasePlan("refiner", settings.steps, build)],
-        out,
-        settings.loop,
-        is_resumed=is_resumed,
-        exports=exports,
-    )
+    training, validation = photographs.crops(student.config)
+    content = {"model": to_dict(student.config), "refiner": to_dict(settings.model)}
+    run = _Run(out, "refiner", _of_crops(training), content, is_resumed)
+    run.fit(
+        {"refiner": refiner, "student": student}, settings,
+        lambda: RefinerPhase(refiner, student, teacher, training, validation, settings),
+        {"refiner.safetensors": ["refiner"], "model.safetensors": ["student"]},
+    )  # fmt: skip
     return refiner.eval()
 
 
@@ -150,36 +141,44 @@ def train_finder(photographs: Photographs, settings: FinderTraining, out: Path, 
     """Train what finds people in pictures and leave a run folder."""
     torch.manual_seed(settings.loop.seed)
     finder = Finder(settings.model).to(_device())
-
-    def mosaics(is_held_out: bool) -> Mosaics:
-        chosen = [
-            (
-                pictures,
-                [person for person, out_ in zip(labels.people, held_out(labels), strict=True) if out_ == is_held_out],
-            )
-            for labels, pictures in photographs.sources
-        ]
-        return Mosaics(chosen, settings.model.side, settings.empty)
-
-    content = {"model": to_dict(settings.model), "training": _without_model(settings)}
+    training, validation = photographs.mosaics(settings.model.side, settings.empty)
     digests = [hashlib.sha256(labels.file.read_bytes()).hexdigest() for labels, _ in photographs.sources]
     data = {"people": sum(len(labels.people) for labels, _ in photographs.sources), "sha256": "+".join(digests)}
-    open_run(out, f"{STAGE} finder", data, content, is_resumed=is_resumed)
-
-    def build() -> Phase:
-        return FinderPhase(finder, mosaics(False), mosaics(True), settings)
-
-    modules = nn.ModuleDict({"finder": finder})
-    exports = {"model.safetensors": ["finder"]}
-    fit(
-        modules,
-        [PhasePlan("finder", settings.steps, build)],
-        out,
-        settings.loop,
-        is_resumed=is_resumed,
-        exports=exports,
-    )
+    run = _Run(out, "finder", data, {"model": to_dict(settings.model)}, is_resumed)
+    run.fit(
+        {"finder": finder}, settings, lambda: FinderPhase(finder, training, validation, settings),
+        {"model.safetensors": ["finder"]},
+    )  # fmt: skip
     return finder.eval()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run folder of one phase, and what is noted in its config."""
+
+    out: Path
+    kind: str
+    data: dict[str, Any]
+    content: dict[str, Any]
+    is_resumed: bool
+
+    def fit(
+        self,
+        modules: dict[str, nn.Module],
+        settings: EstimatorTraining | RefinerTraining | FinderTraining,
+        build: Callable[[], Phase],
+        exports: dict[str, list[str]],
+    ) -> None:
+        """Open the folder and train."""
+        training = {key: value for key, value in to_dict(settings).items() if key != "model"}
+        content = {**self.content, "training": training}
+        open_run(self.out, f"{STAGE} {self.kind}", self.data, content, is_resumed=self.is_resumed)
+        plan = PhasePlan(self.kind, settings.steps, build)
+        fit(nn.ModuleDict(modules), [plan], self.out, settings.loop, is_resumed=self.is_resumed, exports=exports)
+
+
+def _of_crops(training: CropSet) -> dict[str, Any]:
+    return {"people": len(training), "sha256": training.digest}
 
 
 def load_estimator(run: Path) -> PoseNetwork:
@@ -225,24 +224,6 @@ def _config(run: Path, key: str, kind: type[Any]) -> Any:
         return from_dict(kind, config[key])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(run / "config.json", f"field '{key}' describes no network ({error})", "train again") from error
-
-
-def _open(out: Path, stage: str, training: CropSet, content: dict[str, Any], is_resumed: bool) -> None:
-    data = {"people": len(training), "sha256": training.digest}
-    open_run(out, stage, data, content, is_resumed=is_resumed)
-
-
-def _without_model(settings: EstimatorTraining | RefinerTraining | FinderTraining) -> dict[str, Any]:
-    return {key: value for key, value in to_dict(settings).items() if key != "model"}
-
-
-def _together(sets: list[CropSet]) -> CropSet:
-    if len(sets) == 1:
-        return sets[0]
-    pictures = np.concatenate([part.pictures for part in sets])
-    digest = "+".join(part.digest for part in sets)
-    joined = [torch.cat([getattr(part, name) for part in sets]) for name in ("joints", "weights", "sizes")]
-    return replace(sets[0], pictures=pictures, digest=digest, joints=joined[0], weights=joined[1], sizes=joined[2])
 
 
 def _device() -> torch.device:

@@ -78,7 +78,7 @@ class _Crops:
 
     def _warped(self, rows: np.ndarray, rng: torch.Generator | None = None, how: Augmentation | None = None) -> Batch:
         part = self.crops.part(rows)
-        pictures = torch.from_numpy(np.ascontiguousarray(part.pictures)).to(self.device)
+        pictures = torch.from_numpy(self.crops.pictures(rows)).to(self.device)
         rest = (part.joints.to(self.device), part.weights.to(self.device), part.sizes.to(self.device))
         return warp(pictures, *rest, size=self.size, joint_set=self.joint_set, rng=rng, how=how)
 
