@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 # Lower layers first (DESIGN.md, section 3); a module may import its own layer and those before it.
 LAYERS = [
-    ["__init__", "errors", "atomic", "skeleton", "camera", "rotation", "sequence", "jointsets", "ground"],
+    ["__init__", "errors", "atomic", "drawing", "skeleton", "camera", "rotation", "sequence", "jointsets", "ground"],
     ["body"],
     ["data", "lifted"],
     ["models"],

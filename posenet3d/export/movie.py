@@ -21,8 +21,8 @@ import numpy as np
 from av.video.reformatter import Colorspace
 from PIL import Image
 
-import posenet3d
 from posenet3d.atomic import atomic_write
+from posenet3d.drawing import ROOT, drawn_by, no_opengl
 from posenet3d.errors import InputError
 from posenet3d.export.motion import find_body
 from posenet3d.lifted import Lifted, write_lifted
@@ -55,10 +55,10 @@ class Cancelled(Exception):  # noqa: N818 - nothing went wrong
 def rendering_problem() -> str | None:
     """Why no film can be drawn on this machine, in a sentence with the remedy; None if one can. Asked once per process."""
     try:
-        probe = subprocess.run(WORKER, cwd=_root(), capture_output=True, timeout=PROBE_S, check=False)
+        probe = subprocess.run(WORKER, cwd=ROOT, capture_output=True, timeout=PROBE_S, check=False)
     except subprocess.TimeoutExpired:
-        return str(_no_gl())
-    return None if probe.returncode == 0 else str(_no_gl())
+        return str(no_opengl("film"))
+    return None if probe.returncode == 0 else str(no_opengl("film"))
 
 
 def write_movie(
@@ -136,11 +136,6 @@ def _check(panels: Sequence[Panel]) -> None:
             find_body(lifted.body.body_model)
 
 
-def _root() -> Path:
-    """The folder that `posenet3d` lies in, for a process that must find it even where it is not installed."""
-    return Path(posenet3d.__file__).parents[1]
-
-
 @contextmanager
 def _pictures(film: _Film) -> Iterator[Iterator[np.ndarray]]:
     """The drawn pictures, RGB (height, width, 3), as they come from the worker; it is gone when the block ends."""
@@ -150,39 +145,12 @@ def _pictures(film: _Film) -> Iterator[Iterator[np.ndarray]]:
             write_lifted(folder / f"{i}.npz", [replace(lifted, name=label, packed_at=None)])
         settings = {"size": film.size, "frames": film.samples + film.frames, "turns": film.turns}
         (folder / "film.json").write_text(json.dumps(settings))
-        with (folder / "stderr").open("w+b") as errors:
-            worker = subprocess.Popen([*WORKER, name], cwd=_root(), stdout=subprocess.PIPE, stderr=errors)
-            try:
-                yield _received(worker, film, errors)
-            finally:
-                worker.kill()
-                worker.communicate()
-
-
-def _received(worker: subprocess.Popen[bytes], film: _Film, errors: IO[bytes]) -> Iterator[np.ndarray]:
-    width, height = film.size
-    assert worker.stdout is not None
-    for _ in range(len(film.samples) + len(film.frames)):
-        content = worker.stdout.read(height * width * 3)
-        if len(content) < height * width * 3:
-            raise _death(worker.wait(), errors)
-        yield np.frombuffer(content, np.uint8).reshape(height, width, 3)
-
-
-def _no_gl() -> InputError:
-    return InputError(
-        "film",
-        "it cannot be drawn here, for VTK finds no OpenGL to draw with",
-        "install it (Debian, Ubuntu: apt-get install libegl1 libgl1-mesa-dri) and start again",
-    )
-
-
-def _death(code: int, errors: IO[bytes]) -> Exception:
-    """What to raise for a worker that stopped early: killed by VTK for want of OpenGL, or a mistake of ours."""
-    if code < 0 or code > 128:
-        return _no_gl()
-    errors.seek(0)
-    return RuntimeError(f"the film's worker ended with {code}:\n{errors.read().decode(errors='replace')}")
+        width, height = film.size
+        with drawn_by([*WORKER, name], "film") as read:
+            yield (
+                np.frombuffer(read(height * width * 3), np.uint8).reshape(height, width, 3)
+                for _ in range(len(film.samples) + len(film.frames))
+            )
 
 
 def _watched(

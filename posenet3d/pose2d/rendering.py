@@ -3,24 +3,22 @@
 VTK draws in a process of its own, see `posenet3d.pose2d.render_worker`.
 """
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-import posenet3d
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import pose_rotations
 from posenet3d.body.parameters import BodyParameters
-from posenet3d.errors import InputError
+from posenet3d.drawing import drawn_by
 
 WORKER = [sys.executable, "-m", "posenet3d.pose2d.render_worker"]
 
@@ -62,16 +60,14 @@ def draw(scenes: list[Scene], size: tuple[int, int], focal_px: float) -> Iterato
     Raises:
         InputError: this machine has no OpenGL to draw with.
     """
-    with tempfile.TemporaryDirectory(prefix="posenet3d-people-") as folder, tempfile.TemporaryFile() as errors:
+    width, height = size
+    with tempfile.TemporaryDirectory(prefix="posenet3d-people-") as folder:
         file = Path(folder) / "scenes.npz"
         np.savez(file, allow_pickle=False, **_packed(scenes, size, focal_px))
-        root = Path(posenet3d.__file__).parents[1]
-        worker = subprocess.Popen([*WORKER, str(file)], cwd=root, stdout=subprocess.PIPE, stderr=errors)
-        try:
-            yield from _received(worker, len(scenes), size, errors)
-        finally:
-            worker.kill()
-            worker.communicate()
+        with drawn_by([*WORKER, str(file)], "pictures") as read:
+            for _ in scenes:
+                rgb = np.frombuffer(read(width * height * 3), np.uint8).reshape(height, width, 3)
+                yield Drawing(rgb, np.frombuffer(read(width * height * 4), np.float32).reshape(height, width))
 
 
 def joints_of(
@@ -104,21 +100,3 @@ def _packed(scenes: list[Scene], size: tuple[int, int], focal_px: float) -> dict
         "boxes": np.concatenate([scene.boxes for scene in scenes]),
         "picture_of_box": np.repeat(np.arange(len(scenes)), [len(scene.boxes) for scene in scenes]),
     }
-
-
-def _received(
-    worker: subprocess.Popen[bytes], pictures: int, size: tuple[int, int], errors: IO[bytes]
-) -> Iterator[Drawing]:
-    width, height = size
-    assert worker.stdout is not None
-    for _ in range(pictures):
-        content = worker.stdout.read(width * height * 7)
-        if len(content) < width * height * 7:
-            code = worker.wait()
-            if code < 0 or code > 128:
-                remedy = "install it (Debian, Ubuntu: apt-get install libegl1 libgl1-mesa-dri)"
-                raise InputError("pictures", "cannot be drawn here, for VTK finds no OpenGL to draw with", remedy)
-            errors.seek(0)
-            raise RuntimeError(f"the worker ended with {code}:\n{errors.read().decode(errors='replace')}")
-        rgb = np.frombuffer(content[: width * height * 3], np.uint8).reshape(height, width, 3)
-        yield Drawing(rgb, np.frombuffer(content[width * height * 3 :], np.float32).reshape(height, width))
