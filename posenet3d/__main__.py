@@ -196,7 +196,19 @@ def _add_pose2d(commands) -> None:
     evaluate.add_argument("--held-out", action="store_true", help="only the tenth that training leaves out")
     evaluate.add_argument("--no-refine", action="store_true", help="the student alone")
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    for action in (train, evaluate):
+    calibrate = actions.add_parser(
+        "calibrate", help="make a run's confidence mean what it says, by its held-out people"
+    )
+    calibrate.add_argument("run_folder", type=Path, metavar="RUN")
+    calibrate.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw confidence over what it is worth")
+    render = actions.add_parser("render", help="draw pictures of people to train on, with exact labels")
+    render.add_argument("out", type=Path, metavar="FOLDER", help="new folder for people.json and pictures/")
+    render.add_argument("--count", type=int, default=1000, help="how many pictures (default %(default)s)")
+    render.add_argument(
+        "--joints", choices=["crowdpose14", "coco17"], default="crowdpose14", help="default %(default)s"
+    )
+    render.add_argument("--seed", type=int, default=0, help="default %(default)s")
+    for action in (train, evaluate, calibrate):
         formats = "annotations of COCO keypoints or CrowdPose"
         action.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE.json", help=formats)
         places = "the pictures of each annotation file"

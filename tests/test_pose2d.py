@@ -21,6 +21,7 @@ from posenet3d.pose2d.mosaics import Mosaics
 from posenet3d.pose2d.network import EstimatorConfig, Maps, PoseNetwork, Reading, decode, targets
 from posenet3d.pose2d.photographs import Pictures, read_labels
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig, Start, adjacency
+from posenet3d.pose2d.render_command import crowd_index
 from posenet3d.pose2d.rendering import draw, joints_of
 from posenet3d.pose2d.runs import held_out, load_finder, load_refiner
 from posenet3d.pose2d.scoring import average_precision, pck
@@ -301,6 +302,28 @@ def test_rendered_labels_lie_on_the_body():
     assert seen > 15
 
 
+def test_rendered_people_are_a_data_set(tmp_path, capsys):
+    out = tmp_path / "people"
+    assert main(["pose2d", "render", str(out), "--count", "5", "--seed", "3"]) == 0
+    labels, pictures = read_labels(out / "people.json"), Pictures(out / "pictures")
+    assert labels.joint_set.name == "crowdpose14"
+    assert len({person.image_id for person in labels.people}) >= 4
+    for person in labels.people:
+        inside = person.joints[person.joints[:, 2] > 0, :2] - person.box[:2]
+        assert ((inside > -3) & (inside < np.array(person.box[2:]) + 3)).all(), "joints lie in the box of the skin"
+        assert pictures.open(person.file_name).size == (384, 384)
+    assert main(["pose2d", "render", str(out), "--count", "5"]) == 2
+    assert "new folder" in capsys.readouterr().err
+
+
+def test_crowd_index_by_hand():
+    alone = {"bbox": [0, 0, 10, 10], "keypoints": [1, 1, 2, 9, 9, 2]}
+    beside = {"bbox": [20, 0, 10, 10], "keypoints": [21, 1, 2, 29, 9, 1]}
+    inside = {"bbox": [0, 0, 10, 10], "keypoints": [2, 2, 2, 50, 50, 2]}
+    assert crowd_index([]) == crowd_index([alone, beside]) == 0
+    assert crowd_index([alone, inside]) == pytest.approx((1 / 2 + 1) / 2)
+
+
 # Training
 
 
@@ -388,6 +411,23 @@ def test_teacher_student_and_refiner_learn(stick_people, tmp_path, monkeypatch, 
     assert found.shape == (2, 14, 3)
     assert np.allclose(found[0], found[1], atol=1e-3)
     assert Estimator(refiner).joints_in(picture, []).shape == (0, 14, 3)
+
+    assert run(stick_people, ["calibrate", refiner]) == 2
+    assert "too few held-out pictures" in capsys.readouterr().err
+    truth = json.loads((stick_people / "labels.json").read_text())
+    for kind, key in (("images", "id"), ("annotations", "image_id")):  # everybody twice: two blocks are held out
+        truth[kind] += [entry | {"id": 200 + entry["id"], key: 200 + entry[key]} for entry in truth[kind]]
+    (tmp_path / "labels.json").write_text(json.dumps(truth))
+    (tmp_path / "pictures").symlink_to(stick_people / "pictures")
+    assert run(tmp_path, ["calibrate", refiner], "--plot", tmp_path / "reliability.svg") == 0
+    before, after = (
+        float(word) for word in capsys.readouterr().out.split() if word.replace(".", "").isdigit() and "." in word
+    )
+    assert after < before
+    assert "<svg" in (tmp_path / "reliability.svg").read_text()
+    calibrated = Estimator(refiner).joints_in(picture, [person.box])[0]
+    assert np.allclose(calibrated[:, :2], found[0, :, :2], atol=1e-3)
+    assert not np.allclose(calibrated[:, 2], found[0, :, 2])
 
 
 # Finder

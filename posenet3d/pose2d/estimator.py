@@ -6,10 +6,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
+from tqdm import tqdm
 
 from posenet3d.jointsets import JOINT_SETS, JointSet
+from posenet3d.pose2d.calibration import read_calibration
 from posenet3d.pose2d.crops import Box, cut, view_of
 from posenet3d.pose2d.network import decode
+from posenet3d.pose2d.photographs import LabelledPerson, Pictures
 from posenet3d.pose2d.runs import load_estimator, load_refiner
 from posenet3d.pose2d.training import from_unit, start_of
 
@@ -18,11 +21,12 @@ AT_ONCE = 32
 
 
 class Estimator:
-    """Student and, where the run has one, refiner."""
+    """Student and, where the run has them, refiner and calibration."""
 
-    def __init__(self, run: Path, *, is_refined: bool = True):
+    def __init__(self, run: Path, *, is_refined: bool = True, is_calibrated: bool = True):
         self.network = load_estimator(run)
         self.refiner = load_refiner(run) if is_refined else None
+        self.calibration = read_calibration(run, len(self.joint_set.joints)) if is_calibrated else None
 
     @property
     def joint_set(self) -> JointSet:
@@ -44,4 +48,19 @@ class Estimator:
         if self.refiner is not None:
             places = from_unit(self.refiner(start_of(reading, config))[-1], config)
         there = np.stack([view.to_picture(joints) for view, joints in zip(views, places.double().numpy(), strict=True)])
-        return np.concatenate([there, confidence.double().numpy()[..., None]], -1)
+        chance = confidence.double().numpy()
+        if self.calibration is not None:
+            chance = self.calibration(chance)
+        return np.concatenate([there, chance[..., None]], -1)
+
+
+def estimate_all(
+    estimator: Estimator, people: list[LabelledPerson], pictures: Pictures
+) -> Float[np.ndarray, "people joints 3"]:
+    """Everybody's joints from the annotations' boxes."""
+    found, name, picture = [], "", None
+    for person in tqdm(people, desc="estimate", unit="person"):
+        if picture is None or person.file_name != name:
+            name, picture = person.file_name, pictures.open(person.file_name)
+        found.append(estimator.joints_in(picture, [person.box])[0])
+    return np.stack(found)

@@ -87,6 +87,16 @@ def joints_of(
     return np.concatenate([np.where(inside[..., None], pixels, 0.0), visibility[..., None]], -1)
 
 
+def boxes_of(people: BodyParameters, size: tuple[int, int], focal_px: float) -> Float[np.ndarray, "people 4"]:
+    """Left, top, width, height of everybody's skin in the picture, covered or not; of no size where there is none."""
+    rotations = pose_rotations(torch.from_numpy(people.global_orient), torch.from_numpy(people.body_pose))
+    with torch.no_grad():
+        skins = load_body()(rotations, torch.from_numpy(people.betas), torch.from_numpy(people.transl)).vertices.numpy()
+    pixels = focal_px * skins[..., :2] / skins[..., 2:].clip(min=0.05) + (np.array(size) - 1) / 2
+    low, high = (np.clip(edge, 0, np.array(size) - 1.0) for edge in (pixels.min(1), pixels.max(1)))
+    return np.concatenate([low, high - low], -1)
+
+
 def _packed(scenes: list[Scene], size: tuple[int, int], focal_px: float) -> dict[str, np.ndarray]:
     people = [scene.people for scene in scenes]
     names = ("betas", "global_orient", "body_pose", "transl")

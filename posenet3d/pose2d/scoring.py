@@ -46,12 +46,23 @@ def pck(
 
     People without a labelled torso diagonal have no measure and are left out (Yang and Ramanan, TPAMI 2013).
     """
-    torso = torso_lengths(labelled, is_labelled, joint_set)
-    away = np.linalg.norm(estimated - labelled, axis=-1)
-    counts = is_labelled & np.isfinite(torso)[:, None]
-    good = counts & (away <= share * torso[:, None])
+    is_right, counts = is_near(estimated, labelled, is_labelled, joint_set, share)
+    good = counts & is_right
     per_joint = 100 * good.sum(0) / np.maximum(counts.sum(0), 1)
     return 100 * float(good.sum() / max(counts.sum(), 1)), per_joint
+
+
+def is_near(
+    estimated: Float[np.ndarray, "people joints 2"],
+    labelled: Float[np.ndarray, "people joints 2"],
+    is_labelled: np.ndarray,
+    joint_set: str,
+    share: float = 0.2,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which joints are within `share` of the torso, and which count: labelled ones of people with a torso diagonal."""
+    torso = torso_lengths(labelled, is_labelled, joint_set)
+    away = np.linalg.norm(estimated - labelled, axis=-1)
+    return away <= share * torso[:, None], is_labelled & np.isfinite(torso)[:, None]
 
 
 def average_precision(

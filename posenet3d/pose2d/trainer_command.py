@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from posenet3d.atomic import atomic_write
 from posenet3d.checkpoint import read_config
 from posenet3d.data.json_file import load_json
 from posenet3d.errors import InputError
-from posenet3d.pose2d.estimator import Estimator
+from posenet3d.pose2d.calibration_command import calibrate_run
+from posenet3d.pose2d.estimator import Estimator, estimate_all
 from posenet3d.pose2d.finder import FinderTraining
 from posenet3d.pose2d.photographs import LabelledPerson, Labels, Pictures, read_labels
+from posenet3d.pose2d.render_command import render
 from posenet3d.pose2d.runs import Photographs, held_out, train_estimator, train_finder, train_refiner
 from posenet3d.pose2d.scoring import average_precision, pck
 from posenet3d.pose2d.training import EstimatorTraining, RefinerTraining
@@ -25,8 +26,11 @@ Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining, FinderTrainin
 
 
 def pose2d(options: argparse.Namespace) -> None:
-    """``posenet3d pose2d train | evaluate``."""
-    {"train": train, "evaluate": evaluate}[options.action](options)
+    """``posenet3d pose2d train | evaluate | calibrate | render``."""
+    if options.action == "calibrate":
+        calibrate_run(options, _photographs(options))
+    else:
+        {"train": train, "evaluate": evaluate, "render": render}[options.action](options)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -66,16 +70,6 @@ def evaluate(options: argparse.Namespace) -> None:
         with atomic_write(options.out) as file:
             file.write(json.dumps(results).encode())
     sys.stdout.write(json.dumps(scores, indent=2) + "\n" if options.json else _table(scores))
-
-
-def estimate_all(estimator: Estimator, people: list[LabelledPerson], pictures: Pictures) -> np.ndarray:
-    """Everybody's joints from the annotations' boxes, (people, joints, 3)."""
-    found, name, picture = [], "", None
-    for person in tqdm(people, desc="estimate", unit="person"):
-        if picture is None or person.file_name != name:
-            name, picture = person.file_name, pictures.open(person.file_name)
-        found.append(estimator.joints_in(picture, [person.box])[0])
-    return np.stack(found)
 
 
 def _scores(labels: Labels, people: list[LabelledPerson], found: np.ndarray) -> dict[str, Any]:
