@@ -208,7 +208,18 @@ def _add_pose2d(commands) -> None:
         "--joints", choices=["crowdpose14", "coco17"], default="crowdpose14", help="default %(default)s"
     )
     render.add_argument("--seed", type=int, default=0, help="default %(default)s")
-    for action in (train, evaluate, calibrate):
+    report = actions.add_parser(
+        "report", help="what each part of the estimator buys, as a table; trains what is missing"
+    )
+    report.add_argument(
+        "--teacher", type=Path, required=True, metavar="RUN", help="the teacher's run, which is not trained"
+    )
+    report.add_argument("--bundled", type=Path, metavar="RUN", help="one more run for the table")
+    report.add_argument("--runs", type=Path, default=Path("runs/pose2d"), help="run folders (default %(default)s)")
+    report.add_argument("--out", type=Path, default=Path("docs/pose2d.md"), help="table (default %(default)s)")
+    report.add_argument("--seeds", type=int, default=3, help="default %(default)s")
+    report.add_argument("--no-train", action="store_true", help="measure finished runs, train nothing")
+    for action in (train, evaluate, calibrate, report):
         formats = "annotations of COCO keypoints or CrowdPose"
         action.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE.json", help=formats)
         places = "the pictures of each annotation file"

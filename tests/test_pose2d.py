@@ -12,6 +12,7 @@ from posenet3d.__main__ import main
 from posenet3d.checkpoint import list_checkpoints
 from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS
+from posenet3d.pose2d import ablation
 from posenet3d.pose2d.augmentation import Augmentation, mirrored_joints, warp
 from posenet3d.pose2d.crops import cut, view_of
 from posenet3d.pose2d.distillation import bins_loss, label_loss, pose_error, structure_losses
@@ -428,6 +429,31 @@ def test_teacher_student_and_refiner_learn(stick_people, tmp_path, monkeypatch, 
     calibrated = Estimator(refiner).joints_in(picture, [person.box])[0]
     assert np.allclose(calibrated[:, :2], found[0, :, :2], atol=1e-3)
     assert not np.allclose(calibrated[:, 2], found[0, :, 2])
+
+
+def test_the_table_trains_what_is_missing_and_measures_it_once(stick_people, tmp_path, monkeypatch):
+    monkeypatch.setenv("POSENET3D_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(ablation, "STUDENT", (*SMALL, "steps=3"))
+    monkeypatch.setattr(ablation, "REFINER", ("steps=2", "batch=16", "model.hidden=8"))
+    monkeypatch.setattr(ablation, "SPEED_S", 0.01)
+    teacher, out = tmp_path / "teacher", tmp_path / "table.md"
+    assert run(stick_people, ["train", "teacher"], "--out", teacher, "--set", *SMALL, "steps=2") == 0
+    order = ["report", "--teacher", teacher, "--runs", tmp_path / "runs", "--out", out, "--seeds", "1"]
+    assert run(stick_people, order, "--no-train") == 0
+    assert "| + KD + structure | 0 | not run |" in out.read_text()
+    assert run(stick_people, order) == 0
+    numbers = json.loads(out.with_suffix(".json").read_text())
+    assert len(numbers) == 1 + len(ablation.STUDENTS) + len(ablation.REFINERS)
+    student, refined = numbers["student-2-0"], numbers["refine-2-0"]
+    assert f"| + KD + structure | 1 | {student['PCK@0.2']:.1f} |" in out.read_text()
+    assert refined["parameters"] > student["parameters"]
+    assert refined["MACs"] > student["MACs"]
+    graph, dense = numbers["refine-2-0"], numbers["refine-5-0"]
+    assert dense["parameters"] == pytest.approx(graph["parameters"], rel=0.15), "of the same size"
+    config = json.loads((tmp_path / "runs" / "student-0-0" / "config.json").read_text())
+    assert config["stage"] == "pose2d teacher", "the first row has no teacher"
+    (tmp_path / "runs" / "student-0-0" / "model.safetensors").unlink()
+    assert run(stick_people, order) == 0, "what was measured is not measured again"
 
 
 # Finder

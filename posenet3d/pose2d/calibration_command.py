@@ -8,7 +8,8 @@ import numpy as np
 from posenet3d.atomic import atomic_write
 from posenet3d.errors import InputError
 from posenet3d.pose2d.calibration import Bar, calibrate, calibration_error, reliability, write_calibration
-from posenet3d.pose2d.estimator import Estimator, estimate_all
+from posenet3d.pose2d.estimator import Estimator
+from posenet3d.pose2d.evaluation import estimate_all
 from posenet3d.pose2d.runs import BLOCK, Photographs, held_out
 from posenet3d.pose2d.scoring import is_near
 

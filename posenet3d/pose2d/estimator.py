@@ -6,13 +6,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
-from tqdm import tqdm
 
 from posenet3d.jointsets import JOINT_SETS, JointSet
 from posenet3d.pose2d.calibration import read_calibration
 from posenet3d.pose2d.crops import Box, cut, view_of
 from posenet3d.pose2d.network import decode
-from posenet3d.pose2d.photographs import LabelledPerson, Pictures
 from posenet3d.pose2d.runs import load_estimator, load_refiner
 from posenet3d.pose2d.training import from_unit, start_of
 
@@ -52,15 +50,3 @@ class Estimator:
         if self.calibration is not None:
             chance = self.calibration(chance)
         return np.concatenate([there, chance[..., None]], -1)
-
-
-def estimate_all(
-    estimator: Estimator, people: list[LabelledPerson], pictures: Pictures
-) -> Float[np.ndarray, "people joints 3"]:
-    """Everybody's joints from the annotations' boxes."""
-    found, name, picture = [], "", None
-    for person in tqdm(people, desc="estimate", unit="person"):
-        if picture is None or person.file_name != name:
-            name, picture = person.file_name, pictures.open(person.file_name)
-        found.append(estimator.joints_in(picture, [person.box])[0])
-    return np.stack(found)

@@ -6,19 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from posenet3d.atomic import atomic_write
 from posenet3d.checkpoint import read_config
-from posenet3d.data.json_file import load_json
 from posenet3d.errors import InputError
+from posenet3d.pose2d.ablation import report
 from posenet3d.pose2d.calibration_command import calibrate_run
-from posenet3d.pose2d.estimator import Estimator, estimate_all
+from posenet3d.pose2d.estimator import Estimator
+from posenet3d.pose2d.evaluation import score
 from posenet3d.pose2d.finder import FinderTraining
-from posenet3d.pose2d.photographs import LabelledPerson, Labels, Pictures, read_labels
+from posenet3d.pose2d.photographs import Pictures, read_labels
 from posenet3d.pose2d.render_command import render
-from posenet3d.pose2d.runs import Photographs, held_out, train_estimator, train_finder, train_refiner
-from posenet3d.pose2d.scoring import average_precision, pck
+from posenet3d.pose2d.runs import Photographs, train_estimator, train_finder, train_refiner
 from posenet3d.pose2d.training import EstimatorTraining, RefinerTraining
 from posenet3d.training.settings import from_dict, override
 
@@ -26,9 +24,9 @@ Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining, FinderTrainin
 
 
 def pose2d(options: argparse.Namespace) -> None:
-    """``posenet3d pose2d train | evaluate | calibrate | render``."""
-    if options.action == "calibrate":
-        calibrate_run(options, _photographs(options))
+    """``posenet3d pose2d train | evaluate | calibrate | report | render``."""
+    if options.action in ("calibrate", "report"):
+        {"calibrate": calibrate_run, "report": report}[options.action](options, _photographs(options))
     else:
         {"train": train, "evaluate": evaluate, "render": render}[options.action](options)
 
@@ -58,47 +56,11 @@ def evaluate(options: argparse.Namespace) -> None:
     if estimator.joint_set.name != photographs.joint_set:
         problem = f"estimates {estimator.joint_set.name}, and the data has {photographs.joint_set}"
         raise InputError(options.run_folder, problem, "give data with the same joints")
-    scores, results = {}, []
-    for labels, pictures in photographs.sources:
-        people = labels.people
-        if options.held_out:
-            people = [person for person, out in zip(people, held_out(labels), strict=True) if out]
-        found = estimate_all(estimator, people, pictures)
-        results += _submission(people, found)
-        scores[labels.file.name] = _scores(labels, people, found)
+    scores, results = score(estimator, photographs, is_held_out_only=options.held_out)
     if options.out is not None:
         with atomic_write(options.out) as file:
             file.write(json.dumps(results).encode())
     sys.stdout.write(json.dumps(scores, indent=2) + "\n" if options.json else _table(scores))
-
-
-def _scores(labels: Labels, people: list[LabelledPerson], found: np.ndarray) -> dict[str, Any]:
-    labelled = np.stack([person.joints for person in people])
-    overall, per_joint = pck(found[..., :2], labelled[..., :2], labelled[..., 2] > 0, labels.joint_set.name)
-    annotations = load_json(labels.file)
-    ids, images = {person.id for person in people}, {person.image_id for person in people}
-    annotations["annotations"] = [a for a in annotations["annotations"] if a["id"] in ids]
-    annotations["images"] = [image for image in annotations["images"] if image["id"] in images]
-    scores = average_precision(annotations, _submission(people, found), labels.joint_set.name)
-    return {
-        "people": len(people),
-        "PCK@0.2": overall,
-        **scores,
-        "PCK@0.2 by joint": dict(zip(labels.joint_set.joints, per_joint.tolist(), strict=True)),
-    }
-
-
-def _submission(people: list[LabelledPerson], found: np.ndarray) -> list[dict[str, Any]]:
-    """The official results format of COCO and CrowdPose."""
-    return [
-        {
-            "image_id": person.image_id,
-            "category_id": 1,
-            "keypoints": joints.round(3).ravel().tolist(),
-            "score": float(joints[:, 2].mean()),
-        }
-        for person, joints in zip(people, found, strict=True)
-    ]
 
 
 def _table(scores: dict[str, dict[str, Any]]) -> str:

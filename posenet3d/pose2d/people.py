@@ -1,0 +1,64 @@
+"""An unconstrained picture to the 2D joints of everybody in it, with our own networks: the finder's boxes, then the estimator.
+
+The estimator looks twice: the finder's boxes are rough, and a box that ends where the joints of the first look end is what the
+training data has.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from posenet3d.pose2d.crops import Box
+from posenet3d.pose2d.estimator import Estimator
+from posenet3d.pose2d.finder import find, overlap
+from posenet3d.pose2d.runs import load_finder
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""The bundled networks: the runs ``estimator`` and ``finder``."""
+
+LEAST_BOX = 0.3
+"""Boxes that are less likely than this to hold a person are not looked at."""
+
+LEAST_JOINT = 0.3
+"""Joints that are less likely than this to be right do not say where a person is."""
+
+LEAST_JOINTS = 5
+"""Of a person at least so many joints must be likely."""
+
+MOST_OVERLAP = 0.7
+"""Two people whose joints' boxes share more than this are one, and the surer one stays."""
+
+
+class PeopleEstimator:
+    """Finder and estimator, loaded from a folder that holds both.
+
+    Raises:
+        InputError: the folder does not hold them.
+    """
+
+    def __init__(self, folder: Path = WEIGHTS):
+        self.estimator = Estimator(folder / "estimator")
+        self.finder = load_finder(folder / "finder")
+
+    def __call__(self, picture: UInt8[np.ndarray, "height width 3"]) -> list[Float[np.ndarray, "joints 3"]]:
+        """x, y (pixels) and confidence of everybody, surest first; nothing for a picture without a person."""
+        image = Image.fromarray(picture)
+        people = self.estimator.joints_in(image, [box for box, _ in find(self.finder, image, LEAST_BOX)])
+        boxes = [box for person in people if (box := box_around(person)) is not None]
+        kept: list[tuple[Box, np.ndarray]] = []
+        for person in sorted(self.estimator.joints_in(image, boxes), key=lambda joints: -joints[:, 2].mean()):
+            box = box_around(person)
+            if box is not None and all(overlap(box, other) <= MOST_OVERLAP for other, _ in kept):
+                kept.append((box, person))
+        return [person for _, person in kept]
+
+
+def box_around(person: Float[np.ndarray, "joints 3"]) -> Box | None:
+    """The person's box by the joints that are likely right; None if there are too few of them."""
+    likely = person[person[:, 2] >= LEAST_JOINT, :2]
+    if len(likely) < LEAST_JOINTS:
+        return None
+    low, high = likely.min(0), likely.max(0)
+    return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
