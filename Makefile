@@ -7,7 +7,8 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env app test lint types pytest test-browser test-detector screenshots bench bench-viewer lab teacher report viewer clean
+.PHONY: help env app test lint types pytest test-browser test-detector screenshots bench bench-viewer lab notebooks teacher report \
+	viewer clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -57,6 +58,9 @@ bench-viewer: $(READY) ## the 3D viewer beside those of rerun and viser (pip ins
 
 lab: $(READY) ## the notebooks in Jupyter Lab
 	$(BIN)/jupyter lab notebooks
+
+notebooks: $(READY) ## run the notebooks whose source has changed, and keep their outputs
+	$(BIN)/python tools/build_notebooks.py
 
 teacher: $(READY) ## train the bundled teacher again from DATA=folder (with train_2d.npz); about 40 minutes on two cores
 	$(BIN)/python -m posenet3d train teacher --data $(DATA)/train_2d.npz --out runs/teacher

@@ -28,6 +28,7 @@ def main() -> None:
             st.Page(VIEWS / "training.py", title="Training", icon=":material/show_chart:"),
             st.Page(VIEWS / "upload.py", title="Import", icon=":material/upload_file:", url_path="import"),
             st.Page(VIEWS / "export.py", title="Export", icon=":material/download:"),
+            st.Page(VIEWS / "learn.py", title="Learn", icon=":material/school:"),
             st.Page(VIEWS / "about.py", title="About", icon=":material/info:"),
         ],
         position="top",

@@ -38,6 +38,20 @@ TERMS = {
     "body_consistency_3d": "The student's body, turned, against what the teacher lifts from that view, in head lengths.",
     "body_pose": "As 'pose', for the student's body.",
     "body_motion": "As 'motion', for the student's body.",
+    "labels": "2D networks: distance of the joints' bins from the labels' (Kullback-Leibler).",
+    "bins": "The same from the teacher's bins.",
+    "relations": "How alike joints' tokens are to each other, against the teacher's.",
+    "distances": "Distances between joints over their mean, against the teacher's.",
+    "block1": "The refiner's pose after its first block, against labels and the teacher's final pose.",
+    "block2": "The same after the second block.",
+    "block3": "The same after the last block, which is the result.",
+    "middle": "Finder: where the middles of people are (focal loss).",
+    "place": "Finder: the middle's place within its cell, in cells.",
+    "size": "Finder: the box's sides, in logarithms.",
+    "pck": "Joints of held-out people within a fifth of the torso, percent.",
+    "pck_before": "The same before the refiner.",
+    "precision": "Share of found boxes that hold a person (overlap of half).",
+    "recall": "Share of people who are found.",
 }
 """What each logged term means, in a sentence."""
 

@@ -40,6 +40,17 @@ STAGES: Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]] = {
         },
     ),
     "joint": ("Stage 3, both together", {"joint": ("steps", "teacher and student train each other")}),
+    "earlier": ("The earlier method", {"frame": ("frame_steps", "lift single frames, as Chen et al. (2019) do")}),
+    "pose2d teacher": ("2D networks, labels alone", {"teacher": ("steps", "crops to joints, from labels")}),
+    "pose2d student": (
+        "2D networks, the student",
+        {"student": ("steps", "crops to joints, from labels and a teacher")},
+    ),
+    "pose2d refiner": (
+        "2D networks, the refiner",
+        {"refiner": ("steps", "move the student's joints to the teacher's")},
+    ),
+    "pose2d finder": ("2D networks, the finder", {"finder": ("steps", "pictures to boxes around people")}),
 }
 """Stage to its title and its phases in order; phase to the setting that holds its length, and to what is learnt in it."""
 

@@ -380,8 +380,8 @@ def test_broken_upload_is_a_sentence_and_loses_nothing(app, file):
 @pytest.fixture
 def with_detector(tmp_path, monkeypatch):
     monkeypatch.setenv("POSENET3D_CACHE", str(tmp_path / "cache"))
-    for name in list(DETECTORS):
-        monkeypatch.delitem(DETECTORS, name)
+    monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "none"))
+    monkeypatch.delitem(DETECTORS, "pose2d", raising=False)
     monkeypatch.setitem(DETECTORS, "painted", PAINTED)
 
 
@@ -431,6 +431,7 @@ def test_broken_video_is_a_sentence(app, with_detector):
 
 def test_video_without_a_detector_says_what_to_do(app, monkeypatch, tmp_path):
     monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "none"))
+    monkeypatch.delitem(DETECTORS, "pose2d", raising=False)
     bring(app, ("holiday.mp4", b"any", "video/mp4"))
     assert not app.exception
     assert "python -m posenet3d detectors --install mediapipe" in app.warning[0].value

@@ -11,10 +11,12 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from explorer.figures import COLOURS
+from explorer.notebooks import notebook_of
 from explorer.run_figures import TERMS, phase_table, settings_of, settings_table, term_chart, term_names
 from explorer.runs import RUNS, Run, find_runs, read_run, standing, status
 from posenet3d.errors import InputError
 
+LEARN = Path(__file__).with_name("learn.py")
 REFRESH_S = 5.0
 COLUMNS = 3
 NO_OTHER = "nothing"
@@ -84,6 +86,7 @@ def show(runs: Sequence[Run]) -> None:
     for place, run, colour in zip(st.columns(len(runs), gap="large"), runs, COLOURS, strict=False):
         with place:
             stand(run, colour)
+            teach(run)
     if any(len(run.log.steps) for run in runs):
         curves(runs)
     st.subheader("Settings")
@@ -97,6 +100,15 @@ def stand(run: Run, colour: str) -> None:
     st.html(f'<span style="color:{colour}">⬤</span>&ensp;<b>{html.escape(run.name)}</b> · {run.title}')
     st.progress(min(run.done / run.planned, 1.0), standing(run, time.time()))
     st.dataframe(phase_table(run), hide_index=True, width="stretch")
+
+
+def teach(run: Run) -> None:
+    """A button to the notebook about the run's stage."""
+    name = notebook_of(str(run.config["stage"]))
+    words = "What is this stage about? Its notebook explains and trains one in two minutes."
+    if name is not None and st.button("Its notebook", icon=":material/school:", key=f"teach {run.name}", help=words):
+        st.session_state["notebook"] = name
+        st.switch_page(LEARN)
 
 
 def curves(runs: Sequence[Run]) -> None:

@@ -55,7 +55,7 @@ def bring() -> None:
         key="upload_fps",
         on_change=take_upload,
     )
-    look_at_films()
+    look_at_films(choose_detector())
     problems = st.session_state.get("upload_problems", [])
     for problem in problems:
         st.error(problem)
@@ -98,12 +98,9 @@ def _ending(name: str) -> str:
     return Path(name).suffix[1:].lower()
 
 
-def look_at_films() -> None:
+def look_at_films(detector: Detector | None) -> None:
     """Find the people in the films that were brought, one after the other, with a bar and a way out."""
     waiting = st.session_state.get("films to look at", {})
-    if not waiting:
-        return
-    detector = choose_detector()
     if detector is None:
         return
     for name in list(waiting):
@@ -162,27 +159,51 @@ class Clock:
 
 
 def choose_detector() -> Detector | None:
-    """The detector to use; where none is installed, a word about that and a button."""
+    """The detector for videos; where a better one can be installed, a word about that and a button."""
     installed = [detector for detector in DETECTORS.values() if detector.python() is not None]
-    if installed:
-        if len(installed) == 1:
-            return installed[0]
-        return st.selectbox("Detector", installed, format_func=lambda detector: detector.words, key="detector")
-    wanted = DETECTORS["mediapipe"]
-    st.warning(
-        "No detector of 2D joints is installed, so a video cannot be looked at. This fetches MediaPipe (Apache-2.0, about "
-        f"150 MB) from PyPI into {wanted.folder}; it does not touch this program's own packages. On the command line: "
-        "`python -m posenet3d detectors --install mediapipe`."
-    )
+    better = DETECTORS["mediapipe"]
+    if not installed:
+        if st.session_state.get("films to look at"):
+            st.warning(
+                "No detector of 2D joints is installed, so a video cannot be looked at."
+                + OFFER.format(folder=better.folder)
+            )
+            offer(better)
+        return None
+    names = {detector.name: detector for detector in installed}
+    if st.session_state.get("detector") not in names:
+        st.session_state["detector"] = installed[0].name
+    with st.expander(f"Detector of 2D joints in videos: {st.session_state['detector']}"):
+        st.radio(
+            "Detector",
+            list(names),
+            captions=[detector.words for detector in installed],
+            key="detector",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        if better not in installed:
+            st.write("MediaPipe sees better." + OFFER.format(folder=better.folder))
+            offer(better)
+    return names[st.session_state["detector"]]
+
+
+OFFER = (
+    " This fetches MediaPipe (Apache-2.0, about 150 MB) from PyPI into {folder}; it does not touch this program's own packages. "
+    "On the command line: `python -m posenet3d detectors --install mediapipe`."
+)
+
+
+def offer(detector: Detector) -> None:
+    """The button that installs it."""
     if st.button("Install MediaPipe", type="primary"):
         with st.spinner("Installing MediaPipe, a minute or two ..."):
             try:
-                install(wanted)
+                install(detector)
             except InputError as error:
                 st.error(str(error))
-                return None
+                return
         st.rerun()
-    return None
 
 
 def grouped(files: Sequence[UploadedFile]) -> dict[str, tuple[resources.Upload, ...]]:

@@ -126,9 +126,10 @@ def _box(joints: np.ndarray) -> list[float]:
 def _key(film: Film, detector: Detector, model_file: Path | None) -> str:
     """The same for the same pictures and the same detector, wherever the files lie and whatever they are called."""
     digest = hashlib.sha256(f"1 {detector.name} {detector.pip} {film.fps}".encode())
-    files = sorted(film.file.iterdir()) if film.file.is_dir() else [film.file]
-    for file in [*files, *([] if model_file is None else [model_file])]:
-        if file.is_file():
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+    networks = model_file or detector.weights
+    for place in (film.file, *([] if networks is None else [networks])):
+        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if file.is_file():
+                with file.open("rb") as content:
+                    digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()

@@ -32,6 +32,9 @@ Joints = Float[np.ndarray, "joints 3"]
 
 READY = "ready"  # the last file that `install` writes
 
+WEIGHTS = Path(__file__).with_name("weights")
+"""The bundled networks: the runs ``estimator`` and ``finder``."""
+
 
 @dataclass(frozen=True)
 class Detector:
@@ -41,8 +44,11 @@ class Detector:
     joint_set: str
     words: str
     module: str
-    pip: tuple[tuple[str, ...], ...]  # arguments of `pip install`, one call each
+    pip: tuple[
+        tuple[str, ...], ...
+    ]  # arguments of `pip install`, one call each; none for our own, which is a part of this
     fetches: str = ""  # what it downloads when it is first used
+    weights: Path | None = None  # our own: its networks
 
     @property
     def worker(self) -> Path:
@@ -57,10 +63,21 @@ class Detector:
 
     def python(self) -> Path | None:
         """The interpreter that can run it; None if it is not installed."""
+        if self.weights is not None:
+            return Path(sys.executable) if self.weights.is_dir() else None
         if (self.folder / READY).is_file():
             return _python_in(self.folder)
         return Path(sys.executable) if importlib.util.find_spec(self.module) else None
 
+
+OURS = Detector(
+    "pose2d",
+    "crowdpose14",
+    "our own small networks: several people, weights inside; less exact than the others",
+    "posenet3d",
+    (),
+    weights=WEIGHTS,
+)
 
 # OpenCV comes without its windows ("headless"): they need GL libraries that a server does not have. MediaPipe asks for
 # packages that only its other tools use (JAX, sound), so it is installed without them.
@@ -93,6 +110,7 @@ DETECTORS = {
                 ),
             ),
         ),
+        *([OURS] if WEIGHTS.is_dir() else []),
     )
 }
 """Best first."""
@@ -119,8 +137,10 @@ def install(detector: Detector) -> None:
     """Make the detector's own environment; what pip says goes to the terminal.
 
     Raises:
-        InputError: an environment cannot be made here, or pip could not install the packages.
+        InputError: it is a part of this program, an environment cannot be made here, or pip could not install the packages.
     """
+    if detector.weights is not None:
+        raise InputError(detector.name, "is a part of this program", "use it: --detector " + detector.name)
     folder = detector.folder
     shutil.rmtree(folder, ignore_errors=True)  # a half-made one
     try:

@@ -11,12 +11,10 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from posenet3d.pose2d.crops import Box
+from posenet3d.pose2d.detectors import WEIGHTS
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.finder import find, overlap
 from posenet3d.pose2d.runs import load_finder
-
-WEIGHTS = Path(__file__).parent / "weights"
-"""The bundled networks: the runs ``estimator`` and ``finder``."""
 
 LEAST_BOX = 0.3
 """Boxes that are less likely than this to hold a person are not looked at."""

@@ -1,6 +1,6 @@
 """Our own networks' side; `serving` has the talk. Unlike the other workers it runs where the library is, and uses it.
 
-With an argument, the networks are those of that folder (as `people.WEIGHTS`), else the bundled ones.
+With an argument, the networks are those of that folder (laid out as `detectors.WEIGHTS`), else the bundled ones.
 """
 
 import sys
@@ -13,7 +13,8 @@ sys.path[0] = str(Path(__file__).parents[2])  # not this folder, whose names are
 
 def load():
     """The user's networks, or the bundled ones."""
-    from posenet3d.pose2d.people import WEIGHTS, PeopleEstimator
+    from posenet3d.pose2d.detectors import WEIGHTS
+    from posenet3d.pose2d.people import PeopleEstimator
 
     estimator = PeopleEstimator(Path(sys.argv[1]) if len(sys.argv) > 1 else WEIGHTS)
     return lambda picture: [person.round(4).tolist() for person in estimator(picture)]
