@@ -100,7 +100,9 @@ class Lab:
             options.append("--allow-root")
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", *options]
         quiet = subprocess.DEVNULL
-        self.process = subprocess.Popen(command, cwd=folder, stdin=quiet, stdout=quiet, stderr=quiet)
+        # Streamlit tells matplotlib to draw for files only; a notebook would show no pictures.
+        environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
 
     def address(self, name: str) -> str:
         """Where a notebook opens."""

@@ -12,6 +12,14 @@ hypothesis.settings.register_profile("exact", derandomize=True, deadline=None, m
 hypothesis.settings.load_profile("exact")
 
 
+LONGEST = ("test_notebooks", "test_browser", "test_training", "test_joint", "test_pose2d", "test_student")
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first, so that two workers end together."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(autouse=True)
 def _same_every_time():
     torch.set_num_threads(1)

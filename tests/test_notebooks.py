@@ -19,6 +19,7 @@ MOST_BYTES = 2_500_000
 def test_it_runs_and_its_claims_hold(source, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # Streamlit's tests leave it behind
     notebook = executed(parsed(source))
     pictures = [out for cell in notebook.cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
     assert len(pictures) >= 3
