@@ -203,7 +203,7 @@ def test_a_link_and_a_reload_keep_the_frame(page):
     page.keyboard.press("Shift+ArrowRight")
     page.wait_for_url("**frame=10**", timeout=10_000)
     page.reload()
-    page.wait_for_selector(".viewer[data-frame]", timeout=90_000)
+    page.wait_for_selector(".viewer[data-frame='10']", timeout=90_000)
     assert frame(page) == 10
 
 
@@ -215,7 +215,7 @@ def test_options_and_frame_survive_a_change_of_pages(page):
     page.get_by_role("link", name="About").click()
     page.get_by_text("How to read the pages").wait_for(timeout=30_000)
     page.get_by_role("link", name="Explore").click()
-    page.wait_for_selector(".viewer[data-frame]", timeout=30_000)
+    page.wait_for_selector(".viewer[data-frame='10']", timeout=30_000)
     assert page.locator("[data-option=trails]").is_checked()
     assert frame(page) == 10
 
