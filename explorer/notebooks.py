@@ -94,9 +94,8 @@ class Lab:
             self.port = probe.getsockname()[1]
         self.token = secrets.token_urlsafe(16)
         options = [f"--port={self.port}", f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={folder}"]
-        if (
-            getattr(os, "geteuid", lambda: -1)() == 0
-        ):  # in a container everybody is; Jupyter asks to be told that it is meant
+        is_root = getattr(os, "geteuid", lambda: -1)() == 0
+        if is_root:  # in a container everybody is; Jupyter asks to be told that it is meant
             options.append("--allow-root")
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", *options]
         quiet = subprocess.DEVNULL

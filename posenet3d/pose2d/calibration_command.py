@@ -10,7 +10,7 @@ from posenet3d.errors import InputError
 from posenet3d.pose2d.calibration import Bar, calibrate, calibration_error, reliability, write_calibration
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.evaluation import estimate_all
-from posenet3d.pose2d.runs import BLOCK, Photographs, held_out
+from posenet3d.pose2d.runs import BLOCK, Photographs, people_held_out
 from posenet3d.pose2d.scoring import is_near
 
 
@@ -42,7 +42,7 @@ def _judged(estimator: Estimator, photographs: Photographs) -> list[tuple[np.nda
     """Of each source's held-out people: confidences, which joints are right, which count, and who is for the fit."""
     judged: list[tuple[np.ndarray, ...]] = []
     for labels, pictures in photographs.sources:
-        people = [person for person, is_out in zip(labels.people, held_out(labels), strict=True) if is_out]
+        people = people_held_out(labels)
         if not people:
             continue
         found = estimate_all(estimator, people, pictures)

@@ -44,9 +44,7 @@ class Detector:
     joint_set: str
     words: str
     module: str
-    pip: tuple[
-        tuple[str, ...], ...
-    ]  # arguments of `pip install`, one call each; none for our own, which is a part of this
+    pip: tuple[tuple[str, ...], ...]  # arguments of `pip install`, one call each
     fetches: str = ""  # what it downloads when it is first used
     weights: Path | None = None  # our own: its networks
 

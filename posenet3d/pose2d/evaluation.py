@@ -10,7 +10,7 @@ from posenet3d.data.json_file import load_json
 from posenet3d.errors import InputError
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.photographs import LabelledPerson, Labels, Pictures
-from posenet3d.pose2d.runs import Photographs, held_out
+from posenet3d.pose2d.runs import Photographs, people_held_out
 from posenet3d.pose2d.scoring import average_precision, pck
 
 Scores = dict[str, Any]
@@ -26,14 +26,13 @@ def score(
     """
     scores, results = {}, []
     for labels, pictures in photographs.sources:
-        people = labels.people
-        if is_held_out_only:
-            people = [person for person, out in zip(people, held_out(labels), strict=True) if out]
+        people = people_held_out(labels) if is_held_out_only else labels.people
         if not people:
             raise InputError(labels.file, "has nobody to score", "score all of it, or give more pictures")
         found = estimate_all(estimator, people, pictures)
-        results += _submission(people, found)
-        scores[labels.file.name] = _scores(labels, people, found)
+        submitted = _submission(people, found)
+        results += submitted
+        scores[labels.file.name] = _scores(labels, people, found, submitted)
     return scores, results
 
 
@@ -49,14 +48,14 @@ def estimate_all(
     return np.stack(found)
 
 
-def _scores(labels: Labels, people: list[LabelledPerson], found: np.ndarray) -> dict[str, Any]:
+def _scores(labels: Labels, people: list[LabelledPerson], found: np.ndarray, submitted: list[dict[str, Any]]) -> Scores:
     labelled = np.stack([person.joints for person in people])
     overall, per_joint = pck(found[..., :2], labelled[..., :2], labelled[..., 2] > 0, labels.joint_set.name)
     annotations = load_json(labels.file)
     ids, images = {person.id for person in people}, {person.image_id for person in people}
     annotations["annotations"] = [a for a in annotations["annotations"] if a["id"] in ids]
     annotations["images"] = [image for image in annotations["images"] if image["id"] in images]
-    scores = average_precision(annotations, _submission(people, found), labels.joint_set.name)
+    scores = average_precision(annotations, submitted, labels.joint_set.name)
     return {
         "people": len(people),
         "PCK@0.2": overall,

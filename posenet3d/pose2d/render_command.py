@@ -13,6 +13,7 @@ from tqdm import tqdm
 from posenet3d.atomic import atomic_write
 from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS
+from posenet3d.pose2d.photographs import AREA_OF_BOX
 from posenet3d.pose2d.rendering import Scene, boxes_of, draw, joints_of
 from posenet3d.pose2d.strangers import random_background, random_scene
 
@@ -75,7 +76,7 @@ def _annotations(scene: Scene, joints: np.ndarray, image: int, before: int) -> l
                 "category_id": 1,
                 "iscrowd": 0,
                 "bbox": [round(float(side), 2) for side in box],
-                "area": round(0.53 * float(box[2] * box[3]), 2),
+                "area": round(AREA_OF_BOX * float(box[2] * box[3]), 2),
                 "num_keypoints": int((rows[:, 2] > 0).sum()),
                 "keypoints": rows.round(2).ravel().tolist(),
             }

@@ -74,6 +74,11 @@ def held_out(labels: Labels) -> np.ndarray:
     return np.array([person.image_id in chosen for person in labels.people])
 
 
+def people_held_out(labels: Labels) -> list[LabelledPerson]:
+    """The people of a file who are held out."""
+    return [person for person, is_out in zip(labels.people, held_out(labels), strict=True) if is_out]
+
+
 def train_estimator(
     photographs: Photographs,
     settings: EstimatorTraining,
