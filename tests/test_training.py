@@ -23,6 +23,7 @@ from posenet3d.inference import Lifter
 from posenet3d.lifted import Lifted
 from posenet3d.models.cleaner import Cleaner, CleanerConfig, smooth
 from posenet3d.models.teacher import Teacher, TeacherConfig, place
+from posenet3d.pose2d.training import EstimatorTraining
 from posenet3d.training.cleaner import CleanerPhase
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.loop import flat_then_cosine, weigh
@@ -229,6 +230,12 @@ def test_settings_survive_json_and_overrides_nest():
     assert from_dict(TeacherTraining, to_dict(settings)) == settings
     with pytest.raises(InputError, match="group of settings"):
         override(settings, ["model=3"])
+
+
+def test_a_setting_with_choices_takes_only_these():
+    assert override(EstimatorTraining(), ["model.head=heatmap"]).model.head == "heatmap"
+    with pytest.raises(InputError, match="simcc or heatmap"):
+        override(EstimatorTraining(), ["model.head=regression"])
 
 
 def test_a_term_without_a_weight_is_an_error():

@@ -76,9 +76,12 @@ def _parse(text: str, hint: Any, key: str) -> Any:
     try:
         if hint is bool:
             return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+        if typing.get_origin(hint) is typing.Literal:
+            return {choice: choice for choice in typing.get_args(hint)}[text]
         if typing.get_origin(hint) is tuple:
             return tuple(typing.get_args(hint)[0](part) for part in text.split(","))
         return hint(text)
     except (KeyError, ValueError) as error:
-        wanted = getattr(hint, "__name__", str(hint))
+        choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
+        wanted = " or ".join(choices) if choices else getattr(hint, "__name__", str(hint))
         raise InputError("--set", f"'{key}={text}' is not a value of type {wanted}", "check the value") from error
