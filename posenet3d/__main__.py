@@ -1,15 +1,16 @@
-"""The command line: ``python -m posenet3d lift | evaluate | export | train | pose2d | bench | report | checkpoints``.
+"""The command line: ``python -m posenet3d lift | evaluate | export | train | pose2d | data | bench | report | checkpoints``.
 
 Heavy imports happen inside the commands, so that ``--help`` answers at once.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from posenet3d import __version__
+from posenet3d.data.arguments import add_data
 from posenet3d.errors import InputError
+from posenet3d.pose2d.arguments import add_pose2d
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_export,
         _add_train,
         _add_pose2d,
+        _add_data,
         _add_bench,
         _add_report,
         _add_checkpoints,
@@ -117,22 +119,29 @@ def _add_evaluate(commands) -> None:
     evaluate.add_argument("prediction", type=Path, metavar="PRED.npz", help="written by 'lift'")
     evaluate.add_argument("data", type=Path, metavar="DATA.npz", help="packed set with joints_3d_cam")
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    evaluate.add_argument(
+        "--protocol", metavar="NAME", help="a benchmark's: h36m-p1, h36m-p2, h36m-n, 3dhp, 3dhp-17, 3dpw"
+    )
+    evaluate.add_argument("--every", type=int, default=1, metavar="N", help="protocol: every Nth frame (H36M: 64)")
+    evaluate.add_argument(
+        "--table", metavar="NAME", help="protocol: a row of that name beside published ones, Markdown"
+    )
+    evaluate.add_argument("--input-2d", default="GT", help="table: where the 2D is from (default %(default)s)")
     evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from posenet3d.data.packed import read_packed
-    from posenet3d.evaluation import evaluate, report_text
-    from posenet3d.lifted import read_lifted
+    from posenet3d.evaluate_command import evaluate_command
 
-    result = evaluate(read_lifted(options.prediction), read_packed(options.data))
-    print(json.dumps(result, indent=2) if options.json else report_text(result))
+    evaluate_command(options)
 
 
 def _add_export(commands) -> None:
-    export = commands.add_parser("export", help="a lifted clip as AMASS, BVH, glTF, TRC, CSV, OBJ or film")
+    export = commands.add_parser(
+        "export", help="a lifted clip as AMASS, BVH, glTF, TRC, CSV, OBJ, 3DPW or film; all clips as VideoPose3D"
+    )
     export.add_argument("lifted", type=Path, metavar="LIFTED.npz", help="written by 'lift'")
-    formats = ["amass", "bvh", "gltf", "trc", "csv", "obj", "mp4", "gif"]
+    formats = ["amass", "bvh", "gltf", "trc", "csv", "obj", "videopose3d", "3dpw", "mp4", "gif"]
     export.add_argument("--to", choices=formats, help="the format (default: as OUT ends)")
     export.add_argument("-o", "--out", type=Path, metavar="OUT", help="default: beside the input, with its name")
     export.add_argument("--clip", type=int, metavar="N", help="which clip, from 0 (needed where there are several)")
@@ -180,57 +189,23 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _add_pose2d(commands) -> None:
-    pose2d = commands.add_parser("pose2d", help="train and score the networks that find 2D joints in pictures")
-    actions = pose2d.add_subparsers(dest="action", required=True, metavar="ACTION")
-    train = actions.add_parser("train", help="train a teacher, a student distilled from it, or the refiner")
-    train.add_argument("stage", choices=["teacher", "student", "refine", "finder"])
-    train.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
-    train.add_argument("--teacher", type=Path, metavar="RUN", help="student, refine: the teacher's run")
-    train.add_argument("--student", type=Path, metavar="RUN", help="refine: the student's run")
-    train.add_argument("--init", type=Path, metavar="RUN", help="start from the weights of this run")
-    train.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="e.g. steps=1000")
-    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    evaluate = actions.add_parser("evaluate", help="PCK and OKS-AP of a run, with the boxes of the annotations")
-    evaluate.add_argument("run_folder", type=Path, metavar="RUN")
-    evaluate.add_argument("--out", type=Path, metavar="RESULTS.json", help="write the official results file")
-    evaluate.add_argument("--held-out", action="store_true", help="only the tenth that training leaves out")
-    evaluate.add_argument("--no-refine", action="store_true", help="the student alone")
-    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    calibrate = actions.add_parser(
-        "calibrate", help="make a run's confidence mean what it says, by its held-out people"
-    )
-    calibrate.add_argument("run_folder", type=Path, metavar="RUN")
-    calibrate.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw confidence over what it is worth")
-    render = actions.add_parser("render", help="draw pictures of people to train on, with exact labels")
-    render.add_argument("out", type=Path, metavar="FOLDER", help="new folder for people.json and pictures/")
-    render.add_argument("--count", type=int, default=1000, help="how many pictures (default %(default)s)")
-    render.add_argument(
-        "--joints", choices=["crowdpose14", "coco17"], default="crowdpose14", help="default %(default)s"
-    )
-    render.add_argument("--seed", type=int, default=0, help="default %(default)s")
-    report = actions.add_parser(
-        "report", help="what each part of the estimator buys, as a table; trains what is missing"
-    )
-    report.add_argument(
-        "--teacher", type=Path, required=True, metavar="RUN", help="the teacher's run, which is not trained"
-    )
-    report.add_argument("--bundled", type=Path, metavar="RUN", help="one more run for the table")
-    report.add_argument("--runs", type=Path, default=Path("runs/pose2d"), help="run folders (default %(default)s)")
-    report.add_argument("--out", type=Path, default=Path("docs/pose2d.md"), help="table (default %(default)s)")
-    report.add_argument("--seeds", type=int, default=3, help="default %(default)s")
-    report.add_argument("--no-train", action="store_true", help="measure finished runs, train nothing")
-    for action in (train, evaluate, calibrate, report):
-        formats = "annotations of COCO keypoints or CrowdPose"
-        action.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE.json", help=formats)
-        places = "the pictures of each annotation file"
-        action.add_argument("--pictures", type=Path, nargs="+", required=True, metavar="FOLDER|ZIP", help=places)
-    pose2d.set_defaults(run=_pose2d)
+    add_pose2d(commands, _pose2d)
 
 
 def _pose2d(options: argparse.Namespace) -> None:
     from posenet3d.pose2d.trainer_command import pose2d
 
     pose2d(options)
+
+
+def _add_data(commands) -> None:
+    add_data(commands, _data)
+
+
+def _data(options: argparse.Namespace) -> None:
+    from posenet3d.data_command import data
+
+    data(options)
 
 
 def _add_bench(commands) -> None:

@@ -66,7 +66,7 @@ def evaluate(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> di
     Raises:
         InputError: clips or rows do not match, a clip has no ground truth, or no frame at all can be scored.
     """
-    _check_match(predictions, truth)
+    check_match(predictions, truth)
     scored = [errors_per_frame(p, g) for p, g in zip(predictions, truth, strict=True)]
     everything = _joined(scored)
     if not np.isfinite(everything["mpjpe"]).any():
@@ -143,7 +143,12 @@ def report_text(result: dict) -> str:
     return "\n".join(lines)
 
 
-def _check_match(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> None:
+def check_match(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> None:
+    """Whether predictions were lifted from these clips.
+
+    Raises:
+        InputError: their number, names or rows differ, or a clip has no ground truth.
+    """
     if len(predictions) != len(truth) or not truth:
         problem = f"it holds {len(predictions)} clips and the data {len(truth)}"
         raise InputError("the prediction", problem, "lift the same file that it is compared with")
@@ -162,7 +167,7 @@ def _check_match(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -
 
 
 def _truth(clip: PoseSequence) -> np.ndarray:
-    assert clip.joints_3d is not None  # `_check_match` has seen to it
+    assert clip.joints_3d is not None  # `check_match` has seen to it
     return clip.joints_3d
 
 

@@ -178,11 +178,11 @@ def canonical_joint(name: str) -> str:
 
 
 def to_h36m17(
-    keypoints: Float[np.ndarray, "frames joints 2"],
+    keypoints: Float[np.ndarray, "frames joints axes"],
     confidence: Float[np.ndarray, "frames joints"],
     joint_set: JointSet | str,
-) -> tuple[Float[np.ndarray, "frames 17 2"], Float[np.ndarray, "frames 17"]]:
-    """The 17 Human3.6M joints as weighted means of a joint set's own, in the unit of `keypoints`.
+) -> tuple[Float[np.ndarray, "frames 17 axes"], Float[np.ndarray, "frames 17"]]:
+    """The 17 Human3.6M joints as weighted means of a joint set's own, in the unit of `keypoints` (2D or 3D).
 
     A joint is as sure as the least sure of its sources, times its recipe's trust. Frame by frame the first recipe whose
     sources are all seen (finite, confidence above 0) is taken; where none is, the joint is NaN with confidence 0.
@@ -196,7 +196,7 @@ def to_h36m17(
     if keypoints.shape[1] != len(known):
         raise ValueError(f"{known.name} has {len(known)} joints, but the keypoints have {keypoints.shape[1]}")
     seen = np.isfinite(keypoints).all(-1) & (np.nan_to_num(confidence) > 0)
-    out = np.full((len(keypoints), N_JOINTS, 2), np.nan)
+    out = np.full((len(keypoints), N_JOINTS, keypoints.shape[2]), np.nan)
     out_confidence = np.zeros((len(keypoints), N_JOINTS))
     for target, name in enumerate(JOINT_NAMES):
         for recipe in usable_recipes(name, known):

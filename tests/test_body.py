@@ -28,10 +28,10 @@ from posenet3d.body.files import (
 from posenet3d.body.landmarks import Landmarks, landmarks_of, regressor_table
 from posenet3d.body.layer import BODY_PARENTS, Body, BodyArrays, pose_rotations
 from posenet3d.body.parameters import BodyParameters
-from posenet3d.body.safe_pickle import UnsafePickle, as_array, read_pickle
 from posenet3d.body.smplx_model import to_smplx
 from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS
+from posenet3d.safe_pickle import UnsafePickle, as_array, read_pickle
 from posenet3d.skeleton import JOINT, MIRROR
 
 NAMES = JOINT_SETS["smpl24"].joints

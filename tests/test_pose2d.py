@@ -424,7 +424,9 @@ def test_teacher_student_and_refiner_learn(stick_people, tmp_path, monkeypatch, 
     before, after = (
         float(word) for word in capsys.readouterr().out.split() if word.replace(".", "").isdigit() and "." in word
     )
-    assert after < max(before, 6)  # on held-out people of so short a training; tests/test_calibration.py is the strict one
+    assert after < max(
+        before, 6
+    )  # on held-out people of so short a training; tests/test_calibration.py is the strict one
     assert "<svg" in (tmp_path / "reliability.svg").read_text()
     calibrated = Estimator(refiner).joints_in(picture, [person.box])[0]
     assert np.allclose(calibrated[:, :2], found[0, :, :2], atol=1e-3)

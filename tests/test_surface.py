@@ -11,13 +11,25 @@ ROOT = Path(__file__).parent.parent
 
 # Lower layers first (DESIGN.md, section 3); a module may import its own layer and those before it.
 LAYERS = [
-    ["__init__", "errors", "atomic", "drawing", "skeleton", "camera", "rotation", "sequence", "jointsets", "ground"],
+    [
+        "__init__",
+        "errors",
+        "atomic",
+        "drawing",
+        "skeleton",
+        "camera",
+        "rotation",
+        "sequence",
+        "jointsets",
+        "ground",
+        "safe_pickle",
+    ],
     ["body"],
     ["data", "lifted"],
     ["models"],
     ["losses"],
     ["clipwise", "fitting", "single_frame"],
-    ["metrics", "motion_quality", "evaluation"],
+    ["metrics", "motion_quality", "evaluation", "protocols", "published"],
     ["training.settings", "training.loop"],
     ["checkpoint"],
     ["training"],
@@ -26,7 +38,7 @@ LAYERS = [
     ["inference"],
     ["export"],
     ["earlier"],
-    ["lift_command", "bench", "report"],
+    ["lift_command", "evaluate_command", "data_command", "bench", "report"],
     ["__main__"],
 ]
 

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer import resources, share, sidebar
 from explorer.actors import Actor
 from posenet3d.errors import InputError
-from posenet3d.export.command import FORMATS, export_clip
+from posenet3d.export.command import FORMATS, WHOLE, export_clip
 from posenet3d.export.movie import Panel, rendering_problem, write_movie
 from posenet3d.lifted import lifted_bytes
 
@@ -19,8 +19,10 @@ WHAT_FOR = {
     "trc": "TRC: joint positions; OpenSim, biomechanics",
     "csv": "CSV: joint positions; spreadsheets, R",
     "obj": "OBJ: the mesh of one frame; any 3D program",
+    "3dpw": "3DPW's pickle: SMPL's joints and turns; its challenge",
+    "videopose3d": "VideoPose3D's npz: positions_3d; research code",
 }
-NEEDS_BODY = {"amass", "bvh", "gltf", "obj"}
+NEEDS_BODY = {"amass", "bvh", "gltf", "obj", "3dpw"}
 MIME = {".mp4": "video/mp4", ".gif": "image/gif"}
 
 choice = sidebar.chosen()
@@ -45,7 +47,7 @@ def files(actor: Actor) -> None:
         st.download_button(
             what,
             lambda f=format_name: export_clip(actor.lifted, f, frame=frame if f == "obj" else None).content,
-            file_name=name + FORMATS[format_name][1],
+            file_name=name + (FORMATS | WHOLE)[format_name][1],
             on_click="ignore",
             disabled=format_name in NEEDS_BODY and not has_body,
             key=f"export {format_name}",

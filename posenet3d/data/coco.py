@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from posenet3d.data.alphapose import track_number
-from posenet3d.data.json_file import describe, image_size, joint_triplets, records, whole_number
+from posenet3d.data.json_file import describe, image_size, joint_triplets, load_json, records, whole_number
 from posenet3d.data.people import (
     Footage,
     Person,
@@ -18,7 +18,7 @@ from posenet3d.data.people import (
     sequences_of_people,
 )
 from posenet3d.errors import InputError
-from posenet3d.jointsets import KNOWN_JOINTS, JointSet, canonical_joint
+from posenet3d.jointsets import KNOWN_JOINTS, JointSet, canonical_joint, to_h36m17
 from posenet3d.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
 
 LABELLED_BUT_HIDDEN = 0.5
@@ -48,6 +48,30 @@ def read_coco(
     footage = Footage(path, n_rows, _rate(content, path) or fps, sizes.pop() if len(sizes) == 1 else None)
     wanted = named_joint_set(joint_set, path) if joint_set else _named_joints(category, count, path)
     return sequences_of_people(_with_confidence(people), footage, wanted, "annotations.keypoints")
+
+
+def read_photographs(path: Path) -> list[PoseSequence]:
+    """Everybody who is annotated in photographs (COCO keypoints, CrowdPose), a clip of one frame each, in the file's order.
+
+    Raises:
+        InputError: as `read_coco`, or the file holds something else.
+    """
+    content = load_json(path)
+    if not isinstance(content, dict) or "annotations" not in content:
+        raise InputError(path, "has no 'annotations'", "give the annotation file of COCO keypoints or CrowdPose")
+    images = records(content.get("images"), path, "images")
+    row_of = {image.get("id"): row for row, image in enumerate(images)}
+    sizes = [image_size(image, path, f"images[{index}]") for index, image in enumerate(images)]
+    category = _category(content, path)
+    people = _people(records(content["annotations"], path, "annotations"), row_of, category, path)
+    joint_set = _named_joints(category, common_count(people, path, "annotations.keypoints"), path)
+    joints = np.stack([person.joints for person in _with_confidence(people)])
+    keypoints_px, confidence = to_h36m17(joints[..., :2], joints[..., 2], joint_set)
+    return [
+        PoseSequence(f"{path.stem} person {n}", pose[None], sure[None], image_size=sizes[person.frame])
+        for n, (person, pose, sure) in enumerate(zip(people, keypoints_px, confidence, strict=True))
+        if sure.any()
+    ]
 
 
 def _rate(content: dict[str, Any], path: Path) -> float | None:

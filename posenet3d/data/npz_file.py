@@ -23,20 +23,34 @@ def load_arrays(path: Path, fields: Sequence[str]) -> Arrays:
         InputError: there is no such file, or it is damaged, not an npz, pickled or beyond `MAX_UNPACKED_BYTES`.
     """
     try:
-        if not path.exists():
-            raise InputError(path, "there is no such file", "check the path")
-        if not path.is_file():  # a pipe would be waited for without end
-            raise InputError(path, "is not a plain file", "give an npz file")
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(info.file_size for info in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise InputError(path, f"unpacks to {unpacked >> 20} MiB", "split it into smaller files")
+        check_npz(path)
         with np.load(path, allow_pickle=False) as stored:
             return {field: stored[field] for field in fields if field in stored.files}
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib, numpy's header parser: a dozen kinds for a damaged or pickled file
         raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
+
+
+def check_npz(path: Path) -> list[str]:
+    """The names of the fields of an npz.
+
+    Raises:
+        InputError: there is no such file, it is no npz, or it unpacks to more than `MAX_UNPACKED_BYTES`.
+    """
+    if not path.exists():
+        raise InputError(path, "there is no such file", "check the path")
+    if not path.is_file():  # a pipe would be waited for without end
+        raise InputError(path, "is not a plain file", "give an npz file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
+    unpacked = sum(info.file_size for info in entries)
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise InputError(path, f"unpacks to {unpacked >> 20} MiB", "split it into smaller files")
+    return [info.filename.removesuffix(".npy") for info in entries]
 
 
 def numeric(data: Arrays, field: str, path: Path) -> np.ndarray | None:

@@ -14,7 +14,9 @@ from posenet3d.export.csv_table import csv_table
 from posenet3d.export.gltf import glb_file
 from posenet3d.export.motion import AXES, Exported
 from posenet3d.export.obj import obj_file
+from posenet3d.export.three_dpw import three_dpw_pickle
 from posenet3d.export.trc import trc_file
+from posenet3d.export.videopose3d import videopose3d_npz
 from posenet3d.lifted import Lifted, read_lifted
 
 FORMATS: dict[str, tuple[Callable[..., Exported], str]] = {
@@ -24,8 +26,12 @@ FORMATS: dict[str, tuple[Callable[..., Exported], str]] = {
     "trc": (trc_file, ".trc"),
     "csv": (csv_table, ".csv"),
     "obj": (obj_file, ".obj"),
+    "3dpw": (three_dpw_pickle, ".pkl"),
 }
 """Format to its exporter and the ending of the file it is written to by default."""
+
+WHOLE: dict[str, tuple[Callable[..., Exported], str]] = {"videopose3d": (videopose3d_npz, "_positions_3d.npz")}
+"""Formats that take all clips of a file together."""
 
 FILMS = ("mp4", "gif")
 """Formats that are drawn, by `posenet3d.export.movie`."""
@@ -47,18 +53,28 @@ def export(options: argparse.Namespace) -> None:
         return _film(options)
     if getattr(options, "beside", None) is not None:
         raise InputError("--beside", f"is for films, not for {options.to}", "leave it out")
-    clip = _chosen(read_lifted(options.lifted), options.clip, options.lifted)
-    result = export_clip(clip, options.to, axes=options.axes, frame=options.frame)
-    out = options.out or options.lifted.with_name(options.lifted.stem + FORMATS[options.to][1])
+    clips = read_lifted(options.lifted)
+    if options.to in WHOLE and options.clip is None:
+        result, what = WHOLE[options.to][0](clips, **_axes(options)), f"{len(clips)} clip(s)"
+    else:
+        clip = _chosen(clips, options.clip, options.lifted)
+        result, what = export_clip(clip, options.to, axes=options.axes, frame=options.frame), repr(clip.name)
+    out = options.out or options.lifted.with_name(options.lifted.stem + (FORMATS | WHOLE)[options.to][1])
     if out.resolve() == options.lifted.resolve():
         raise InputError(out, "is the input itself", "choose another name for the output")
     with atomic_write(out) as file:
         file.write(result.content)
-    tqdm.write(f"{out}: {options.to} of {clip.name!r}{_notes(result)}")
+    tqdm.write(f"{out}: {options.to} of {what}{_notes(result)}")
+
+
+def _axes(options: argparse.Namespace) -> dict[str, str]:
+    if options.frame is not None:
+        raise InputError("--frame", f"is for obj, {options.to} has all frames", "leave it out")
+    return {} if options.axes is None else {"axes": options.axes}
 
 
 def _format_of(out: Path | None) -> str:
-    endings = {ending: name for name, (_, ending) in FORMATS.items()} | {f".{name}": name for name in FILMS}
+    endings = {ending: name for name, (_, ending) in (FORMATS | WHOLE).items()} | {f".{name}": name for name in FILMS}
     for ending, name in endings.items():
         if out is not None and out.name.lower().endswith(ending):
             return name
@@ -90,21 +106,23 @@ def export_clip(clip: Lifted, format_name: str, *, axes: str | None = None, fram
 
     Args:
         clip: what to export.
-        format_name: a key of `FORMATS`.
+        format_name: a key of `FORMATS` or of `WHOLE`.
         axes: a name in `AXES`; the format's own if None.
         frame: which frame, for obj.
 
     Raises:
         InputError: an unknown format or axes, a frame for a format of whole clips, or as the exporter.
     """
-    if format_name not in FORMATS:
-        raise InputError(f"format '{format_name}'", "is not known", f"choose one of {', '.join(FORMATS)}")
+    if format_name not in FORMATS | WHOLE:
+        raise InputError(f"format '{format_name}'", "is not known", f"choose one of {', '.join(FORMATS | WHOLE)}")
     if axes is not None and axes not in AXES:
         raise InputError(f"axes '{axes}'", "are not known", f"choose one of {', '.join(AXES)}")
     if frame is not None and format_name != "obj":
         raise InputError("--frame", f"is for obj, {format_name} has all frames", "leave it out")
-    chosen = {"axes": axes, "frame": frame}
-    return FORMATS[format_name][0](clip, **{key: value for key, value in chosen.items() if value is not None})
+    chosen = {key: value for key, value in (("axes", axes), ("frame", frame)) if value is not None}
+    if format_name in WHOLE:
+        return WHOLE[format_name][0]([clip], **chosen)
+    return FORMATS[format_name][0](clip, **chosen)
 
 
 def _chosen(clips: list[Lifted], number: int | None, path: Path) -> Lifted:

@@ -1,18 +1,23 @@
 """Arrays out of a pickle without running anything in it.
 
-Official SMPL files are pickles of Python 2 with chumpy objects and scipy matrices. A pickle may name any function and have
-it called, so here every name is looked up in one short list, and what the list gives are inert stand-ins written below: no
-function of NumPy, SciPy, chumpy or Python is reachable. Plain arrays are rebuilt afterwards from the stand-ins' bytes.
+Official SMPL files are pickles of Python 2 with chumpy objects and scipy matrices; 3DPW and AIST++ come as pickles, and the
+npz files around Human3.6M hold dictionaries as pickled object arrays. A pickle may name any function and have it called,
+so here every name is looked up in one short list, and what the list gives are inert stand-ins written below: no function
+of NumPy, SciPy, chumpy or Python is reachable. Plain arrays are rebuilt afterwards from the stand-ins' bytes.
 """
 
+import io
 import pickle
+import zipfile
+import zlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
 
 NUMBERS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
+OBJECTS = {"O", "O8"}
 DEEPEST = 8
 """chumpy objects may wrap one another; official files do so once or twice."""
 
@@ -27,16 +32,64 @@ def read_pickle(path: Path) -> dict[str, Any]:
     Raises:
         UnsafePickle: the file is no dictionary pickle, or names anything but arrays.
     """
+    with path.open("rb") as file:
+        content = _load(file)
+    if not isinstance(content, dict):
+        raise UnsafePickle("it does not hold a dictionary")
+    return content
+
+
+def read_object_npz(path: Path, field: str) -> Any:
+    """What an npz holds in a field that is an array of objects, such as VideoPose3D's ``positions_3d``, as `plain` data.
+
+    Raises:
+        UnsafePickle: there is no such field, or it names anything but arrays.
+    """
     try:
-        with path.open("rb") as file:
-            content = _Reader(file, encoding="latin1").load()
+        with zipfile.ZipFile(path) as archive, archive.open(f"{field}.npy") as file:
+            version = np.lib.format.read_magic(file)
+            reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            _, _, dtype = reader(file)
+            if not dtype.hasobject:
+                raise UnsafePickle(f"its field '{field}' is a plain array")
+            content = _load(file)
+    except UnsafePickle:
+        raise
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise UnsafePickle(f"it has no readable field '{field}'") from error
+    return plain(content)
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Dictionaries, lists, texts and numbers as they are, with the arrays in them opened; object arrays become lists.
+
+    An object array without dimensions is the one thing that it holds.
+
+    Raises:
+        UnsafePickle: an array is damaged, or the content is nested without end.
+    """
+    if depth > DEEPEST:
+        raise UnsafePickle("its content is nested without end")
+    match value:
+        case dict():
+            return {key: plain(part, depth + 1) for key, part in value.items()}
+        case _Array() if value.holds_objects():
+            objects = plain(value.objects(), depth + 1)
+            return objects if value.state[1] else objects[0]
+        case list() | tuple():
+            return [plain(part, depth + 1) for part in value]
+        case _Array() | _Sparse() | _Chumpy():
+            return as_array(value)
+    return value
+
+
+def _load(file: io.BufferedIOBase | IO[bytes]) -> Any:
+    try:
+        return _Reader(file, encoding="latin1").load()
     except UnsafePickle:
         raise
     except Exception as error:  # a hostile stream can make the unpickler raise nearly anything
         raise UnsafePickle("it is not a readable pickle") from error
-    if not isinstance(content, dict):
-        raise UnsafePickle("it does not hold a dictionary")
-    return content
 
 
 def as_array(value: object, depth: int = 0) -> np.ndarray | sp.csr_matrix:
@@ -119,6 +172,17 @@ class _Array(_Inert):
 
     def __setstate__(self, state: object) -> None:
         self.state = state
+
+    def holds_objects(self) -> bool:
+        """Whether its entries are Python objects, not numbers."""
+        return isinstance(self.state, tuple) and len(self.state) == 5 and getattr(self.state[2], "code", "") in OBJECTS
+
+    def objects(self) -> list:
+        """Its entries, in order."""
+        content = self.state[4]
+        if not isinstance(content, list) or not content:
+            raise UnsafePickle("an array in it is damaged")
+        return content
 
     def numbers(self) -> np.ndarray:
         _, shape, kind, fortran, content = self.state

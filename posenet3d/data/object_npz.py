@@ -1,0 +1,42 @@
+"""Npz files that hold dictionaries as pickled arrays, as VideoPose3D and its successors write them; nothing is executed."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posenet3d.data.npz_file import check_npz, wrong
+from posenet3d.errors import InputError
+from posenet3d.safe_pickle import UnsafePickle, read_object_npz
+
+
+def load_dictionary(path: Path, field: str) -> dict[str, Any]:
+    """The dictionary in a field, keys as texts.
+
+    Raises:
+        InputError: there is none, or it names anything but arrays.
+    """
+    check_npz(path)
+    try:
+        content = read_object_npz(path, field)
+    except UnsafePickle as error:
+        raise InputError(path, f"is not usable: {error}", f"give the file that has '{field}'") from error
+    if not isinstance(content, dict):
+        raise wrong(path, field, "is no dictionary", "give the file as the data set's scripts write it")
+    return {str(key): value for key, value in content.items()}
+
+
+def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Path) -> np.ndarray:
+    """A part of such a dictionary as float64 numbers; None in `shape` is any length but 0.
+
+    Raises:
+        InputError: it is something else; `where` names it.
+    """
+    array = np.asarray(value) if isinstance(value, np.ndarray | list) else np.empty(0)
+    fits = array.ndim == len(shape) and all(
+        have == want if want is not None else have > 0 for have, want in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype.kind not in "fiu" or not fits:
+        wanted = " x ".join("n" if size is None else str(size) for size in shape)
+        raise wrong(path, where, f"has shape {array.shape} and type {array.dtype}", f"it must be {wanted} numbers")
+    return array.astype(np.float64)

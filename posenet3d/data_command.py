@@ -1,0 +1,109 @@
+"""What ``posenet3d data convert`` and ``posenet3d data film`` do."""
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from posenet3d.data.convert import CAPTURED, FORMATS, Choices, Content, read
+from posenet3d.data.film import film
+from posenet3d.data.packed import write_packed
+from posenet3d.data.take import Take
+from posenet3d.data.takes_file import write_takes
+from posenet3d.errors import InputError
+from posenet3d.sequence import MAX_FPS, MIN_FPS, PoseSequence
+
+UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
+
+
+def data(options: argparse.Namespace) -> None:
+    """``posenet3d data``: the packed format out of data sets, and virtual cameras for motion in 3D."""
+    _check(options)
+    content = read(options.source, _choices(options), options.format)
+    if options.action == "convert":
+        _convert(content, options)
+    else:
+        _film(content, options)
+
+
+def _convert(content: Content, options: argparse.Namespace) -> None:
+    if content.takes:
+        write_takes(options.out, content.takes)
+        frames = sum(len(take) for take in content.takes)
+        tqdm.write(
+            f"{options.out}: {len(content.takes)} takes in 3D, {frames} frames; 'posenet3d data film' films them"
+        )
+    else:
+        write_packed(options.out, content.sequences)
+        tqdm.write(f"{options.out}: {_told(content.sequences)}")
+
+
+def _film(content: Content, options: argparse.Namespace) -> None:
+    if not content.takes:
+        remedy = f"give a file of {', '.join(CAPTURED)}, or what 'posenet3d data convert' made of it"
+        raise InputError(options.source, "is no motion in 3D without cameras", remedy)
+    _check_takes(content.takes, options.source)
+    sequences = film(
+        content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, has_truth=not options.train
+    )
+    write_packed(options.out, sequences)
+    tqdm.write(f"{options.out}: {_told(sequences)}")
+
+
+def _told(sequences: list[PoseSequence]) -> str:
+    frames = sum(len(sequence) for sequence in sequences)
+    truth = sum(sequence.joints_3d is not None for sequence in sequences)
+    return f"{len(sequences)} clips, {frames} frames, {'with 3D' if truth == len(sequences) else '2D only'}"
+
+
+def _check_takes(takes: list[Take], path: Path) -> None:
+    for take in takes:
+        known = take.h36m17()
+        if not (known == known).all(-1).any():  # NaN is not equal to itself
+            names = ", ".join(take.joint_names[:8])
+            problem = f"has no joint that is known here in {take.name} ({names} ...)"
+            raise InputError(path, problem, "name hips, knees, ankles, shoulders, elbows and wrists as usual")
+
+
+def _choices(options: argparse.Namespace) -> Choices:
+    return Choices(
+        detections=options.detections,
+        subjects=None if options.subjects is None else tuple(options.subjects.split(",")),
+        metres_per_unit=_unit(options.unit),
+        asf=options.asf,
+        axes=options.axes,
+        body=options.body,
+        fps=options.fps if options.action == "convert" else options.source_fps,
+    )
+
+
+def _unit(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        unit = UNITS_M.get(text) or float(text)
+    except ValueError:
+        unit = 0.0
+    if not 0 < unit < 1e4:
+        raise InputError("--unit", f"'{text[:20]}' is no unit", f"give one of {', '.join(UNITS_M)}, or metres per unit")
+    return unit
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.format not in (None, *FORMATS):
+        raise InputError("--format", f"'{options.format[:20]}' is not known", f"choose one of {', '.join(FORMATS)}")
+    if options.out.suffix.lower() != ".npz":
+        raise InputError(options.out, "does not end in .npz", "name the file that is written so")
+    if not options.out.absolute().parent.is_dir():
+        raise InputError(options.out, "its folder does not exist", "make the folder first")
+    if options.fps is not None and not MIN_FPS <= options.fps <= MAX_FPS:
+        raise InputError(
+            "--fps", f"{options.fps:g} is not usable", f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second"
+        )
+    if options.action == "film" and not 1 <= options.cameras <= 100:
+        raise InputError("--cameras", f"{options.cameras} is not usable", "give 1 to 100")
+    if options.action == "film" and options.seed < 0:
+        raise InputError("--seed", f"{options.seed} is negative", "give 0 or more")
+    if options.detections in ("own", "gt", None) or options.format in (None, "h36m"):
+        return
+    raise InputError("--detections", f"'{options.detections}' is for Human3.6M", "give 'own' or 'gt'")

@@ -1,0 +1,411 @@
+"""Data sets of the field in small files of their own layout: every loader puts joints and cameras where they belong."""
+
+import json
+import pickle
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import torch
+from scipy.spatial.transform import Rotation
+
+from posenet3d.__main__ import main
+from posenet3d.body.files import load_body
+from posenet3d.camera import project
+from posenet3d.data.aist import read_aist
+from posenet3d.data.amass_file import read_amass
+from posenet3d.data.convert import recognise
+from posenet3d.data.film import film
+from posenet3d.data.h36m import KEPT, read_h36m
+from posenet3d.data.mpi_inf_3dhp import FROM_17, RELEVANT, read_3dhp
+from posenet3d.data.packed import read_packed
+from posenet3d.data.resection import find_camera, find_intrinsics
+from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
+from posenet3d.data.take import Take
+from posenet3d.data.takes_file import read_takes, write_takes
+from posenet3d.data.three_dpw import read_3dpw
+from posenet3d.errors import InputError
+from posenet3d.jointsets import JOINT_SETS, to_h36m17
+from posenet3d.skeleton import JOINT, JOINT_NAMES
+
+FRAMES = 40
+K = np.array([[1145.0, 0, 512], [0, 1143.0, 515], [0, 0, 1]])
+
+
+def walker(frames: int = FRAMES) -> np.ndarray:
+    """Somebody who walks in the world, y up, metres (frames, 17, 3)."""
+    truth = synthetic_sequence("walk", fps=frames / 8 + 0.01).joints_3d
+    assert truth is not None
+    return (truth[:frames] - [0, 0.9, 4.5]) * [1, -1, -1]
+
+
+def camera(azimuth_deg: float) -> tuple[np.ndarray, np.ndarray]:
+    """(R_cam_world, t_cam) of a camera five metres away, for a world with z up."""
+    z_up = Rotation.from_euler("zx", [azimuth_deg, 90], degrees=True).as_matrix().T @ np.eye(3)
+    R = Rotation.from_euler("xyz", [8, 0, 3], degrees=True).as_matrix() @ np.diag([1, -1, -1]) @ z_up
+    return R, np.array([0.2, 0.1, 5.0])
+
+
+# --- cameras ---
+
+
+@pytest.mark.parametrize("bend", [np.zeros(5), np.array([-0.2, 0.24, -0.001, -0.0014, -0.003])])
+def test_a_camera_is_found_from_what_it_sees(bend):
+    rng = np.random.default_rng(0)
+    points = rng.uniform([-1.5, -1.5, 0], [1.5, 1.5, 1.9], (3000, 3))
+    R, t = camera(40)
+    cam = points @ R.T + t
+    x, y = (cam[:, :2] / cam[:, 2:]).T
+    r2 = x * x + y * y
+    radial = 1 + bend[0] * r2 + bend[1] * r2**2 + bend[4] * r2**3
+    u = x * radial + 2 * bend[2] * x * y + bend[3] * (r2 + 2 * x * x)
+    v = y * radial + bend[2] * (r2 + 2 * y * y) + 2 * bend[3] * x * y
+    pixels = np.stack([u, v], 1) * [K[0, 0], K[1, 1]] + K[:2, 2]
+    found = find_camera(points, pixels)
+    assert np.allclose(found.R_cam_world, R, atol=1e-6)
+    assert np.allclose(found.t_cam, t, atol=1e-5)
+    assert np.allclose(found.K, K, atol=0.01)
+    assert np.allclose(found.to_camera(points), cam, atol=1e-5)
+    intrinsics, error_px = find_intrinsics(cam, project(cam, K))
+    assert np.allclose(intrinsics, K)
+    assert error_px < 1e-9
+
+
+def test_points_that_tell_no_camera_are_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="fewer than 12"):
+        find_camera(rng.normal(size=(5, 3)), rng.normal(size=(5, 2)))
+    flat = np.concatenate([rng.normal(size=(50, 2)), np.zeros((50, 1))], 1)
+    with pytest.raises(ValueError, match="one plane"):
+        find_camera(flat, project(flat + np.array([0, 0, 5]), K))
+
+
+# --- Human3.6M ---
+
+
+def h36m_folder(folder: Path, subjects=("S9", "S11"), **changes) -> dict:
+    """Files as VideoPose3D's script writes them; the truth in every camera, metres."""
+    world = walker() @ np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]).T  # z up
+    positions: dict = {}
+    views: dict = {}
+    truth = {}
+    for number, subject in enumerate(subjects):
+        takes = {"Walking": world + np.array([0.1 * number, 0, 0]), "Walking 1": world[::-1].copy()}
+        positions[subject], views[subject] = {}, {}
+        for action, joints in takes.items():
+            all_32 = np.zeros((FRAMES, 32, 3), np.float32)
+            all_32[:, KEPT] = joints
+            positions[subject][action] = all_32
+            views[subject][action] = []
+            for index, azimuth in enumerate((20, 110, 200, 290)):
+                R, t = camera(azimuth)
+                cam = all_32[:, KEPT].astype(float) @ R.T + t
+                truth[f"{subject} {action} camera {index}"] = cam
+                pixels = project(cam, K)
+                views[subject][action].append(np.concatenate([pixels, pixels[-1:]]).astype(np.float32))  # one too many
+    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=changes.get("positions", positions))
+    metadata = {
+        "layout_name": "h36m",
+        "num_joints": 17,
+        "keypoints_symmetry": [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]],
+    }
+    np.savez_compressed(folder / "data_2d_h36m_gt.npz", positions_2d=changes.get("views", views), metadata=metadata)
+    noisy = {s: {a: [v + 3 for v in vs] for a, vs in actions.items()} for s, actions in views.items()}
+    np.savez_compressed(folder / "data_2d_h36m_cpn_ft_h36m_dbb.npz", positions_2d=noisy, metadata=metadata)
+    return truth
+
+
+def test_h36m_is_read_without_pickles_and_its_cameras_are_found(tmp_path):
+    truth = h36m_folder(tmp_path)
+    sequences = read_h36m(tmp_path)
+    assert [s.name for s in sequences] == list(truth)
+    for sequence in sequences:
+        assert np.abs(sequence.joints_3d - truth[sequence.name]).max() < 1e-3
+        assert np.abs(sequence.K - K).max() < 1
+        assert (len(sequence), sequence.fps, sequence.action) == (FRAMES, 50, "Walking")
+    detected = read_h36m(tmp_path, detections="cpn_ft_h36m_dbb", subjects=["S11"])
+    assert {s.subject for s in detected} == {"S11"}
+    assert np.allclose(detected[0].keypoints_px, sequences[8].keypoints_px + 3)
+    assert np.allclose(detected[0].joints_3d, sequences[8].joints_3d)
+
+
+def test_h36m_files_that_do_not_fit_are_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_h36m(tmp_path)
+    h36m_folder(tmp_path, subjects=("S9",))
+    with pytest.raises(InputError, match="no subject S1"):
+        read_h36m(tmp_path, subjects=["S1"])
+    with pytest.raises(InputError, match="no such file"):
+        read_h36m(tmp_path, detections="hrnet")
+    h36m_folder(tmp_path, subjects=("S9",), views={"S9": {"Walking": [np.zeros((FRAMES, 17, 2))] * 4}})
+    with pytest.raises(InputError, match="S9"):
+        read_h36m(tmp_path)
+    h36m_folder(tmp_path, subjects=("S9",), positions={"S9": {"Walking": np.zeros((FRAMES, 21, 3))}})
+    with pytest.raises(InputError, match="21 joints"):
+        read_h36m(tmp_path)
+
+
+class Hostile:
+    """Unpickled, it would leave a file."""
+
+    def __reduce__(self):
+        return (open, (str(Path("/tmp/posenet3d-was-here")), "w"))
+
+
+def test_a_hostile_object_array_does_nothing(tmp_path):
+    np.savez(tmp_path / "data_3d_h36m.npz", positions_3d={"S9": Hostile()})
+    with pytest.raises(InputError, match="which is no array"):
+        read_h36m(tmp_path)
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"cam_poses": Hostile()}))
+    with pytest.raises(InputError, match="which is no array"):
+        read_3dpw(tmp_path / "a.pkl")
+    assert not Path("/tmp/posenet3d-was-here").exists()
+
+
+# --- MPI-INF-3DHP ---
+
+
+def in_camera() -> np.ndarray:
+    return walker() * [1, -1, -1] + [0.1, 0.9, 5]
+
+
+def test_the_test_set_of_3dhp(tmp_path):
+    cam = in_camera()
+    inverse = np.argsort(FROM_17)
+    valid = np.ones(FRAMES)
+    valid[5:9] = 0
+    for name in ("TS1", "TS6"):
+        (tmp_path / name).mkdir()
+        with h5py.File(tmp_path / name / "annot_data.mat", "w") as file:
+            file["annot2"] = project(cam, K)[:, None, inverse]
+            file["univ_annot3"] = 1000 * cam[:, None, inverse]
+            file["valid_frame"] = valid[:, None]
+    first, second = read_3dhp(tmp_path)
+    assert (first.image_size, second.image_size) == ((2048, 2048), (1920, 1080))
+    assert np.isnan(first.joints_3d[5:9]).all()
+    assert np.isfinite(first.keypoints_px).all()
+    assert np.allclose(first.joints_3d[10:], cam[10:], atol=1e-4)
+    assert np.allclose(first.K, K, atol=0.1)
+    (tmp_path / "TS6" / "annot_data.mat").write_bytes(b"MATLAB 7.3")
+    with pytest.raises(InputError, match="TS6"):
+        read_3dhp(tmp_path)
+
+
+def test_the_training_set_of_3dhp_and_the_npz_of_both(tmp_path):
+    cam = in_camera()
+    of_17 = cam[:, np.argsort(FROM_17)]
+    of_28 = np.zeros((FRAMES, 28, 3))
+    of_28[:, RELEVANT] = of_17
+    of_28[of_28[..., 2] == 0] = [0, 0, 1]
+    views = np.empty((14, 2), object)
+    for number in range(14):
+        views[number, 0] = project(of_28, K).reshape(FRAMES, 56)
+        views[number, 1] = (1000 * of_28).reshape(FRAMES, 84)
+    folder = tmp_path / "S3" / "Seq1"
+    folder.mkdir(parents=True)
+    scipy.io.savemat(folder / "annot.mat", {"annot2": views[:, :1], "univ_annot3": views[:, 1:]})
+    sequences = read_3dhp(tmp_path)
+    assert len(sequences) == 8
+    assert all(np.allclose(s.joints_3d, cam, atol=1e-4) and s.subject == "S3" for s in sequences)
+
+    part = {"data_2d": project(of_17, K), "data_3d": 1000 * of_17}
+    valid = np.r_[np.zeros(3), np.ones(FRAMES - 3)]
+    np.savez(tmp_path / "data_test_3dhp.npz", data={"TS5": {**part, "valid": valid}})
+    np.savez(tmp_path / "data_train_3dhp.npz", data={"S1 Seq2": [{"0": part, "4": part}]})
+    (test,) = read_3dhp(tmp_path / "data_test_3dhp.npz")
+    assert np.isnan(test.joints_3d[:3]).all()
+    assert np.allclose(test.joints_3d[3:], cam[3:], atol=1e-4)
+    assert [s.name for s in read_3dhp(tmp_path / "data_train_3dhp.npz")] == [
+        "3DHP S1 Seq2 camera 0",
+        "3DHP S1 Seq2 camera 4",
+    ]
+    assert recognise(tmp_path / "data_test_3dhp.npz") == "3dhp"
+
+
+# --- 3DPW and AIST++ ---
+
+
+def test_3dpw_puts_people_before_the_moving_camera(tmp_path):
+    rng = np.random.default_rng(0)
+    world = rng.normal(size=(2, FRAMES, 24, 3))
+    turns = Rotation.from_rotvec(0.1 * rng.normal(size=(FRAMES, 3))).as_matrix()
+    T_cam_world = np.tile(np.eye(4), (FRAMES, 1, 1))
+    T_cam_world[:, :3, :3], T_cam_world[:, :3, 3] = turns, [0, 0, 8]
+    found = rng.uniform(1, 900, (FRAMES, 3, 18))
+    found[:, 2] = 0.8
+    content = {
+        "sequence": "downtown_walk",
+        "jointPositions": [person.reshape(FRAMES, 72) for person in world],
+        "poses2d": [found, np.zeros((FRAMES, 3, 18))],
+        "cam_poses": T_cam_world,
+        "cam_intrinsics": np.array([[1961.0, 0, 540], [0, 1969.0, 960], [0, 0, 1]]),
+        "campose_valid": [np.r_[np.zeros(2), np.ones(FRAMES - 2)]] * 2,
+        "betas": [np.zeros(10)] * 2,
+        "genders": ["m", "f"],
+    }
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "downtown_walk.pkl").write_bytes(pickle.dumps(content, protocol=2))
+    first, second = read_3dpw(tmp_path, detections="gt")
+    cam = np.einsum("fij,fkj->fki", turns, world[0]) + np.array([0, 0, 8])
+    knee = JOINT_SETS["smpl24"].joints.index("l_knee")
+    assert np.allclose(first.joints_3d[2:, JOINT["l_knee"]], cam[2:, knee], atol=1e-5)
+    assert np.isnan(first.joints_3d[:2]).all()
+    assert np.allclose(first.keypoints_px[2:], project(first.joints_3d[2:].astype(float), first.K), atol=1e-2)
+    assert first.image_size == (1080, 1920)
+    own, nobody = read_3dpw(tmp_path / "test" / "downtown_walk.pkl")
+    knee = JOINT_SETS["coco18"].joints.index("l_knee")
+    assert np.allclose(own.keypoints_px[:, JOINT["l_knee"]], found[:, :2, knee], atol=1e-3)
+    assert (nobody.confidence == 0).all()
+    assert second.subject == "downtown_walk person 1"
+    del content["cam_poses"]
+    (tmp_path / "damaged.pkl").write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(InputError, match="cam_poses"):
+        read_3dpw(tmp_path / "damaged.pkl")
+
+
+def test_aist_is_seen_by_its_cameras(tmp_path):
+    rng = np.random.default_rng(0)
+    joints = 100 * rng.normal(size=(FRAMES, 17, 3))
+    joints[3, 4] = 1e6  # as the authors' failures look
+    rotvec, t = np.array([0.1, -0.2, 3.0]), np.array([10.0, 160, 450])
+    (tmp_path / "keypoints3d").mkdir()
+    (tmp_path / "cameras").mkdir()
+    name = "gBR_sBM_cAll_d04_mBR0_ch01"
+    (tmp_path / "keypoints3d" / f"{name}.pkl").write_bytes(
+        pickle.dumps({"keypoints3d": joints, "keypoints3d_optim": joints})
+    )
+    (tmp_path / "cameras" / "mapping.txt").write_text(f"{name} setting1\n")
+    cameras = [
+        {
+            "name": f"c0{n}",
+            "size": [1920, 1080],
+            "matrix": K.tolist(),
+            "rotation": rotvec.tolist(),
+            "translation": t.tolist(),
+        }
+        for n in (1, 2)
+    ]
+    (tmp_path / "cameras" / "setting1.json").write_text(json.dumps(cameras))
+    first, _ = read_aist(tmp_path)
+    expected = (joints @ Rotation.from_rotvec(rotvec).as_matrix().T + t) / 100
+    knee = JOINT_SETS["coco17"].joints.index("r_knee")
+    assert np.allclose(first.joints_3d[:, JOINT["r_knee"]], expected[:, knee], atol=1e-4)
+    assert (first.fps, first.subject, first.action) == (60, "d04", "gBR")
+    assert recognise(tmp_path) == "aist"
+
+
+# --- AMASS, takes and virtual cameras ---
+
+
+def test_amass_stands_upright_at_its_place(tmp_path):
+    poses = np.zeros((3, 156))
+    poses[:, 0] = np.pi / 2  # SMPL's rest pose has y up, AMASS z up
+    trans = np.array([[1.0, 2.0, 1.2]] * 3)
+    np.savez(
+        tmp_path / "walk_poses.npz", poses=poses, trans=trans, betas=np.ones(16), mocap_framerate=120.0, gender="male"
+    )
+    take = read_amass(tmp_path / "walk_poses.npz", load_body())
+    joints = take.h36m17()[0]
+    assert joints[JOINT["head_top"], 1] > joints[JOINT["pelvis"], 1] + 0.4 > joints[JOINT["l_ankle"], 1] + 1
+    assert joints[JOINT["l_hip"], 0] > joints[JOINT["r_hip"], 0]
+    hips = (
+        load_body().rest_joints(torch.zeros(1, 10))[0, 0].numpy()
+    )  # SMPL moves the rest pose, whose pelvis is not at 0
+    assert np.allclose(joints[JOINT["pelvis"], [0, 2]], [1 + hips[0], -2 - hips[1]], atol=0.1)
+    assert (take.fps, len(take)) == (120, 3)
+    assert recognise(tmp_path / "walk_poses.npz") == "amass"
+    np.savez(tmp_path / "shape.npz", poses=poses[0], trans=trans)
+    with pytest.raises(InputError, match="poses"):
+        read_amass(tmp_path / "shape.npz", load_body())
+
+
+def walk_take(fps: float = 30.0) -> Take:
+    return Take("walk", walker() + np.array([0, 0.9, 0]), JOINT_NAMES, JOINT_NAMES, fps, "somebody", "walking")
+
+
+def test_takes_come_back_from_their_file(tmp_path):
+    take = walk_take()
+    write_takes(tmp_path / "takes.npz", [take, take.every(10.0)])
+    first, second = read_takes(tmp_path / "takes.npz")
+    assert np.allclose(first.joints, take.joints, atol=1e-6)
+    assert (second.fps, len(second), second.subject) == (10, 14, "somebody")
+    assert np.allclose(second.joints, take.joints[::3], atol=1e-6)
+
+
+def test_virtual_cameras_see_everybody_upright_and_agree_with_the_truth():
+    take = walk_take()
+    sequences = film([take], cameras=3, seed=1)
+    assert len(sequences) == 3
+    for sequence in sequences:
+        assert ((sequence.keypoints_px > 0) & (sequence.keypoints_px < 1000)).all()
+        assert np.allclose(sequence.keypoints_px, project(sequence.joints_3d.astype(float), sequence.K), atol=0.05)
+        lengths = [
+            np.linalg.norm(j[:, JOINT["l_knee"]] - j[:, JOINT["l_hip"]], axis=1)
+            for j in (take.joints, sequence.joints_3d)
+        ]
+        assert np.allclose(*lengths, atol=1e-4)
+        assert (sequence.keypoints_px[:, JOINT["head_top"], 1] < sequence.keypoints_px[:, JOINT["l_ankle"], 1]).all()
+    ways = [s.joints_3d[0, JOINT["l_shoulder"]] - s.joints_3d[0, JOINT["r_shoulder"]] for s in sequences]
+    assert np.linalg.norm(ways[0] - ways[1]) > 0.1  # from different sides
+    assert all(s.joints_3d is None for s in film([take], cameras=1, has_truth=False))
+
+
+def test_the_command_converts_and_films(tmp_path, capsys):
+    h36m_folder(tmp_path, subjects=("S9", "S11"))
+    out = tmp_path / "h36m.npz"
+    assert main(["data", "convert", str(tmp_path), str(out), "--subjects", "S9"]) == 0
+    assert "8 clips, 320 frames, with 3D" in capsys.readouterr().out
+    assert len(read_packed(out)) == 8
+
+    write_takes(tmp_path / "takes.npz", [walk_take()])
+    assert main(["data", "film", str(tmp_path / "takes.npz"), str(out), "--cameras", "2", "--train"]) == 0
+    (first, _) = read_packed(out)
+    assert first.joints_3d is None
+    assert first.K is not None
+
+    for wrong in (
+        ["film", str(tmp_path), str(out)],
+        ["film", str(tmp_path / "takes.npz"), str(out), "--cameras", "0"],
+        ["convert", str(tmp_path / "takes.npz"), str(tmp_path / "out.json")],
+        ["convert", str(tmp_path / "nothing.bvh"), str(out)],
+        ["convert", str(tmp_path), str(out), "--format", "panoptic"],
+        ["convert", str(tmp_path), str(out), "--unit", "furlong"],
+    ):
+        assert main(["data", *wrong]) == 2, wrong
+        assert capsys.readouterr().err.strip().splitlines()[-1].startswith("posenet3d data: ")
+
+
+def test_photographs_are_clips_of_one_frame(tmp_path):
+    names = list(JOINT_SETS["crowdpose14"].joints)
+    people = [
+        {"id": n, "image_id": n % 2, "category_id": 1, "bbox": [0, 0, 50, 90], "keypoints": [10 + n, 20, 2] * 14}
+        for n in range(3)
+    ]
+    images = [{"id": n, "file_name": f"{n}.jpg", "width": 100 + n, "height": 90} for n in range(2)]
+    content = {"images": images, "annotations": people, "categories": [{"id": 1, "name": "person", "keypoints": names}]}
+    (tmp_path / "crowdpose_val.json").write_text(json.dumps(content))
+    out = tmp_path / "photos.npz"
+    assert main(["data", "convert", str(tmp_path / "crowdpose_val.json"), str(out), "--format", "photographs"]) == 0
+    sequences = read_packed(out)
+    assert [len(s) for s in sequences] == [1, 1, 1]
+    assert sequences[1].image_size == (101, 90)
+    assert np.allclose(sequences[2].keypoints_px[0, JOINT["l_knee"]], [12, 20])
+
+
+def test_every_synthetic_motion_can_be_filmed():
+    for motion in MOTIONS:
+        truth = synthetic_sequence(motion, fps=3.0).joints_3d
+        assert truth is not None
+        take = Take(motion, truth * [1, -1, -1], JOINT_NAMES, JOINT_NAMES, 3.0)
+        (sequence,) = film([take], cameras=1)
+        assert np.isfinite(sequence.keypoints_px).all()
+
+
+def test_three_d_recipes_are_those_of_two_d():
+    rng = np.random.default_rng(0)
+    body = rng.normal(size=(4, 24, 3))
+    in_3d, _ = to_h36m17(body, np.ones((4, 24)), "smpl24")
+    in_2d, _ = to_h36m17(body[..., :2], np.ones((4, 24)), "smpl24")
+    assert np.allclose(in_3d[..., :2], in_2d)
