@@ -18,7 +18,7 @@ rerun and viser are optional (`pip install rerun-sdk viser`); without them ours 
 - Playing: animation frames in which WebGL drew, over five seconds without screencast (ours: and the clip's frame was another).
   Ours and rerun play in the browser, viser by a loop on its server. Where drawing is slow, as here, ours plays with fewer
   pixels, a third of the triangles and without the depth pass of translucent bodies, and moves numbers and cursors at every
-  fifth frame.
+  eighth frame.
 - In brackets: how many times ours. Fewer is better, except in frames per second.
 """
 

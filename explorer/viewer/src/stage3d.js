@@ -15,7 +15,7 @@ const FRUSTUM_DEPTH = 0.6; // metres
 const [NEAR, FAR] = [0.05, 200];
 const SLOW_MS = 45; // longer than this per frame while playing, and the picture is drawn with fewer pixels
 const LATE = 1.3; // so many times as long as frames should take is late
-const FEWEST_PIXELS = 0.5; // per CSS pixel
+const FEWEST_PIXELS = 0.45; // per CSS pixel
 
 export class Stage3D {
   options = {};
