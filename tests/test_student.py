@@ -34,7 +34,7 @@ def run(motions, tmp_path_factory):
     folder = tmp_path_factory.mktemp("student")
     write_packed(folder / "motions.npz", motions)
     settings = [
-        "frame_steps=400", "temporal_steps=300", "frame_batch=128", "temporal_batch=24", "lr=2e-3",
+        "frame_steps=260", "temporal_steps=180", "frame_batch=128", "temporal_batch=24", "lr=2e-3",
         "model.width=128", "model.blocks=1", "model.temporal_blocks=1",
     ]  # fmt: skip
     arguments = ["--data", str(folder / "motions.npz"), "--out", str(folder / "run"), "--set", *settings]

@@ -26,8 +26,8 @@ from posenet3d.pose2d.runs import Photographs, train_estimator, train_refiner
 from posenet3d.pose2d.training import EstimatorTraining, RefinerTraining
 from posenet3d.training.settings import override
 
-STUDENT = ("model.width=8", "model.tokens=64", "steps=1000", "lr=0.004")
-REFINER = ("steps=500",)
+STUDENT = ("model.width=8", "model.tokens=64", "batch=32", "steps=2500", "lr=0.002")
+REFINER = ("steps=800",)
 PLAIN_KD = ("relations=0", "distances=0")
 
 STUDENTS: dict[str, tuple[str, ...] | None] = {
@@ -35,7 +35,8 @@ STUDENTS: dict[str, tuple[str, ...] | None] = {
     "+ KD": PLAIN_KD,
     "+ KD + structure": (),
 }
-"""Rows of stage 1 by the settings that are changed."""
+"""Rows of stage 1 by the settings that are changed. All go on from one start, which learnt from labels alone for as many steps:
+from nothing, a student is better off without a teacher (FPD, Zhang et al., CVPR 2019)."""
 
 REFINERS: dict[str, tuple[str, ...]] = {
     "+ IGP-GCN, teacher's pose (the literal paper)": ("labels=0",),
@@ -57,9 +58,10 @@ class Run:
     """One training run of the table."""
 
     name: str  # its folder
-    row: str
+    row: str  # none of the table's if empty
     changes: tuple[str, ...]
     has_teacher: bool = True
+    start: str = ""  # the run whose weights it starts from
     student: str = ""  # the run that is refined
 
 
@@ -67,11 +69,12 @@ def plan(seeds: int) -> list[Run]:
     """Every run of the table but the teacher, each after the run it needs."""
     runs = []
     for seed in range(seeds):
-        last = ""
+        start = last = f"start-{seed}"
+        runs.append(Run(start, "", (*STUDENT, f"loop.seed={seed}"), has_teacher=False))
         for number, (row, changes) in enumerate(STUDENTS.items()):
             settings = (*STUDENT, *(changes or ()), f"loop.seed={seed}")
             last = f"student-{number}-{seed}"
-            runs.append(Run(last, row, settings, changes is not None))
+            runs.append(Run(last, row, settings, changes is not None, start))
         for number, (row, changes) in enumerate(REFINERS.items()):
             runs.append(Run(f"refine-{number}-{seed}", row, (*REFINER, *changes, f"loop.seed={seed}"), student=last))
     return runs
@@ -84,21 +87,20 @@ def report(options: argparse.Namespace, photographs: Photographs) -> None:
     numbers = options.out.with_suffix(".json")
     measured: dict[str, dict[str, float]] = json.loads(numbers.read_text()) if numbers.is_file() else {}
     others = [options.teacher, *([options.bundled] if options.bundled else [])]
-    for folder in tqdm([*others, *plan(options.seeds)], desc="runs"):
-        name = f"run {folder.name}" if isinstance(folder, Path) else folder.name
-        if name in measured:
-            continue
-        if isinstance(folder, Run):
-            if not options.no_train:
-                _train(folder, photographs, options.runs, options.teacher)
-            run = options.runs / folder.name
-            if not (run / "state" / "finished").is_file():
-                continue
-        else:
-            run = folder
-        measured[name] = measure(run, photographs)
-        with atomic_write(numbers) as file:
-            file.write(json.dumps(measured, indent=1).encode())
+    folders = {f"run {folder.name}": folder for folder in others}
+    for run in tqdm(plan(options.seeds), desc="runs"):
+        folder = options.runs / run.name
+        is_finished = (folder / "state" / "finished").is_file()
+        if not (is_finished or options.no_train or run.name in measured):
+            _train(run, photographs, options.runs, options.teacher)
+            is_finished = True
+        if is_finished and run.row:
+            folders[run.name] = folder
+    for name, folder in tqdm(folders.items(), desc="measured"):
+        if name not in measured:
+            measured[name] = measure(folder, photographs)
+            with atomic_write(numbers) as file:
+                file.write(json.dumps(measured, indent=1).encode())
     with atomic_write(options.out) as file:
         file.write(table(measured, options.seeds).encode())
 
@@ -129,7 +131,7 @@ def cost(estimator: Estimator) -> dict[str, float]:
 def table(measured: dict[str, dict[str, float]], seeds: int) -> str:
     """The table as Markdown; a row without a run says so."""
     rows: dict[str, list[dict[str, float]]] = {}
-    for run in plan(seeds):
+    for run in (run for run in plan(seeds) if run.row):
         rows.setdefault(run.row, []).extend([measured[run.name]] if run.name in measured else [])
     whole = {name: [numbers] for name, numbers in measured.items() if name.startswith("run ")}
     heads = [*COLUMNS, "parameters, M", "MACs, M", "people/s"]
@@ -147,7 +149,7 @@ def table(measured: dict[str, dict[str, float]], seeds: int) -> str:
             "Made by `python -m posenet3d pose2d report` on people that no network was trained on (a tenth of the pictures,",
             "set aside in blocks of twenty), with the boxes of the annotations. Percent; mean and standard deviation over up",
             f"to {seeds} seeds. Costs are one person's, cutting out and refiner included ({torch.get_num_threads()} threads).",
-            "Students of the rows without a run's name are small and trained briefly.",
+            "Students of the rows without a run's name are small and trained briefly: first all on labels, then as the row says.",
             "",
             *lines,
             "",
@@ -168,7 +170,8 @@ def _train(run: Run, photographs: Photographs, runs: Path, teacher: Path) -> Non
     else:
         stage_1 = override(EstimatorTraining(), (joints, *run.changes))
         taught_by = teacher if run.has_teacher else None
-        train_estimator(photographs, stage_1, out, teacher_run=taught_by, is_resumed=is_resumed)
+        init = runs / run.start if run.start else None
+        train_estimator(photographs, stage_1, out, teacher_run=taught_by, init=init, is_resumed=is_resumed)
 
 
 def _spread(values: list[Any]) -> str:

@@ -30,8 +30,8 @@ class EstimatorTraining:
     model: EstimatorConfig = field(default_factory=EstimatorConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(validate_every=1000, save_every=500))
-    steps: int = 8000
-    batch: int = 64
+    steps: int = 16_000
+    batch: int = 32  # twice as many steps of half the size learn half as much again from the same crops
     lr: float = 2e-3
     weight_decay: float = 0.02
     labels: float = 1.0
