@@ -1,4 +1,4 @@
-"""The trained 2D networks at work: people's boxes in a picture to their joints."""
+"""The trained 2D networks at work: people's boxes in a picture to their joints, seen plainly and in the mirror."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from posenet3d.pose2d.calibration import read_calibration
 from posenet3d.pose2d.crops import Box, cut, view_of
 from posenet3d.pose2d.network import decode
 from posenet3d.pose2d.runs import load_estimator, load_refiner
-from posenet3d.pose2d.training import from_unit, start_of
+from posenet3d.pose2d.training import both_ways, from_unit, start_of
 
 AT_ONCE = 32
 """Crops per pass through the network."""
@@ -41,7 +41,7 @@ class Estimator:
         config = self.network.config
         views = [view_of(box, config) for box in boxes]
         crops = np.stack([cut(picture, view) for view in views]).transpose(0, 3, 1, 2)
-        reading = self.network(torch.from_numpy(np.ascontiguousarray(crops)).float() / 255)
+        reading = both_ways(self.network, torch.from_numpy(np.ascontiguousarray(crops)).float() / 255)
         places, confidence = decode(reading)
         if self.refiner is not None:
             places = from_unit(self.refiner(start_of(reading, config))[-1], config)

@@ -155,7 +155,7 @@ class RefinerPhase:
         self.refiner.train()
         batch = self.training.draw(self.settings.batch, rng, self.settings.augmentation)
         with torch.no_grad():
-            start = start_of(self.student(batch.crops), self.student.config)
+            start = start_of(both_ways(self.student, batch.crops), self.student.config)
             wanted, trust = final_pose(self.teacher, batch.crops)
         start = start._replace(pose=_damaged(start.pose, self.settings.damaged, self.student.config.joint_set, rng))
         labelled = to_unit(batch.joints, self.student.config)
@@ -175,10 +175,10 @@ class RefinerPhase:
         self.refiner.eval()
 
         def before(batch: Batch) -> Tensor:
-            return decode(self.student(batch.crops))[0]
+            return decode(both_ways(self.student, batch.crops))[0]
 
         def after(batch: Batch) -> Tensor:
-            start = start_of(self.student(batch.crops), self.student.config)
+            start = start_of(both_ways(self.student, batch.crops), self.student.config)
             return from_unit(self.refiner(start)[-1], self.student.config)
 
         return {"pck_before": _pck(self.held_out, before), "pck": _pck(self.held_out, after)}
@@ -194,12 +194,15 @@ def final_pose(
     network: PoseNetwork, crops: Float[Tensor, "batch 3 height breadth"]
 ) -> tuple[Float[Tensor, "batch joints 2"], Float[Tensor, "batch joints"]]:
     """A network's last word (-1 to 1) and its confidence: the mean over the crop and its mirror image."""
+    places, confidence = decode(both_ways(network, crops))
+    return to_unit(places, network.config), confidence
+
+
+def both_ways(network: PoseNetwork, crops: Float[Tensor, "batch 3 height breadth"]) -> Reading:
+    """The mean reading of crops and of their mirror images; tokens and maps are the plain ones'."""
     other = mirrored_joints(network.config.joint_set)
     plain, mirrored = network(crops), network(crops.flip(-1))
-    x = (plain.x + mirrored.x.flip(-1)[:, other]) / 2
-    y = (plain.y + mirrored.y[:, other]) / 2
-    places, confidence = decode(plain._replace(x=x, y=y))
-    return to_unit(places, network.config), confidence
+    return plain._replace(x=(plain.x + mirrored.x.flip(-1)[:, other]) / 2, y=(plain.y + mirrored.y[:, other]) / 2)
 
 
 def to_unit(places: Float[Tensor, "batch joints 2"], config: EstimatorConfig) -> Float[Tensor, "batch joints 2"]:
