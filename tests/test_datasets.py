@@ -352,6 +352,13 @@ def test_virtual_cameras_see_everybody_upright_and_agree_with_the_truth():
     assert all(s.joints_3d is None for s in film([take], cameras=1, has_truth=False))
 
 
+@pytest.mark.parametrize("size", [1e5, 1e30])
+def test_a_take_in_a_wrong_unit_is_refused(size):
+    take = Take("giant", size * walk_take().joints, JOINT_NAMES, JOINT_NAMES, 30.0)
+    with pytest.raises(InputError, match="unit"):
+        film([take], cameras=1)
+
+
 def test_the_command_converts_and_films(tmp_path, capsys):
     h36m_folder(tmp_path, subjects=("S9", "S11"))
     out = tmp_path / "h36m.npz"

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from posenet3d.camera import project
 from posenet3d.data.take import Take
+from posenet3d.errors import InputError
 from posenet3d.sequence import PoseSequence
 from posenet3d.skeleton import JOINT, N_JOINTS
 
@@ -21,7 +22,7 @@ DISTANCE_M = (4.0, 6.0)
 MARGIN = 0.9
 """Share of the picture that everybody stays within."""
 
-STEP_BACK = 1.1
+STEP_BACK, FARTHEST_M = 1.1, 1000.0
 
 
 def film(
@@ -39,6 +40,7 @@ def film(
         has_truth: keep the 3D, in each camera's frame (m).
 
     Raises:
+        InputError: a take is so large that no camera sees all of it.
         ValueError: no camera.
     """
     if cameras < 1:
@@ -51,7 +53,7 @@ def film(
         first = rng.uniform(0, 2 * np.pi)
         for number in range(cameras):
             azimuth = first + 2 * np.pi * number / cameras
-            cam = _seen_from(world, azimuth, rng.uniform(*DISTANCE_M), rng.uniform(*HEIGHT_M))
+            cam = _seen_from(world, azimuth, rng.uniform(*DISTANCE_M), rng.uniform(*HEIGHT_M), take.name)
             sequences.append(_sequence(chosen, f"{take.name} camera {number}", cam, has_truth))
     return sequences
 
@@ -62,7 +64,7 @@ def _intrinsics() -> Float[np.ndarray, "3 3"]:
 
 
 def _seen_from(
-    world: Float[np.ndarray, "frames 17 3"], azimuth: float, distance: float, height: float
+    world: Float[np.ndarray, "frames 17 3"], azimuth: float, distance: float, height: float, name: str
 ) -> Float[np.ndarray, "frames 17 3"]:
     """The joints in the frame of a camera on a circle around them, far enough away to see all."""
     known = world[np.isfinite(world).all(-1)]
@@ -73,7 +75,8 @@ def _seen_from(
     pelvis = pelvis[np.isfinite(pelvis).all(-1)]
     middle = np.median(pelvis, axis=0) if len(pelvis) else (low + high) / 2
     reach = MARGIN * min(IMAGE_SIZE) / 2 / FOCAL_PX
-    while True:
+    is_near = np.abs(known).max() < 1e6 and (high - low).max() < FARTHEST_M  # else the arithmetic below overflows
+    while is_near and distance < FARTHEST_M:
         position = middle + distance * np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
         position[1] = low[1] + height
         R_cam_world = _look_at(position, middle)
@@ -81,6 +84,7 @@ def _seen_from(
         if (cam[:, 2] > 0.5).all() and (np.abs(cam[:, :2]) < reach * cam[:, 2:]).all():
             return (world - position) @ R_cam_world.T
         distance *= STEP_BACK
+    raise InputError(f"take {name!r}", f"does not fit a picture from {FARTHEST_M:g} m away", "check its unit (--unit)")
 
 
 def _look_at(position: Float[np.ndarray, " 3"], target: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "3 3"]:
