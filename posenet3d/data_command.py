@@ -19,6 +19,7 @@ UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
 def data(options: argparse.Namespace) -> None:
     """``posenet3d data``: the packed format out of data sets, and virtual cameras for motion in 3D."""
     _check(options)
+    _check_target(options)
     content = read(options.source, _choices(options), options.format)
     if options.action == "convert":
         _convert(content, options)
@@ -27,6 +28,8 @@ def data(options: argparse.Namespace) -> None:
 
 
 def _convert(content: Content, options: argparse.Namespace) -> None:
+    if not content.takes and not content.sequences:
+        raise InputError(options.source, "has nobody in it", "give a file with somebody's joints")
     if content.takes:
         write_takes(options.out, content.takes)
         frames = sum(len(take) for take in content.takes)
@@ -68,7 +71,7 @@ def _check_takes(takes: list[Take], path: Path) -> None:
 def _choices(options: argparse.Namespace) -> Choices:
     return Choices(
         detections=options.detections,
-        subjects=None if options.subjects is None else tuple(options.subjects.split(",")),
+        subjects=None if options.subjects is None else tuple(part.strip() for part in options.subjects.split(",")),
         metres_per_unit=_unit(options.unit),
         asf=options.asf,
         axes=options.axes,
@@ -87,6 +90,11 @@ def _unit(text: str | None) -> float | None:
     if not 0 < unit < 1e4:
         raise InputError("--unit", f"'{text[:20]}' is no unit", f"give one of {', '.join(UNITS_M)}, or metres per unit")
     return unit
+
+
+def _check_target(options: argparse.Namespace) -> None:
+    if options.out.absolute() == options.source.absolute():
+        raise InputError(options.out, "is the source itself", "choose another name for what is written")
 
 
 def _check(options: argparse.Namespace) -> None:

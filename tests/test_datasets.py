@@ -59,9 +59,8 @@ def test_a_camera_is_found_from_what_it_sees(bend):
     cam = points @ R.T + t
     x, y = (cam[:, :2] / cam[:, 2:]).T
     r2 = x * x + y * y
-    radial = 1 + bend[0] * r2 + bend[1] * r2**2 + bend[4] * r2**3
-    u = x * radial + 2 * bend[2] * x * y + bend[3] * (r2 + 2 * x * x)
-    v = y * radial + bend[2] * (r2 + 2 * y * y) + 2 * bend[3] * x * y
+    factor = 1 + bend[0] * r2 + bend[1] * r2**2 + bend[4] * r2**3 + bend[2] * x + bend[3] * y
+    u, v = x * factor + bend[2] * r2, y * factor + bend[3] * r2
     pixels = np.stack([u, v], 1) * [K[0, 0], K[1, 1]] + K[:2, 2]
     found = find_camera(points, pixels)
     assert np.allclose(found.R_cam_world, R, atol=1e-6)

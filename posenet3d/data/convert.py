@@ -79,6 +79,8 @@ def read(path: Path, choices: Choices, kind: str | None = None) -> Content:
         return Content(sequences=FILMED[kind](path, choices))
     suffix, reader = CAPTURED[kind]
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() == suffix) if path.is_dir() else [path]
+    if kind == "amass" and path.is_dir():  # subjects' folders also hold their shapes
+        files = [file for file in files if {"poses", "trans"} <= set(check_npz(file))]
     if not files:
         raise InputError(path, f"holds no {suffix} files", "give the folder that does")
     return Content(takes=[reader(file, choices) for file in files])

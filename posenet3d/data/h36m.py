@@ -51,8 +51,9 @@ def read_h36m(folder: Path, *, detections: str = "gt", subjects: Collection[str]
     views = load_dictionary(exact, "positions_2d")
     detected = views if chosen == exact else load_dictionary(chosen, "positions_2d")
     wanted = [subject for subject in positions if subjects is None or subject in subjects]
-    if not wanted:
-        raise InputError(source, f"has no subject {', '.join(subjects or ())}", f"it has {', '.join(positions)}")
+    missing = [subject for subject in subjects or () if subject not in positions]
+    if missing or not wanted:
+        raise InputError(source, f"has no subject {', '.join(missing)}", f"it has {', '.join(positions)}")
     sequences = []
     for subject in tqdm(wanted, desc="subjects"):
         takes = _takes(positions[subject], subject, source)

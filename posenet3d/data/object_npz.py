@@ -32,7 +32,10 @@ def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Pa
     Raises:
         InputError: it is something else; `where` names it.
     """
-    array = np.asarray(value) if isinstance(value, np.ndarray | list) else np.empty(0)
+    try:
+        array = np.asarray(value) if isinstance(value, np.ndarray | list) else np.empty(0)
+    except ValueError:  # lists of different lengths
+        array = np.empty(0, object)
     fits = array.ndim == len(shape) and all(
         have == want if want is not None else have > 0 for have, want in zip(array.shape, shape, strict=True)
     )

@@ -1,7 +1,8 @@
 """Cameras out of pairs of 3D and 2D points: some data sets are passed around without theirs.
 
 Linear first (direct linear transform: Hartley and Zisserman, Multiple View Geometry, section 7.1), then least squares with
-lens distortion (Brown's model, as OpenCV writes it), so that wide lenses do not turn the camera.
+lens distortion in Human3.6M's form, with which the projections that go with its poses were made: a ray x (two numbers) is seen
+at ``x (1 + k1 r2 + k2 r2^2 + k3 r2^3 + p . x) + p r2``. OpenCV's form differs in the factor of the second term's parts.
 """
 
 from dataclasses import dataclass
@@ -108,10 +109,7 @@ def _seen(values: np.ndarray, points: np.ndarray) -> np.ndarray:
     cam = points @ Rotation.from_rotvec(values[:3]).as_matrix().T + values[3:6]
     ray = cam[:, :2] / np.where(np.abs(cam[:, 2:]) > 1e-9, cam[:, 2:], 1e-9)
     k1, k2, p1, p2, k3 = values[10:]
-    x, y = ray.T
-    r2 = (ray**2).sum(1)
-    radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
-    bent = np.stack(
-        [x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x), y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y], 1
-    )
+    p = np.array([p1, p2])
+    r2 = (ray**2).sum(1, keepdims=True)
+    bent = ray * (1 + k1 * r2 + k2 * r2**2 + k3 * r2**3 + ray @ p[:, None]) + p * r2
     return bent * values[6:8] + values[8:10]

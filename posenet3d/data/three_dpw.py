@@ -29,11 +29,10 @@ def read_3dpw(path: Path, *, detections: str = "own") -> list[PoseSequence]:
         detections: 'own' takes the 2D joints in the files (OpenPose's), 'gt' projects the 3D.
 
     Raises:
-        InputError: no such file, or one is damaged.
-        ValueError: another kind of detections.
+        InputError: no such file, one is damaged, or another kind of detections.
     """
     if detections not in ("own", "gt"):
-        raise ValueError("detections must be 'own' or 'gt'")
+        raise InputError("--detections", f"'{detections[:30]}' is not for 3DPW", "give 'own' or 'gt'")
     files = sorted(path.rglob("*.pkl")) if path.is_dir() else [path]
     if not files:
         raise InputError(path, "holds no .pkl files", "give the folder sequenceFiles")
@@ -54,7 +53,9 @@ def _people(path: Path, detections: str) -> list[PoseSequence]:
         world = number_array(joints, (frames, 3 * N_BODY), f"jointPositions[{number}]", path).reshape(frames, N_BODY, 3)
         cam = np.einsum("fij,fkj->fki", T_cam_world[:, :3, :3], world) + T_cam_world[:, None, :3, 3]
         truth, _ = to_h36m17(cam, np.ones(cam.shape[:2]), "smpl24")
-        truth[np.asarray(valid).ravel()[:frames] < 1] = np.nan
+        flags = np.asarray(valid).ravel()
+        flags = flags.astype(float) if flags.dtype.kind in "biuf" else flags
+        truth[number_array(flags, (frames,), f"campose_valid[{number}]", path) < 1] = np.nan
         if detections == "gt":
             pixels = project(truth, K)
             sure = np.isfinite(pixels).all(-1).astype(float)

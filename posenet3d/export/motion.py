@@ -140,6 +140,11 @@ def find_body(name: str) -> Body:
     raise InputError(f"body {name!r}", "is not here", "put its file into the bodies folder")
 
 
+def for_old_numpy(pickled: bytes) -> bytes:
+    """A pickle of protocol 2 whose arrays open in NumPy 1, too: version 2 renamed a module and reads both names."""
+    return pickled.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
+
+
 def is_licensed(body: Body) -> bool:
     """Whether a mesh of this body falls under somebody's licence: all but the open body."""
     return body.name != default_arrays().name

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from posenet3d.body.layer import Body, pose_rotations
-from posenet3d.export.motion import Exported, motion_of
+from posenet3d.export.motion import Exported, for_old_numpy, motion_of
 from posenet3d.lifted import Lifted
 
 MAJOR = [0, 1, 2, 4, 5, 16, 17, 18, 19]
@@ -16,7 +16,7 @@ MAJOR = [0, 1, 2, 4, 5, 16, 17, 18, 19]
 def three_dpw_pickle(lifted: Lifted, axes: str = "camera", body: Body | None = None) -> Exported:
     """A clip's person in the layout of the challenge and of the data set.
 
-    ``jointPositions`` (1, frames, 72) metres, ``orientations`` (1, frames, 9, 3, 3) turns of `MAJOR` against the file's axes;
+    ``jointPositions`` (1, frames, 24, 3) metres, ``orientations`` (1, frames, 9, 3, 3) turns of `MAJOR` against the file's axes;
     ``poses`` [(frames, 72)], ``betas`` [(10,)], ``trans`` [(frames, 3)] as in the data set's own files; ``sequence`` the
     clip's name. Frames in which nobody was seen hold the last pose and are counted. For the body's own joints, which are not
     those of the official meshes unless the clip was lifted with one.
@@ -37,11 +37,11 @@ def three_dpw_pickle(lifted: Lifted, axes: str = "camera", body: Body | None = N
         turns, joints = motion.body.kinematics(rotations, betas).double().split([3, 1], dim=-1)
     places = joints[..., 0].numpy() + motion.transl[:, None]
     content = {
-        "jointPositions": places.reshape(1, len(lifted), -1).astype(np.float32),
+        "jointPositions": places[None].astype(np.float32),
         "orientations": turns[None, :, MAJOR].numpy().astype(np.float32),
         "poses": [motion.rotvecs.reshape(len(lifted), -1)],
         "betas": [motion.betas],
         "trans": [motion.transl],
         "sequence": lifted.name,
     }
-    return Exported(pickle.dumps(content, protocol=2), n_held=motion.n_held)
+    return Exported(for_old_numpy(pickle.dumps(content, protocol=2)), n_held=motion.n_held)

@@ -1,11 +1,13 @@
 """Npz as VideoPose3D and its successors read 3D poses: a dictionary of subjects and actions in ``positions_3d``."""
 
 import io
+import pickle
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 
-from posenet3d.export.motion import AXES, Exported, n_without_person
+from posenet3d.export.motion import AXES, Exported, for_old_numpy, n_without_person
 from posenet3d.lifted import Lifted
 
 ONE_SUBJECT = "subject"
@@ -33,5 +35,8 @@ def videopose3d_npz(clips: Sequence[Lifted], axes: str = "camera") -> Exported:
             name = f"{action} ({count})"
         actions[name] = (clip.joints_3d.astype(np.float64) @ AXES[axes].T).astype(np.float32)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, positions_3d=np.array(positions, dtype=object))
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("positions_3d.npy", "w") as file:
+        content = np.array(positions, dtype=object)
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(content))
+        file.write(for_old_numpy(pickle.dumps(content, protocol=2)))
     return Exported(buffer.getvalue(), n_blank=sum(n_without_person(clip) for clip in clips))
