@@ -94,7 +94,8 @@ def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: st
 
     Returns:
         ``{'protocol', 'every', 'clips', 'frames', 'average': {column: value}, 'per_action': {action: {column: value}}}``;
-        a value without a frame is None. ``frames`` are those with a prediction and a truth.
+        a value without a frame is None. ``frames`` are those with a prediction and a truth, ``frames_missing`` those with a
+        truth alone: they are left out of every average.
 
     Raises:
         InputError: the clips do not match, or none is of the protocol's subjects.
@@ -119,6 +120,9 @@ def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: st
     per_action = {action: _numbers(errors, protocol) for action, errors in sorted(actions.items())}
     everything = _joined([part for parts in by_action.values() for part in parts])
     frames = int(np.isfinite(everything[protocol.columns[0].name]).any(1).sum())
+    if frames == 0:
+        remedy = "lift the data again, or give data with ground truth"
+        raise InputError("the prediction", "no frame that counts has finite joints in prediction and truth", remedy)
     if protocol.is_action_mean:
         known = [[row[c.name] for row in per_action.values()] for c in protocol.columns]
         average = {c.name: _mean(values) for c, values in zip(protocol.columns, known, strict=True)}
@@ -129,6 +133,7 @@ def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: st
         "every": every,
         "clips": len(pairs),
         "frames": frames,
+        "frames_missing": sum(_n_missing(p, g, every) for p, g in pairs),
         "average": average,
         "per_action": per_action if len(per_action) > 1 or "" not in per_action else {},
     }
@@ -142,7 +147,8 @@ def score_text(result: dict) -> str:
     heads = [f"{column.name} {column.unit}" for column in protocol.columns]
     rows = {**result["per_action"], mean: result["average"]}
     width = max(len(name) for name in rows)
-    lines = [f"{protocol.title}: {result['clips']} clips, {result['frames']} frames{every}", ""]
+    missing = f"; left out: {result['frames_missing']} without a prediction" if result["frames_missing"] else ""
+    lines = [f"{protocol.title}: {result['clips']} clips, {result['frames']} frames{every}{missing}", ""]
     lines.append("  ".join([" " * width, *heads]))
     for name, row in rows.items():
         cells = [
@@ -162,6 +168,12 @@ def _errors(p: Lifted, g: PoseSequence, protocol: Protocol, every: int) -> dict[
     rows = [JOINT_NAMES.index(joint) for joint in protocol.joints]
     taken = {error: error(predicted, truth)[:, rows] for error in {column.error for column in protocol.columns}}
     return {column.name: taken[column.error] for column in protocol.columns}
+
+
+def _n_missing(p: Lifted, g: PoseSequence, every: int) -> int:
+    assert g.joints_3d is not None
+    is_known = np.isfinite(g.joints_3d[::every]).all((1, 2))
+    return int((is_known & ~np.isfinite(p.joints_3d[::every]).all((1, 2))).sum())
 
 
 def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, Float[np.ndarray, "frames joints"]]:

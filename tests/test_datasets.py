@@ -138,6 +138,11 @@ def test_h36m_files_that_do_not_fit_are_a_sentence(tmp_path):
         read_h36m(tmp_path, subjects=["S1"])
     with pytest.raises(InputError, match="no such file"):
         read_h36m(tmp_path, detections="hrnet")
+    np.savez(
+        tmp_path / "data_2d_h36m_coco.npz", positions_2d={"S9": {}}, metadata={"layout_name": "coco", "num_joints": 17}
+    )
+    with pytest.raises(InputError, match="'coco'"):
+        read_h36m(tmp_path, detections="coco")
     h36m_folder(tmp_path, subjects=("S9",), views={"S9": {"Walking": [np.zeros((FRAMES, 17, 2))] * 4}})
     with pytest.raises(InputError, match="S9"):
         read_h36m(tmp_path)

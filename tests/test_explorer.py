@@ -492,11 +492,11 @@ def test_export_offers_every_format_and_greys_what_needs_a_body(app):
     app.run().switch_page(EXPORT).run()
     assert not app.exception
     buttons = {button.proto.label: button.proto.disabled for button in app.get("download_button")}
-    assert len(buttons) == 8  # ours, six formats, the page
+    assert len(buttons) == 10  # ours, eight formats, the page
     assert not any(buttons.values())
     app.radio[0].set_value("teacher (stub)").run()
     greyed = [b.proto.label.split(":")[0] for b in app.get("download_button") if b.proto.disabled]
-    assert greyed == ["AMASS-style npz", "BVH", "glTF (.glb)", "OBJ"]
+    assert greyed == ["AMASS-style npz", "BVH", "glTF (.glb)", "OBJ", "3DPW's pickle"]
 
 
 def test_the_page_of_its_own_holds_the_clip_and_fetches_nothing():

@@ -49,7 +49,7 @@ def read_h36m(folder: Path, *, detections: str = "gt", subjects: Collection[str]
     source, exact, chosen = (folder / name for name in (POSITIONS, _keypoints("gt"), _keypoints(detections)))
     positions = load_dictionary(source, "positions_3d")
     views = load_dictionary(exact, "positions_2d")
-    detected = views if chosen == exact else load_dictionary(chosen, "positions_2d")
+    detected = views if chosen == exact else _detections(chosen)
     wanted = [subject for subject in positions if subjects is None or subject in subjects]
     missing = [subject for subject in subjects or () if subject not in positions]
     if missing or not wanted:
@@ -66,6 +66,15 @@ def read_h36m(folder: Path, *, detections: str = "gt", subjects: Collection[str]
 
 def _keypoints(name: str) -> str:
     return f"data_2d_h36m_{name}.npz"
+
+
+def _detections(path: Path) -> dict[str, Any]:
+    """The 2D of a detector, which must be in Human3.6M's joints: COCO's are 17, too."""
+    layout = load_dictionary(path, "metadata").get("layout_name")
+    if layout != "h36m":
+        remedy = "give detections fine-tuned on Human3.6M, such as cpn_ft_h36m_dbb"
+        raise InputError(path, f"holds joints in the layout '{str(layout)[:30]}', not 'h36m'", remedy)
+    return load_dictionary(path, "positions_2d")
 
 
 def _takes(actions: Any, subject: str, path: Path) -> dict[str, np.ndarray]:
