@@ -60,24 +60,32 @@ def read_object_npz(path: Path, field: str) -> Any:
     return plain(content)
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, depth: int = 0, opened: dict[int, Any] | None = None) -> Any:
     """Dictionaries, lists, texts and numbers as they are, with the arrays in them opened; object arrays become lists.
 
-    An object array without dimensions is the one thing that it holds.
+    An object array without dimensions is the one thing that it holds. What is there twice is opened once: a few hundred bytes
+    of lists that hold one another several times would otherwise unfold to more than any memory.
 
     Raises:
         UnsafePickle: an array is damaged, or the content is nested without end.
     """
     if depth > DEEPEST:
         raise UnsafePickle("its content is nested without end")
+    opened = {} if opened is None else opened
+    if id(value) not in opened:
+        opened[id(value)] = _plain(value, depth, opened)
+    return opened[id(value)]
+
+
+def _plain(value: Any, depth: int, opened: dict[int, Any]) -> Any:
     match value:
         case dict():
-            return {key: plain(part, depth + 1) for key, part in value.items()}
+            return {key: plain(part, depth + 1, opened) for key, part in value.items()}
         case _Array() if value.holds_objects():
-            objects = plain(value.objects(), depth + 1)
+            objects = plain(value.objects(), depth + 1, opened)
             return objects if value.state[1] else objects[0]
         case list() | tuple():
-            return [plain(part, depth + 1) for part in value]
+            return [plain(part, depth + 1, opened) for part in value]
         case _Array() | _Sparse() | _Chumpy():
             return as_array(value)
     return value

@@ -168,6 +168,21 @@ def test_a_hostile_object_array_does_nothing(tmp_path):
     assert not Path("/tmp/posenet3d-was-here").exists()
 
 
+def test_lists_that_hold_one_another_do_not_unfold(tmp_path):
+    nest = [1]
+    for _ in range(6):
+        nest = [nest] * 1000
+    (tmp_path / "laughs.pkl").write_bytes(pickle.dumps({"cam_poses": nest}))
+    with pytest.raises(InputError, match="missing"):
+        read_3dpw(tmp_path / "laughs.pkl")
+    (tmp_path / "keypoints3d").mkdir()
+    (tmp_path / "cameras").mkdir()
+    (tmp_path / "cameras" / "mapping.txt").write_text("take setting1\n")
+    (tmp_path / "keypoints3d" / "take.pkl").write_bytes(pickle.dumps({"keypoints3d": nest}))
+    with pytest.raises(InputError, match="keypoints3d"):
+        read_aist(tmp_path)
+
+
 # --- MPI-INF-3DHP ---
 
 

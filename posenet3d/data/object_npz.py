@@ -26,14 +26,19 @@ def load_dictionary(path: Path, field: str) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
+MOST_NUMBERS = 10**8
+"""In nested lists; lists that hold one another many times would unfold to more than any memory."""
+
+
 def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Path) -> np.ndarray:
     """A part of such a dictionary as float64 numbers; None in `shape` is any length but 0.
 
     Raises:
         InputError: it is something else; `where` names it.
     """
+    is_usable = isinstance(value, np.ndarray) or (isinstance(value, list) and _unfolded(value) <= MOST_NUMBERS)
     try:
-        array = np.asarray(value) if isinstance(value, np.ndarray | list) else np.empty(0)
+        array = np.asarray(value) if is_usable else np.empty(0)
     except ValueError:  # lists of different lengths
         array = np.empty(0, object)
     fits = array.ndim == len(shape) and all(
@@ -43,3 +48,11 @@ def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Pa
         wanted = " x ".join("n" if size is None else str(size) for size in shape)
         raise wrong(path, where, f"has shape {array.shape} and type {array.dtype}", f"it must be {wanted} numbers")
     return array.astype(np.float64)
+
+
+def _unfolded(value: Any) -> int:
+    """How many numbers nested lists hold, by their first entries."""
+    count = 1
+    while isinstance(value, list) and value:
+        count, value = count * len(value), value[0]
+    return count
