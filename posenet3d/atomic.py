@@ -42,3 +42,17 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
                 path, f"cannot be written ({error.strerror})", "make room, or choose another place"
             ) from error
         raise
+
+
+def check_target(out: Path, source: Path) -> None:
+    """Whether a result can be written there; asked before the work, not after it.
+
+    Raises:
+        InputError: there is no such folder, something else has the name, or it is the input.
+    """
+    if not out.parent.is_dir():
+        raise InputError(out, "its folder does not exist", "make the folder first")
+    if out.exists() and not out.is_file():
+        raise InputError(out, "is not a plain file", "choose the name of a file")
+    if out.resolve() == source.resolve():
+        raise InputError(out, "is the input itself", "choose another name for the output")

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from posenet3d.atomic import check_target
+from posenet3d.data import trc_file
+from posenet3d.data.amc_file import INCH_M
 from posenet3d.data.convert import CAPTURED, FORMATS, Choices, Content, read
 from posenet3d.data.film import film
 from posenet3d.data.packed import write_packed
@@ -13,13 +16,13 @@ from posenet3d.data.takes_file import write_takes
 from posenet3d.errors import InputError
 from posenet3d.sequence import MAX_FPS, MIN_FPS, PoseSequence
 
-UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
+UNITS_M = {**trc_file.UNITS_M, "inch": INCH_M}
 
 
 def data(options: argparse.Namespace) -> None:
     """``posenet3d data``: the packed format out of data sets, and virtual cameras for motion in 3D."""
     _check(options)
-    _check_target(options)
+    check_target(options.out, options.source)
     content = read(options.source, _choices(options), options.format)
     if options.action == "convert":
         _convert(content, options)
@@ -45,10 +48,10 @@ def _film(content: Content, options: argparse.Namespace) -> None:
     if not content.takes:
         remedy = f"give a file of {', '.join(CAPTURED)}, or what 'posenet3d data convert' made of it"
         raise InputError(options.source, "is no motion in 3D without cameras", remedy)
-    _check_takes(content.takes, options.source)
     sequences = film(
         content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, has_truth=not options.train
     )
+    _check_seen(content.takes, sequences[:: options.cameras], options.source)
     write_packed(options.out, sequences)
     tqdm.write(f"{options.out}: {_told(sequences)}")
 
@@ -59,10 +62,9 @@ def _told(sequences: list[PoseSequence]) -> str:
     return f"{len(sequences)} clips, {frames} frames, {'with 3D' if truth == len(sequences) else '2D only'}"
 
 
-def _check_takes(takes: list[Take], path: Path) -> None:
-    for take in takes:
-        known = take.h36m17()
-        if not (known == known).all(-1).any():  # NaN is not equal to itself
+def _check_seen(takes: list[Take], sequences: list[PoseSequence], path: Path) -> None:
+    for take, sequence in zip(takes, sequences, strict=True):
+        if not sequence.is_observed.any():
             names = ", ".join(take.joint_names[:8])
             problem = f"has no joint that is known here in {take.name} ({names} ...)"
             raise InputError(path, problem, "name hips, knees, ankles, shoulders, elbows and wrists as usual")
@@ -92,18 +94,11 @@ def _unit(text: str | None) -> float | None:
     return unit
 
 
-def _check_target(options: argparse.Namespace) -> None:
-    if options.out.absolute() == options.source.absolute():
-        raise InputError(options.out, "is the source itself", "choose another name for what is written")
-
-
 def _check(options: argparse.Namespace) -> None:
     if options.format not in (None, *FORMATS):
         raise InputError("--format", f"'{options.format[:20]}' is not known", f"choose one of {', '.join(FORMATS)}")
     if options.out.suffix.lower() != ".npz":
         raise InputError(options.out, "does not end in .npz", "name the file that is written so")
-    if not options.out.absolute().parent.is_dir():
-        raise InputError(options.out, "its folder does not exist", "make the folder first")
     if options.fps is not None and not MIN_FPS <= options.fps <= MAX_FPS:
         raise InputError(
             "--fps", f"{options.fps:g} is not usable", f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second"

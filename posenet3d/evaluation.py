@@ -68,7 +68,7 @@ def evaluate(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> di
     """
     check_match(predictions, truth)
     scored = [errors_per_frame(p, g) for p, g in zip(predictions, truth, strict=True)]
-    everything = _joined(scored)
+    everything = joined(scored)
     if not np.isfinite(everything["mpjpe"]).any():
         raise InputError(
             "the prediction",
@@ -86,7 +86,7 @@ def evaluate(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> di
         "overall": _averages(everything),
         "per_joint": _per_joint(everything),
         "per_action": {
-            a: _averages(_joined([s for s, g in zip(scored, truth, strict=True) if g.action == a])) for a in actions
+            a: _averages(joined([s for s, g in zip(scored, truth, strict=True) if g.action == a])) for a in actions
         },
         "per_clip": [
             {
@@ -175,7 +175,8 @@ def _not_finite(joints_3d: np.ndarray) -> np.ndarray:
     return ~np.isfinite(joints_3d.reshape(len(joints_3d), -1)).all(axis=1)
 
 
-def _joined(scored: Sequence[PerFrame]) -> PerFrame:
+def joined(scored: Sequence[PerFrame]) -> PerFrame:
+    """The frames of several clips after each other."""
     return {name: np.concatenate([s[name] for s in scored]) for name in scored[0]}
 
 
@@ -186,17 +187,17 @@ def _averages(errors: PerFrame) -> dict[str, float | None]:
             return share(errors[of])
         return metrics.finite_mean(errors[name])
 
-    return {name: _json(average(name)) for name in METRICS}
+    return {name: json_number(average(name)) for name in METRICS}
 
 
 def _per_joint(errors: PerFrame) -> dict[str, dict[str, float | None]]:
     return {
-        joint: {name: _json(metrics.finite_mean(errors[name][:, j])) for name in ("mpjpe", "pa_mpjpe", "n_mpjpe")}
+        joint: {name: json_number(metrics.finite_mean(errors[name][:, j])) for name in ("mpjpe", "pa_mpjpe", "n_mpjpe")}
         for j, joint in enumerate(JOINT_NAMES)
     }
 
 
-def _json(value: float) -> float | None:
+def json_number(value: float) -> float | None:
     """JSON has no NaN."""
     return value if np.isfinite(value) else None
 

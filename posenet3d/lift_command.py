@@ -3,11 +3,11 @@
 import argparse
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from posenet3d.atomic import check_target
 from posenet3d.data.door import choose_track, read_sequences
 from posenet3d.data.json_file import MAX_PIXEL
 from posenet3d.data.swaps import put_right
@@ -27,7 +27,7 @@ def lift(options: argparse.Namespace) -> None:
     if options.model == "teacher" and options.no_fit:
         raise InputError("--no-fit", "is for the student", "leave it out, or add --model student")
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
-    _check_target(options.out, options.input)  # said before the work, not after it
+    check_target(options.out, options.input)  # said before the work, not after it
     watch = _Watch()
     film = open_film(options.input, options.fps) if is_film(options.input) else None
     sequences = _read(options) if film is None else _look(film, options)
@@ -94,15 +94,6 @@ def _look(film: Film, options: argparse.Namespace) -> list[PoseSequence]:
     if options.fov is None and film.fov_deg is None:
         tqdm.write(f"camera: nothing says how wide it sees; {DEFAULT_FOV_DEG:g} degrees are assumed (--fov)")
     return sequences
-
-
-def _check_target(out: Path, source: Path) -> None:
-    if not out.parent.is_dir():
-        raise InputError(out, "its folder does not exist", "make the folder first")
-    if out.exists() and not out.is_file():
-        raise InputError(out, "is not a plain file", "choose the name of a file")
-    if out.resolve() == source.resolve():
-        raise InputError(out, "is the input itself", "choose another name for the output")
 
 
 def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[PoseSequence]:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from posenet3d import metrics
 from posenet3d.errors import InputError
-from posenet3d.evaluation import check_match
+from posenet3d.evaluation import check_match, joined, json_number
 from posenet3d.lifted import Lifted
 from posenet3d.sequence import PoseSequence
 from posenet3d.skeleton import JOINT_NAMES
@@ -116,9 +115,9 @@ def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: st
     by_action: dict[str, list[dict[str, np.ndarray]]] = {}
     for p, g in pairs:
         by_action.setdefault(g.action, []).append(_errors(p, g, protocol, every))
-    actions = {action: _joined(parts) for action, parts in by_action.items()}
+    actions = {action: joined(parts) for action, parts in by_action.items()}
     per_action = {action: _numbers(errors, protocol) for action, errors in sorted(actions.items())}
-    everything = _joined([part for parts in by_action.values() for part in parts])
+    everything = joined([part for parts in by_action.values() for part in parts])
     frames = int(np.isfinite(everything[protocol.columns[0].name]).any(1).sum())
     if frames == 0:
         remedy = "lift the data again, or give data with ground truth"
@@ -176,18 +175,10 @@ def _n_missing(p: Lifted, g: PoseSequence, every: int) -> int:
     return int((is_known & ~np.isfinite(p.joints_3d[::every]).all((1, 2))).sum())
 
 
-def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, Float[np.ndarray, "frames joints"]]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
 def _numbers(errors: dict[str, np.ndarray], protocol: Protocol) -> dict[str, float | None]:
-    return {column.name: _finite(column.share(errors[column.name])) for column in protocol.columns}
+    return {column.name: json_number(column.share(errors[column.name])) for column in protocol.columns}
 
 
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -117,6 +118,19 @@ def clip_rows(data: Arrays, n_frames: int, path: Path) -> list[slice]:
     if (start[order][1:] < (start + length)[order][:-1]).any():
         raise wrong(path, "start", "makes clips overlap", "every frame belongs to one clip")
     return [slice(int(s), int(s + n)) for s, n in zip(start, length, strict=True)]
+
+
+def clip_table(clips: Sequence[Any]) -> Arrays:
+    """`start`, `length`, `name`, `subject`, `action` and `fps` of sequences or takes that lie end to end."""
+    lengths = np.array([len(clip) for clip in clips], np.int64)
+    return {
+        "start": np.cumsum(lengths) - lengths,
+        "length": lengths,
+        "name": np.array([clip.name for clip in clips]),
+        "subject": np.array([clip.subject for clip in clips]),
+        "action": np.array([clip.action for clip in clips]),
+        "fps": np.array([clip.fps for clip in clips], np.float64),
+    }
 
 
 def rates(data: Arrays, count: int, path: Path) -> Float[np.ndarray, " clips"]:

@@ -13,7 +13,18 @@ from jaxtyping import Float
 
 from posenet3d.atomic import atomic_write
 from posenet3d.data.json_file import MAX_PIXEL, check_pixels
-from posenet3d.data.npz_file import Arrays, clip_rows, expect, load_arrays, numeric, rates, refuse, texts, wrong
+from posenet3d.data.npz_file import (
+    Arrays,
+    clip_rows,
+    clip_table,
+    expect,
+    load_arrays,
+    numeric,
+    rates,
+    refuse,
+    texts,
+    wrong,
+)
 from posenet3d.data.people import named_joint_set, nothing_seen
 from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS, JointSet, canonical_joint, to_h36m17
@@ -70,16 +81,10 @@ def write_packed(path: Path, sequences: Sequence[PoseSequence]) -> None:
     """
     if not sequences:
         raise ValueError("no sequence to write")
-    lengths = np.array([len(s) for s in sequences], np.int64)
     arrays: Arrays = {
         "keypoints_2d": np.concatenate([s.keypoints_px for s in sequences]),
         "confidence": np.concatenate([s.confidence for s in sequences]),
-        "start": np.cumsum(lengths) - lengths,
-        "length": lengths,
-        "name": np.array([s.name for s in sequences]),
-        "subject": np.array([s.subject for s in sequences]),
-        "action": np.array([s.action for s in sequences]),
-        "fps": np.array([s.fps for s in sequences], np.float64),
+        **clip_table(sequences),
         "joint_names": np.array(JOINT_NAMES),
     }
     truths = [s.joints_3d for s in sequences if s.joints_3d is not None]

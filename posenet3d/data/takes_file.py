@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from posenet3d.atomic import atomic_write
-from posenet3d.data.npz_file import Arrays, clip_rows, expect, load_arrays, numeric, rates, texts, wrong
+from posenet3d.data.npz_file import Arrays, clip_rows, clip_table, expect, load_arrays, numeric, rates, texts, wrong
 from posenet3d.data.take import Take
 from posenet3d.skeleton import JOINT_NAMES, N_JOINTS
 
@@ -26,16 +26,10 @@ def write_takes(path: Path, takes: Sequence[Take]) -> None:
     """
     if not takes:
         raise ValueError("no take to write")
-    lengths = np.array([len(take) for take in takes], np.int64)
     arrays: Arrays = {
         "joints_3d_world": np.concatenate([take.h36m17() for take in takes]).astype(np.float32),
         "joint_names": np.array(JOINT_NAMES),
-        "start": np.cumsum(lengths) - lengths,
-        "length": lengths,
-        "name": np.array([take.name for take in takes]),
-        "subject": np.array([take.subject for take in takes]),
-        "action": np.array([take.action for take in takes]),
-        "fps": np.array([take.fps for take in takes], np.float64),
+        **clip_table(takes),
     }
     if len({take.joint_names for take in takes}) == 1:
         arrays["joints_source"] = np.concatenate([take.joints for take in takes]).astype(np.float32)
