@@ -126,7 +126,7 @@ def _add_evaluate(commands) -> None:
     evaluate.add_argument(
         "--table", metavar="NAME", help="protocol: a row of that name beside published ones, Markdown"
     )
-    evaluate.add_argument("--input-2d", default="GT", help="table: where the 2D is from (default %(default)s)")
+    evaluate.add_argument("--input-2d", metavar="NAME", help="table: GT, or the detector that the 2D is from")
     evaluate.set_defaults(run=_evaluate)
 
 

@@ -1,8 +1,11 @@
 """What ``posenet3d data convert`` and ``posenet3d data film`` do."""
 
 import argparse
+from collections.abc import Sized
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Bool
 from tqdm import tqdm
 
 from posenet3d.atomic import check_target
@@ -15,6 +18,7 @@ from posenet3d.data.take import Take
 from posenet3d.data.takes_file import write_takes
 from posenet3d.errors import InputError
 from posenet3d.sequence import MAX_FPS, MIN_FPS, PoseSequence
+from posenet3d.skeleton import JOINT_NAMES
 
 UNITS_M = {**trc_file.UNITS_M, "inch": INCH_M}
 
@@ -24,6 +28,8 @@ def data(options: argparse.Namespace) -> None:
     _check(options)
     check_target(options.out, options.source)
     content = read(options.source, _choices(options), options.format)
+    for error in content.left_out:
+        tqdm.write(f"left out: {error}")
     if options.action == "convert":
         _convert(content, options)
     else:
@@ -37,8 +43,9 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
         write_takes(options.out, content.takes)
         frames = sum(len(take) for take in content.takes)
         tqdm.write(
-            f"{options.out}: {len(content.takes)} takes in 3D, {frames} frames; 'posenet3d data film' films them"
+            f"{options.out}: {_count(content.takes, 'take')} in 3D, {frames} frames; 'posenet3d data film' films them"
         )
+        _tell_unknown(np.concatenate([np.isfinite(take.h36m17()).all(-1) for take in content.takes]))
     else:
         write_packed(options.out, content.sequences)
         tqdm.write(f"{options.out}: {_told(content.sequences)}")
@@ -54,12 +61,24 @@ def _film(content: Content, options: argparse.Namespace) -> None:
     _check_seen(content.takes, sequences[:: options.cameras], options.source)
     write_packed(options.out, sequences)
     tqdm.write(f"{options.out}: {_told(sequences)}")
+    _tell_unknown(np.concatenate([sequence.is_observed for sequence in sequences]))
+
+
+def _tell_unknown(is_known: Bool[np.ndarray, "frames 17"]) -> None:
+    """Say which joints the source has in no frame: what is filmed lacks them, and a lifter has to do without."""
+    unknown = [name for name, known in zip(JOINT_NAMES, np.any(is_known, axis=0).tolist(), strict=True) if not known]
+    if unknown:
+        tqdm.write(f"not known in any frame: {', '.join(unknown)}")
 
 
 def _told(sequences: list[PoseSequence]) -> str:
     frames = sum(len(sequence) for sequence in sequences)
     truth = sum(sequence.joints_3d is not None for sequence in sequences)
-    return f"{len(sequences)} clips, {frames} frames, {'with 3D' if truth == len(sequences) else '2D only'}"
+    return f"{_count(sequences, 'clip')}, {frames} frames, {'with 3D' if truth == len(sequences) else '2D only'}"
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
 def _check_seen(takes: list[Take], sequences: list[PoseSequence], path: Path) -> None:
@@ -74,11 +93,11 @@ def _choices(options: argparse.Namespace) -> Choices:
     return Choices(
         detections=options.detections,
         subjects=None if options.subjects is None else tuple(part.strip() for part in options.subjects.split(",")),
-        metres_per_unit=_unit(options.unit),
+        unit=_unit(options.unit),
         asf=options.asf,
         axes=options.axes,
         body=options.body,
-        fps=options.fps if options.action == "convert" else options.source_fps,
+        source_fps=options.source_fps,
     )
 
 
@@ -99,14 +118,11 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--format", f"'{options.format[:20]}' is not known", f"choose one of {', '.join(FORMATS)}")
     if options.out.suffix.lower() != ".npz":
         raise InputError(options.out, "does not end in .npz", "name the file that is written so")
-    if options.fps is not None and not MIN_FPS <= options.fps <= MAX_FPS:
-        raise InputError(
-            "--fps", f"{options.fps:g} is not usable", f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second"
-        )
+    rates = {"--fps": getattr(options, "fps", None), "--source-fps": options.source_fps}
+    for name, fps in rates.items():
+        if fps is not None and not MIN_FPS <= fps <= MAX_FPS:
+            raise InputError(name, f"{fps:g} is not usable", f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second")
     if options.action == "film" and not 1 <= options.cameras <= 100:
         raise InputError("--cameras", f"{options.cameras} is not usable", "give 1 to 100")
     if options.action == "film" and options.seed < 0:
         raise InputError("--seed", f"{options.seed} is negative", "give 0 or more")
-    if options.detections in ("own", "gt", None) or options.format in (None, "h36m"):
-        return
-    raise InputError("--detections", f"'{options.detections}' is for Human3.6M", "give 'own' or 'gt'")

@@ -25,8 +25,12 @@ def evaluate_command(options: argparse.Namespace) -> None:
         text = score_text(result)
         if options.table is not None:
             columns = tuple(column.name for column in PROTOCOLS[options.protocol].columns)
-            text = table(options.protocol, columns, result["average"], options.table, options.input_2d)
+            text = table(options.protocol, columns, result["average"], _row_name(options), options.input_2d)
     tqdm.write(json.dumps(result, indent=2) if options.json else text)
+
+
+def _row_name(options: argparse.Namespace) -> str:
+    return f"{options.table} (1 of {options.every} frames)" if options.every > 1 else options.table
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -37,3 +41,7 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--every", f"{options.every} is not usable", "give 1 for every frame, 64 for every 64th")
     if options.protocol is None and (options.every != 1 or options.table is not None):
         raise InputError("--every and --table", "are for a protocol", "add --protocol, such as h36m-p2")
+    if options.table is None and options.input_2d is not None:
+        raise InputError("--input-2d", "is for a table", "add --table NAME, or leave it out")
+    if options.table is not None and options.json:
+        raise InputError("--table and --json", "are two ways to print", "leave one out")

@@ -92,8 +92,8 @@ def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: st
         every: only the frames 0, every, 2 x every ... of each clip count.
 
     Returns:
-        ``{'protocol', 'every', 'clips', 'frames', 'average': {column: value}, 'per_action': {action: {column: value}}}``;
-        a value without a frame is None. ``frames`` are those with a prediction and a truth, ``frames_missing`` those with a
+        ``{'protocol', 'every', 'subjects', 'clips', 'frames', 'average': {column: value}, 'per_action': {action: {...}}}``; a
+        value without a frame is None. ``frames`` are those with a prediction and a truth, ``frames_missing`` those with a
         truth alone: they are left out of every average.
 
     Raises:
@@ -130,6 +130,7 @@ def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: st
     return {
         "protocol": name,
         "every": every,
+        "subjects": sorted({g.subject for _, g in pairs if g.subject}) if protocol.subjects else [],
         "clips": len(pairs),
         "frames": frames,
         "frames_missing": sum(_n_missing(p, g, every) for p, g in pairs),
@@ -147,7 +148,9 @@ def score_text(result: dict) -> str:
     rows = {**result["per_action"], mean: result["average"]}
     width = max(len(name) for name in rows)
     missing = f"; left out: {result['frames_missing']} without a prediction" if result["frames_missing"] else ""
-    lines = [f"{protocol.title}: {result['clips']} clips, {result['frames']} frames{every}{missing}", ""]
+    lacking = [subject for subject in protocol.subjects if subject not in result["subjects"]]
+    only = f" (without {' and '.join(lacking)}: not the whole test set)" if lacking else ""
+    lines = [f"{protocol.title}{only}: {result['clips']} clips, {result['frames']} frames{every}{missing}", ""]
     lines.append("  ".join([" " * width, *heads]))
     for name, row in rows.items():
         cells = [

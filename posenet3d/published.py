@@ -65,7 +65,9 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
 }  # fmt: skip
 
 
-def table(protocol: str, columns: tuple[str, ...], ours: Mapping[str, float | None], name: str, input_2d: str) -> str:
+def table(
+    protocol: str, columns: tuple[str, ...], ours: Mapping[str, float | None], name: str, input_2d: str | None
+) -> str:
     """A Markdown table of the published rows of a protocol and a row of one's own, which is strict about reflections.
 
     Args:
@@ -73,7 +75,7 @@ def table(protocol: str, columns: tuple[str, ...], ours: Mapping[str, float | No
         columns: of the protocol.
         ours: column to value.
         name: what our row is called.
-        input_2d: 'GT' or the detector's name.
+        input_2d: 'GT' or the detector's name; None if that is not known.
     """
     reflection = {True: "allowed", False: "no", None: "not stated"}
     heads = ["method", "learns from", "2D", *columns, "reflection", "source"]
@@ -82,9 +84,15 @@ def table(protocol: str, columns: tuple[str, ...], ours: Mapping[str, float | No
          reflection[p.allows_reflection], p.source]
         for p in PUBLISHED.get(protocol, ())
     ]  # fmt: skip
-    rows.append([f"**{name}**", _UNSUPERVISED, input_2d, *(_cell(ours.get(c)) for c in columns), "no", "this run"])
+    ours_2d = _text(input_2d or "not stated")
+    numbers = (_cell(ours.get(c)) for c in columns)
+    rows.append([f"**{_text(name)}**", _UNSUPERVISED, ours_2d, *numbers, "no", "this run"])
     lines = [f"| {' | '.join(row)} |" for row in [heads, ["---"] * len(heads), *rows]]
     return "\n".join(lines)
+
+
+def _text(words: str) -> str:
+    return " ".join(words.replace("|", r"\|").split())
 
 
 def _cell(value: float | None) -> str:

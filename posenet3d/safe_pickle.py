@@ -284,6 +284,9 @@ STAND_INS: dict[tuple[str, str], type[_Inert]] = {
     **{(module, "object"): _Inert for module in ("builtins", "__builtin__")},
     ("collections", "OrderedDict"): _Inert,
     ("_codecs", "encode"): _Bytes,
+    **{
+        (module, "bytes"): _Bytes for module in ("builtins", "__builtin__")
+    },  # empty bytes, as Python 3 writes protocol 2
     ("chumpy.ch", "Ch"): _Chumpy,
     ("chumpy", "Ch"): _Chumpy,
     ("chumpy.reordering", "Select"): _Chumpy,

@@ -14,8 +14,10 @@ from scipy.spatial.transform import Rotation
 from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
 from posenet3d.camera import project
+from posenet3d.data import npz_file
 from posenet3d.data.aist import read_aist
 from posenet3d.data.amass_file import read_amass
+from posenet3d.data.coco import read_photographs
 from posenet3d.data.convert import recognise
 from posenet3d.data.film import film
 from posenet3d.data.h36m import KEPT, read_h36m
@@ -151,6 +153,21 @@ def test_h36m_files_that_do_not_fit_are_a_sentence(tmp_path):
         read_h36m(tmp_path)
 
 
+def test_h36m_detections_may_have_scores_but_no_camera_more(tmp_path):
+    h36m_folder(tmp_path, subjects=("S9",))
+    exact = np.load(tmp_path / "data_2d_h36m_gt.npz", allow_pickle=True)  # we wrote it
+    views, metadata = exact["positions_2d"].item(), exact["metadata"].item()
+    scored = {"S9": {a: [np.concatenate([v, v[..., :1] * 0 + 0.7], -1) for v in vs] for a, vs in views["S9"].items()}}
+    np.savez(tmp_path / "data_2d_h36m_scored.npz", positions_2d=scored, metadata=metadata)
+    first = read_h36m(tmp_path, detections="scored")[0]
+    assert np.allclose(first.confidence, 0.7)
+    assert np.allclose(first.keypoints_px, read_h36m(tmp_path)[0].keypoints_px)
+    more = {"S9": {action: [*vs, vs[0]] for action, vs in views["S9"].items()}}
+    np.savez(tmp_path / "data_2d_h36m_more.npz", positions_2d=more, metadata=metadata)
+    with pytest.raises(InputError, match="5 views"):
+        read_h36m(tmp_path, detections="more")
+
+
 class Hostile:
     """Unpickled, it would leave a file."""
 
@@ -201,12 +218,21 @@ def test_the_test_set_of_3dhp(tmp_path):
             file["annot2"] = project(cam, K)[:, None, inverse]
             file["univ_annot3"] = 1000 * cam[:, None, inverse]
             file["valid_frame"] = valid[:, None]
+    with pytest.raises(InputError, match="give the folder"):
+        read_3dhp(tmp_path / "TS1" / "annot_data.mat")
+    with pytest.raises(InputError, match=f"give {tmp_path}"):
+        recognise(tmp_path / "TS1")
     first, second = read_3dhp(tmp_path)
     assert (first.image_size, second.image_size) == ((2048, 2048), (1920, 1080))
     assert np.isnan(first.joints_3d[5:9]).all()
     assert np.isfinite(first.keypoints_px).all()
     assert np.allclose(first.joints_3d[10:], cam[10:], atol=1e-4)
     assert np.allclose(first.K, K, atol=0.1)
+    with h5py.File(tmp_path / "TS6" / "annot_data.mat", "r+") as file:
+        del file["valid_frame"]
+        file["valid_frame"] = np.array([b"yes"] * FRAMES)
+    with pytest.raises(InputError, match="valid of TS6"):
+        read_3dhp(tmp_path)
     (tmp_path / "TS6" / "annot_data.mat").write_bytes(b"MATLAB 7.3")
     with pytest.raises(InputError, match="TS6"):
         read_3dhp(tmp_path)
@@ -278,10 +304,22 @@ def test_3dpw_puts_people_before_the_moving_camera(tmp_path):
     assert np.allclose(own.keypoints_px[:, JOINT["l_knee"]], found[:, :2, knee], atol=1e-3)
     assert (nobody.confidence == 0).all()
     assert second.subject == "downtown_walk person 1"
-    del content["cam_poses"]
-    (tmp_path / "damaged.pkl").write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(InputError, match="cam_poses"):
-        read_3dpw(tmp_path / "damaged.pkl")
+    unused = content | {"genders": np.array(["m", "f"]), "nothing": np.zeros(0)}
+    (tmp_path / "odd.pkl").write_bytes(pickle.dumps(unused, protocol=2))
+    assert len(read_3dpw(tmp_path / "odd.pkl")) == 2
+    intrinsics = content["cam_intrinsics"]
+    damages = [
+        ("cam_poses", None),
+        ("cam_poses", 1e300 * T_cam_world),
+        ("cam_intrinsics", np.nan * intrinsics),
+        ("cam_intrinsics", 1e300 * intrinsics),
+        ("cam_intrinsics", 0 * intrinsics),
+    ]
+    for field, value in damages:
+        damaged = {key: part for key, part in (content | {field: value}).items() if part is not None}
+        (tmp_path / "damaged.pkl").write_bytes(pickle.dumps(damaged, protocol=2))
+        with pytest.raises(InputError, match=field):
+            read_3dpw(tmp_path / "damaged.pkl")
 
 
 def test_aist_is_seen_by_its_cameras(tmp_path):
@@ -313,6 +351,18 @@ def test_aist_is_seen_by_its_cameras(tmp_path):
     assert np.allclose(first.joints_3d[:, JOINT["r_knee"]], expected[:, knee], atol=1e-4)
     assert (first.fps, first.subject, first.action) == (60, "d04", "gBR")
     assert recognise(tmp_path) == "aist"
+    with pytest.raises(InputError, match=f"give {tmp_path}"):
+        recognise(tmp_path / "keypoints3d")
+    (tmp_path / "keypoints3d" / "failed.pkl").write_bytes(pickle.dumps({"keypoints3d": joints}))
+    (tmp_path / "ignore_list.txt").write_text("other\nfailed\n")
+    assert len(read_aist(tmp_path)) == 2
+    for size in ([0, 1080], [1e300, 1080], [float("nan"), 1080]):
+        (tmp_path / "cameras" / "setting1.json").write_text(json.dumps([cameras[0] | {"size": size}]))
+        with pytest.raises(InputError, match="size"):
+            read_aist(tmp_path)
+    (tmp_path / "cameras" / "mapping.txt").write_bytes(b"\xff\xfe take setting1\n")
+    with pytest.raises(InputError, match="does not name"):
+        read_aist(tmp_path)
 
 
 # --- AMASS, takes and virtual cameras ---
@@ -338,6 +388,11 @@ def test_amass_stands_upright_at_its_place(tmp_path):
     np.savez(tmp_path / "shape.npz", poses=poses[0], trans=trans)
     with pytest.raises(InputError, match="poses"):
         read_amass(tmp_path / "shape.npz", load_body())
+    whole = {"poses": poses, "trans": trans, "mocap_framerate": 120.0}
+    for field, value in [("poses", np.nan * poses), ("trans", 1e30 * trans), ("mocap_framerate", 1e9)]:
+        np.savez(tmp_path / "damaged.npz", **(whole | {field: value}))
+        with pytest.raises(InputError, match=field):
+            read_amass(tmp_path / "damaged.npz", load_body())
 
 
 def walk_take(fps: float = 30.0) -> Take:
@@ -398,9 +453,67 @@ def test_the_command_converts_and_films(tmp_path, capsys):
         ["convert", str(tmp_path / "nothing.bvh"), str(out)],
         ["convert", str(tmp_path), str(out), "--format", "panoptic"],
         ["convert", str(tmp_path), str(out), "--unit", "furlong"],
+        ["convert", str(tmp_path), str(out), "--unit", "cm"],  # is for BVH
+        ["film", str(tmp_path / "takes.npz"), str(out), "--source-fps", "60"],
+        ["film", str(tmp_path / "takes.npz"), str(out), "--source-fps", "0"],
+        ["convert", "a" * 300, str(out)],
     ):
         assert main(["data", *wrong]) == 2, wrong
         assert capsys.readouterr().err.strip().splitlines()[-1].startswith("posenet3d data: ")
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (["a.c3d"], "TRC or BVH"),
+        (["a.fbx", "readme.txt"], "BVH"),
+        (["01.asf"], "amc"),
+        ([], "no file"),
+        (["Seq1/annot.mat"], "is not the folder"),
+        (["h36m/data_3d_h36m.npz"], "h36m"),
+    ],
+)
+def test_a_folder_of_something_else_says_what_to_give(tmp_path, names, problem):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    with pytest.raises(InputError, match=problem):
+        recognise(folder)
+    if len(names) == 1 and "/" not in names[0]:
+        with pytest.raises(InputError, match=problem):
+            recognise(folder / names[0])
+
+
+def test_a_damaged_file_does_not_stop_a_folder(tmp_path, capsys):
+    poses, trans = np.zeros((3, 156)), np.zeros((3, 3))
+    (tmp_path / "all").mkdir()
+    for name, rate in (("good", 60.0), ("bad", -1.0)):
+        np.savez(tmp_path / "all" / f"{name}.npz", poses=poses, trans=trans, mocap_framerate=rate)
+    assert main(["data", "convert", str(tmp_path / "all"), str(tmp_path / "out.npz")]) == 0
+    told = capsys.readouterr().out
+    assert "left out" in told
+    assert "bad.npz" in told
+    assert [take.name for take in read_takes(tmp_path / "out.npz")] == ["good"]
+    (tmp_path / "all" / "good.npz").unlink()
+    assert main(["data", "convert", str(tmp_path / "all"), str(tmp_path / "out.npz")]) == 2
+
+
+def test_filming_says_what_is_never_known(tmp_path, capsys):
+    take = walk_take()
+    joints = take.joints.copy()
+    joints[:, JOINT["l_wrist"]] = np.nan
+    write_takes(tmp_path / "takes.npz", [Take("walk", joints, JOINT_NAMES, JOINT_NAMES, 30.0)])
+    assert main(["data", "film", str(tmp_path / "takes.npz"), str(tmp_path / "out.npz")]) == 0
+    assert "not known in any frame: l_wrist\n" in capsys.readouterr().out
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz_file, "MAX_UNPACKED_BYTES", 1000)
+    with pytest.raises(InputError, match="fewer clips"):
+        write_takes(tmp_path / "takes.npz", [walk_take()])
+    assert not (tmp_path / "takes.npz").exists()
 
 
 def test_photographs_are_clips_of_one_frame(tmp_path):
@@ -411,6 +524,10 @@ def test_photographs_are_clips_of_one_frame(tmp_path):
     ]
     images = [{"id": n, "file_name": f"{n}.jpg", "width": 100 + n, "height": 90} for n in range(2)]
     content = {"images": images, "annotations": people, "categories": [{"id": 1, "name": "person", "keypoints": names}]}
+    unhashable = content | {"images": [images[0] | {"id": [0]}, images[1]]}
+    (tmp_path / "crowdpose_val.json").write_text(json.dumps(unhashable))
+    with pytest.raises(InputError, match=r"images\[0\].id"):
+        read_photographs(tmp_path / "crowdpose_val.json")
     (tmp_path / "crowdpose_val.json").write_text(json.dumps(content))
     out = tmp_path / "photos.npz"
     assert main(["data", "convert", str(tmp_path / "crowdpose_val.json"), str(out), "--format", "photographs"]) == 0

@@ -15,7 +15,7 @@ from posenet3d.body.files import load_body
 from posenet3d.data import motion_text
 from posenet3d.data.amc_file import read_amc
 from posenet3d.data.bvh_file import UNITS_M, read_bvh
-from posenet3d.data.take import Take
+from posenet3d.data.take import Take, body_names
 from posenet3d.data.trc_file import read_trc
 from posenet3d.errors import InputError
 from posenet3d.export.bvh import bvh_file
@@ -178,9 +178,29 @@ def test_bvh_unit_where_the_rest_pose_is_folded_up(tmp_path):
         read_bvh(save(tmp_path / "a.bvh", text + "MOTION\nFrames: 1\nFrame Time: 0.01\n0 0\n"))
 
 
+def test_bvh_unit_fits_the_tallest_moment_too(tmp_path):
+    """A rest pose folded to 50 cm would be a child of 50 inches, who then stands up to 4.3 m."""
+    text = "HIERARCHY\nROOT r{\nOFFSET 0 0 0\nCHANNELS 1 Zrotation\n"
+    text += "JOINT leg{\nOFFSET 0 -50 0\nCHANNELS 1 Zrotation\nJOINT shin{\nOFFSET 0 48 0\nCHANNELS 1 Zrotation\n"
+    text += "JOINT trunk{\nOFFSET 0 -46 0\nCHANNELS 1 Zrotation\nEnd Site{\nOFFSET 0 44 0\n}}}}}\n"
+    text += "MOTION\nFrames: 1\nFrame Time: 0.01\n0 180 180 180\n"
+    take = read_bvh(save(tmp_path / "a.bvh", text))
+    assert np.ptp(take.joints[0, :, 1]) == pytest.approx(1.88)
+
+
+def test_bvh_with_z_up(tmp_path):
+    path = save(tmp_path / "a.bvh", bvh(turns=5))
+    upright, lying = read_bvh(path), read_bvh(path, axes="z_up")
+    np.testing.assert_allclose(lying.joints, upright.joints[..., [0, 2, 1]] * [1, 1, -1])
+
+
 def test_bvh_with_more_frames_than_it_says_is_read_whole(tmp_path):
     assert len(read_bvh(save(tmp_path / "a.bvh", bvh().replace("Frames:\t6", "Frames: 4")))) == 6
     assert len(read_bvh(save(tmp_path / "a.bvh", "\ufeff" + bvh()))) == 6
+
+
+def test_mixamo_says_where_the_head_ends():
+    assert body_names(("mixamorig:Head", "mixamorig:HeadTop_End", "Head_end")) == ("head_joint", "head_top", "head_end")
 
 
 # --- ASF and AMC
@@ -301,25 +321,25 @@ def test_amc_in_radians_is_the_same(tmp_path):
 
 
 def test_amc_knee_by_hand(tmp_path):
-    """A knee bent by 90 degrees puts the ankle behind it, whatever way the leg stands; unit bones of one inch."""
+    """A knee bent by 90 degrees puts the ankle behind it, whatever way the leg stands; bones of forty inches."""
     bones = [
-        ("lfemur", "root", (0, -1, 0), 0.45, (0, 0, 20), "rx"),
-        ("ltibia", "lfemur", (0, -1, 0), 0.45, (0, 0, 0), "rx"),
+        ("lfemur", "root", (0, -1, 0), 40 * 0.45, (0, 0, 20), "rx"),
+        ("ltibia", "lfemur", (0, -1, 0), 40 * 0.45, (0, 0, 0), "rx"),
     ]
     skeleton = save(tmp_path / "a.asf", asf(bones))
     poses = [{"root": [0, 0, 0, 0, turned, 0], "lfemur": [0], "ltibia": [90]} for turned in (0, 90)]
     take = read_amc(save(tmp_path / "b.amc", amc(poses)), asf=skeleton, fps=60.0)
-    inch = 0.0254
-    np.testing.assert_allclose(take.joints[0], inch * np.array([[0, 0, 0], [0, -1, 0], [0, -1, -1]]), atol=1e-9)
-    np.testing.assert_allclose(take.joints[1], inch * np.array([[0, 0, 0], [0, -1, 0], [-1, -1, 0]]), atol=1e-9)
+    bone = 40 * 0.0254
+    np.testing.assert_allclose(take.joints[0], bone * np.array([[0, 0, 0], [0, -1, 0], [0, -1, -1]]), atol=1e-9)
+    np.testing.assert_allclose(take.joints[1], bone * np.array([[0, 0, 0], [0, -1, 0], [-1, -1, 0]]), atol=1e-9)
     assert take.known_as == ("pelvis_joint", "l_knee", "l_ankle")
 
 
 def test_amc_root_at_rest_is_moved_and_turned(tmp_path):
-    bones = [("lfemur", "root", (0, -1, 0), 0.45, (0, 0, 0), "")]
+    bones = [("lfemur", "root", (0, -1, 0), 40 * 0.45, (0, 0, 0), "")]
     skeleton = save(tmp_path / "a.asf", asf(bones, root="position 0 0.9 0\norientation 0 0 90"))
     take = read_amc(save(tmp_path / "b.amc", amc([{"root": [0.45, 0, 0, 0, 90, 0]}])), asf=skeleton)
-    np.testing.assert_allclose(take.joints[0], 0.0254 * np.array([[1, 2, 0], [1, 2, -1]]), atol=1e-9)
+    np.testing.assert_allclose(take.joints[0], 0.0254 * np.array([[1, 2, 0], [1, 2, -40]]), atol=1e-9)
 
 
 def test_amc_gives_a_person(tmp_path):
@@ -339,9 +359,12 @@ def test_amc_finds_its_skeleton(tmp_path):
     save(tmp_path / "somebody.asf", asf())
     assert read_amc(motion).subject == "somebody"
     save(tmp_path / "1.asf", "not his")
-    with pytest.raises(InputError, match=r"2 \.asf files beside it"):
+    with pytest.raises(InputError, match=r"2 \.asf files.*--asf FILE"):
         read_amc(motion)
-    save(tmp_path / "10.ASF", asf())
+    (tmp_path / "skeletons").mkdir()
+    save(tmp_path / "skeletons" / "10.ASF", asf())
+    assert read_amc(motion, folder=tmp_path).subject == "10"
+    save(tmp_path / "10.asf", asf())
     assert read_amc(motion).subject == "10"
 
 
@@ -470,12 +493,13 @@ def test_no_file_and_folders_are_refused(tmp_path, kind):
         ("bvh", "ROOT", "BODY", "has 'BODY' in its hierarchy"),
         ("bvh", "JOINT", "ROOT", "has 'ROOT' in its hierarchy"),
         ("bvh", "}\nMOTION", "MOTION", "hierarchy is not whole"),
-        ("bvh", "}\nMOTION", "}}\nMOTION", "'}}' in its hierarchy"),
+        ("bvh", "}\nMOTION", "}}\nMOTION", "'}' in its hierarchy"),
         ("bvh", "MOTION", "ROOT b { OFFSET 0 0 0 }\nMOTION", "has 'ROOT' in its hierarchy"),
         ("bvh", "HIERARCHY(?s:.*)MOTION", "MOTION", "hierarchy is not whole"),
         ("asf", ":units", ":unit", "no section ':units'"),
         ("asf", ":hierarchy", "", "no section ':hierarchy'"),
         ("asf", "length 0.45", "length 0", "length of :units is 0"),
+        ("asf", "length 0.45", "length 1", "m tall.*length in :units"),
         ("asf", "length 0.45", "length", "length of :units holds ''"),
         ("asf", "length 7.2", "length nan", "length of bone 'lfemur' holds 'nan'"),
         ("asf", "direction 0.34", "direction", "bone 'lfemur' has no direction of three"),
@@ -506,6 +530,7 @@ def test_no_file_and_folders_are_refused(tmp_path, kind):
         ("trc", "\t3\t26", "\t4\t26", "announces 4 frames and holds 3"),
         ("trc", "\t3\t26", "\t3\t27", "NumMarkers is 27, but line 4 names 26"),
         ("trc", "\t26\tm", "\t26\tinch", "Units is 'inch'"),
+        ("trc", "\t26\tm\t", "\t26\tmm\t", "m apart, by its Units, 'mm'"),
         ("trc", "\n1\t", "\none\t", "the frame's number in line 7 holds 'one'"),
         ("trc", "0.900000", "zero", "line 6 holds 'zero'"),
         ("trc", "0.900000", "inf", "line 6 holds 'inf'"),

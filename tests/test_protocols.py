@@ -146,11 +146,16 @@ def test_the_command_prints_it_and_the_table(data, tmp_path, capsys):
     assert len(lines) == 3 + len(PUBLISHED["h36m-p2"])
     assert len({line.count("|") for line in lines}) == 1
     assert lines[-1].startswith("| **ours** | 2D only | CPN | ")
+    assert main([*order, "--protocol", "h36m-p2", "--table", "a|b", "--every", "2"]) == 0
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith(r"| **a\|b (1 of 2 frames)** | 2D only | not stated | ")
     for wrong in (
         ["--protocol", "h36m"],
         ["--every", "64"],
         ["--table", "ours"],
         ["--protocol", "3dhp", "--every", "0"],
+        ["--protocol", "h36m-p2", "--table", "ours", "--json"],
+        ["--protocol", "h36m-p2", "--input-2d", "GT"],
     ):
         assert main([*order, *wrong]) == 2
         assert "posenet3d evaluate: " in capsys.readouterr().err
@@ -166,6 +171,9 @@ def test_a_protocol_is_told_as_text(data):
     text = score_text(score(*data, "h36m-p1", every=64))
     assert "every 64th frame" in text
     assert "Walking" in text
+    assert "not the whole" not in text
+    of_one = [[clip for clip, g in zip(part, data[1], strict=True) if g.subject == "S9"] for part in data]
+    assert "without S11: not the whole test set" in score_text(score(*of_one, "h36m-p1"))
 
 
 def test_results_go_back_as_videopose3d_reads_them(data, tmp_path):

@@ -1,7 +1,8 @@
 """AIST++ (Li et al., ICCV 2021): the folder of annotations with ``keypoints3d/*.pkl`` and ``cameras/``.
 
 Download the annotations at https://google.github.io/aistplusplus_dataset. ``keypoints3d`` holds COCO's 17 joints in
-centimetres, ``cameras/mapping.txt`` says which ``cameras/settingN.json`` a take was filmed with, and nine cameras see each.
+centimetres, ``ignore_list.txt`` names the takes that failed, ``cameras/mapping.txt`` says which ``cameras/settingN.json`` a
+take was filmed with, and nine cameras see each.
 60 frames per second. Frames whose 3D is far outside the studio are the authors' failures and become unknown.
 """
 
@@ -11,8 +12,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from posenet3d.camera import project
-from posenet3d.data.json_file import load_json
-from posenet3d.data.object_npz import number_array
+from posenet3d.data.json_file import MAX_PIXEL, load_json
+from posenet3d.data.motion_text import read_text
+from posenet3d.data.object_npz import camera_matrix, number_array
 from posenet3d.data.pickle_file import load_pickle
 from posenet3d.errors import InputError
 from posenet3d.jointsets import to_h36m17
@@ -33,12 +35,14 @@ def read_aist(folder: Path) -> list[PoseSequence]:
     mapping = folder / "cameras" / "mapping.txt"
     if not files or not mapping.is_file():
         raise InputError(folder, "has no keypoints3d/*.pkl or no cameras/mapping.txt", "give the folder of annotations")
-    settings = dict(line.split()[:2] for line in mapping.read_text().splitlines() if len(line.split()) >= 2)
-    return [sequence for file in files for sequence in _views(file, settings, folder)]
+    settings = dict(line.split()[:2] for line in read_text(mapping).splitlines() if len(line.split()) >= 2)
+    ignored = folder / "ignore_list.txt"  # the authors' own: takes whose joints failed
+    left_out = set(read_text(ignored).split()) if ignored.is_file() else set()
+    return [s for file in files if file.stem not in left_out for s in _views(file, settings, folder)]
 
 
 def _views(path: Path, settings: dict[str, str], folder: Path) -> list[PoseSequence]:
-    content = load_pickle(path, ())
+    content = load_pickle(path, ("keypoints3d", "keypoints3d_optim"))
     name = "keypoints3d_optim" if "keypoints3d_optim" in content else "keypoints3d"
     joints = number_array(content.get(name), (None, 17, 3), name, path) / CM
     joints[(np.abs(joints) > STUDIO_M).any(-1)] = np.nan
@@ -54,10 +58,12 @@ def _views(path: Path, settings: dict[str, str], folder: Path) -> list[PoseSeque
 def _view(take: str, joints: np.ndarray, camera: object, path: Path) -> PoseSequence:
     if not isinstance(camera, dict) or not {"matrix", "rotation", "translation", "size"} <= camera.keys():
         raise InputError(path, "has a camera without matrix, rotation, translation or size", "download it again")
-    K = number_array(camera["matrix"], (3, 3), "matrix", path)
-    R = Rotation.from_rotvec(number_array(camera["rotation"], (3,), "rotation", path)).as_matrix()
-    t = number_array(camera["translation"], (3,), "translation", path) / CM
+    K = camera_matrix(camera["matrix"], "matrix", path)
+    rotvec, t = (number_array(camera[field], (3,), field, path) for field in ("rotation", "translation"))
     width, height = number_array(camera["size"], (2,), "size", path)
+    if not (np.isfinite([*rotvec, *t]).all() and 1 <= min(width, height) <= max(width, height) <= MAX_PIXEL):
+        raise InputError(path, "has a camera whose rotation, translation or size is no number", "download it again")
+    R, t = Rotation.from_rotvec(rotvec).as_matrix(), t / CM
     cam = joints @ R.T + t
     truth, _ = to_h36m17(cam, np.isfinite(cam).all(-1).astype(float), "coco17")
     pixels = project(truth, K)

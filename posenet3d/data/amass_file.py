@@ -16,6 +16,7 @@ import torch
 from posenet3d.body.files import default_arrays
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import N_BETAS, Body, pose_rotations
+from posenet3d.data.motion_text import MAX_VALUE, check_rate
 from posenet3d.data.npz_file import expect, load_arrays, numeric, wrong
 from posenet3d.data.take import Z_UP_TO_Y_UP, Take
 from posenet3d.skeleton import JOINT_NAMES
@@ -40,8 +41,12 @@ def read_amass(path: Path, body: Body) -> Take:
     expect(trans, (len(poses), 3), "trans", path)
     rate = numeric(data, "mocap_framerate", path)
     rate = numeric(data, "mocap_frame_rate", path) if rate is None else rate
-    if rate is None or rate.size != 1 or not 0 < float(rate.ravel()[0]) < np.inf:
+    if rate is None or rate.size != 1:
         raise wrong(path, "mocap_framerate", "is missing or no frame rate", "give the file as it was downloaded")
+    fps = check_rate(float(rate.ravel()[0]), path, "field 'mocap_framerate'")
+    for field, values in (("poses", poses), ("trans", trans)):
+        if not (np.abs(values) <= MAX_VALUE).all():
+            raise wrong(path, field, "holds a number that is not finite, or huge", "give the file as it was downloaded")
     axis_angle = np.zeros((len(poses), 72))
     axis_angle[:, :BODY_VALUES] = poses[:, :BODY_VALUES]
     if poses.shape[1] == 72:  # SMPL's, as we export it
@@ -49,7 +54,7 @@ def read_amass(path: Path, body: Body) -> Take:
     joints = _joints(axis_angle, trans, _betas(data, body, path), body)
     axes = str(data.get("axes", "z_up"))
     turned = {"z_up": joints @ Z_UP_TO_Y_UP.T, "camera": joints * [1, -1, -1]}.get(axes, joints)
-    return Take(path.stem, turned, JOINT_NAMES, JOINT_NAMES, float(rate.ravel()[0]), path.parent.name, path.stem)
+    return Take(path.stem, turned, JOINT_NAMES, JOINT_NAMES, fps, path.parent.name, path.stem)
 
 
 def _betas(data: dict[str, np.ndarray], body: Body, path: Path) -> np.ndarray:

@@ -22,10 +22,13 @@ from scipy.spatial.transform import Rotation
 
 from posenet3d.data.json_file import describe
 from posenet3d.data.motion_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.data.take import Take
+from posenet3d.data.take import Take, longest_side
 from posenet3d.errors import InputError
 
 INCH_M = 0.0254
+
+HEIGHT_M = (0.9, 2.7)
+"""From a child to a tall adult with the arms up."""
 
 KNOWN_AS = {
     "root": "pelvis_joint", "lowerback": "spine1", "upperback": "spine2", "thorax": "neck_joint",
@@ -66,7 +69,7 @@ class _Skeleton:
     is_degrees: bool
 
 
-def read_amc(path: Path, *, asf: Path | None = None, fps: float = 120.0) -> Take:
+def read_amc(path: Path, *, asf: Path | None = None, fps: float = 120.0, folder: Path | None = None) -> Take:
     """A recording on its skeleton: the ends of all bones, called as the bones are; 'root' is the root's place.
 
     Translations and stretching of bones other than the root, which neither collection has, are ignored.
@@ -76,32 +79,39 @@ def read_amc(path: Path, *, asf: Path | None = None, fps: float = 120.0) -> Take
         asf: its skeleton; by default the one in the same folder whose name the recording's begins with (01.asf for
             01_02.amc, HDM_bd.asf for HDM_bd_01-01_01_120.amc), or the only one there.
         fps: frames per second, which the format does not write: 120 for CMU and HDM05.
+        folder: where skeletons are looked for, too, at any depth, if none in the recording's own has its name.
 
     Raises:
-        InputError: either file is damaged, they do not belong together, or there is no telling which skeleton is meant.
+        InputError: either file is damaged, they do not belong together, there is no telling which skeleton is meant, or
+            nobody is of that size.
     """
     check_rate(fps, path, "the frame rate asked for")
     text = read_text(path)
-    asf = asf or _asf_beside(path)
+    asf = asf or _asf_of(path, folder)
     skeleton = _read_asf(asf)
     unit_of_angle = re.search(r"^\s*:(DEGREES|RADIANS)\b", text, re.IGNORECASE | re.MULTILINE)
     is_degrees = unit_of_angle[1].upper() == "DEGREES" if unit_of_angle else skeleton.is_degrees
     motion = _motion(text, skeleton.bones, path)
     ends = skeleton.metres_per_unit * _ends(skeleton.bones, motion, is_degrees)
+    if not HEIGHT_M[0] <= (height := longest_side(ends)) <= HEIGHT_M[1]:
+        problem = f"makes {path.name} somebody {height:.2g} m tall"
+        raise InputError(asf, problem, "correct length in :units, the file's units per inch: 0.45 for CMU")
     names = tuple(bone.name for bone in skeleton.bones)
     return Take(path.stem, ends, names, tuple(KNOWN_AS.get(name, name) for name in names), fps, subject=asf.stem)
 
 
-def _asf_beside(path: Path) -> Path:
+def _asf_of(path: Path, folder: Path | None) -> Path:
     try:
-        files = [file for file in path.parent.iterdir() if file.suffix.lower() == ".asf"]
+        beside = [file for file in path.parent.iterdir() if file.suffix.lower() == ".asf"]
+        anywhere = [] if folder is None else [file for file in folder.rglob("*") if file.suffix.lower() == ".asf"]
     except OSError as error:
-        raise InputError(path, "lies in a folder that cannot be read", "name its .asf file") from error
-    alike = [file for file in files if re.match(rf"{re.escape(file.stem)}(?![A-Za-z0-9])", path.stem)]
-    if not alike and len(files) != 1:
-        remedy = "put the skeleton beside it, as 01.asf beside 01_02.amc, or name it"
-        raise InputError(path, f"has {len(files)} .asf files beside it, none of its name", remedy)
-    return max(alike or files, key=lambda file: len(file.stem))
+        raise InputError(path, "lies in a folder that cannot be read", "name its skeleton with --asf FILE") from error
+    for files in (beside, anywhere):
+        alike = [file for file in files if re.match(rf"{re.escape(file.stem)}(?![A-Za-z0-9])", path.stem)]
+        if alike or len(files) == 1:
+            return max(alike or files, key=lambda file: len(file.stem))
+    problem = f"has {len(anywhere or beside)} .asf files to choose from, none of its name"
+    raise InputError(path, problem, "put its skeleton beside it, as 01.asf beside 01_02.amc, or give --asf FILE")
 
 
 def _read_asf(path: Path) -> _Skeleton:

@@ -12,7 +12,9 @@ def add_data(commands, run: Callable[[argparse.Namespace], None]) -> None:
     data = commands.add_parser("data", help="data sets and motion capture to the packed format; virtual cameras")
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     convert = actions.add_parser("convert", help="to packed clips, or to takes in 3D where no camera filmed them")
-    convert.add_argument("--fps", type=float, help="frames per second, where the file does not say it (amc: 120)")
+    convert.add_argument(
+        "--source-fps", "--fps", type=float, help="frames per second, where the file does not say it (amc: 120)"
+    )
     film = actions.add_parser("film", help="virtual cameras around motion in 3D: packed clips")
     film.add_argument("--cameras", type=int, default=4, help="around each take (default %(default)s)")
     film.add_argument("--seed", type=int, default=0, help="of their places (default %(default)s)")
@@ -27,7 +29,7 @@ def add_data(commands, run: Callable[[argparse.Namespace], None]) -> None:
         )
         action.add_argument("--unit", help="bvh: m, cm, mm, inch or metres per unit (default: by the body's height)")
         action.add_argument("--asf", type=Path, metavar="FILE", help="amc: its skeleton (default: found beside it)")
-        action.add_argument("--axes", choices=["y_up", "z_up"], default="y_up", help="trc: what is up (default y_up)")
+        action.add_argument("--axes", choices=["y_up", "z_up"], help="bvh, trc: what is up (default y_up)")
         action.add_argument("--body", metavar="NAME|FILE", help="amass: an official SMPL body (default: the open one)")
         action.add_argument("--subjects", metavar="S9,S11", help="h36m: only these")
         action.add_argument(

@@ -1,4 +1,6 @@
-"""BVH (Biovision hierarchy): a skeleton of offsets, then channels per frame; y up, degrees, in a unit it does not name.
+"""BVH (Biovision hierarchy): a skeleton of offsets, then channels per frame; degrees, in a unit it does not name.
+
+y is up in nearly all files; Blender writes z up unless told otherwise.
 
 A joint's place in its parent's frame is its OFFSET, of which every position channel it has replaces one coordinate: the
 channels of a ROOT, or of a joint that has them, hold the whole place and are not added to the offset. bvhio and Blender's
@@ -21,7 +23,7 @@ from scipy.spatial.transform import Rotation
 
 from posenet3d.data.json_file import describe
 from posenet3d.data.motion_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.data.take import Take, body_names
+from posenet3d.data.take import TURNS, Take, body_names, longest_side
 from posenet3d.errors import InputError
 
 UNITS_M = (1.0, 0.01, 0.001, 0.056444, 0.0254)
@@ -29,6 +31,9 @@ UNITS_M = (1.0, 0.01, 0.001, 0.056444, 0.0254)
 
 HEIGHT_M = (1.2, 2.3)
 """From a child to a tall adult with the arms up; no height lies in this range in two of the units."""
+
+TALLEST_M = 2.7
+"""Nobody is longer than this along an axis, however far they stretch."""
 
 _MOTION = re.compile(r"MOTION\s+Frames\s*:\s*(?P<frames>\S+)\s+Frame\s+Time\s*:[^\S\n]*(?P<seconds>\S+)", re.IGNORECASE)
 _CHANNELS = {f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation")}
@@ -44,16 +49,18 @@ class _Joint:
     channels: tuple[str, ...] = ()
 
 
-def read_bvh(path: Path, *, metres_per_unit: float | None = None) -> Take:
+def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str = "y_up") -> Take:
     """The motion in a BVH file; End Sites are joints named '<parent>_end'.
 
     Args:
         path: the file.
         metres_per_unit: by default the one of `UNITS_M` in which the skeleton at rest is `HEIGHT_M` tall along its longest
             side, or, where its rest pose is folded up, the person at the tallest moment.
+        axes: a name in `posenet3d.data.take.TURNS`.
 
     Raises:
         InputError: damaged, cut off, without motion, or of a size that no unit explains.
+        KeyError: other axes.
     """
     text = read_text(path)
     motion = _MOTION.search(text)
@@ -67,7 +74,7 @@ def read_bvh(path: Path, *, metres_per_unit: float | None = None) -> Take:
     places = _places(joints, np.stack(rows))
     unit = metres_per_unit or _guessed_unit(_rest(joints), places, path)
     names = tuple(joint.name for joint in joints)
-    return Take(path.stem, unit * places, names, body_names(names), fps)
+    return Take(path.stem, unit * places @ TURNS[axes].T, names, body_names(names), fps)
 
 
 def _hierarchy(text: str, path: Path) -> list[_Joint]:
@@ -76,7 +83,7 @@ def _hierarchy(text: str, path: Path) -> list[_Joint]:
     Raises:
         InputError: it is not one skeleton, or not whole.
     """
-    words = iter(text.split())
+    words = iter(text.replace("{", " { ").replace("}", " } ").split())
     joints: list[_Joint] = []
     inside: list[int] = []  # joints whose braces are open
     for word in words:
@@ -172,10 +179,11 @@ def _rest(joints: list[_Joint]) -> Float[np.ndarray, "joints 3"]:
 def _guessed_unit(
     rest: Float[np.ndarray, "joints 3"], places: Float[np.ndarray, "frames joints 3"], path: Path
 ) -> float:
-    heights = (float(np.ptp(rest, axis=0).max()), float(np.ptp(places[..., 1], axis=1).max()))
+    heights = (float(np.ptp(rest, axis=0).max()), longest_side(places))
     for height in heights:
         for unit in UNITS_M:
-            if HEIGHT_M[0] <= unit * height <= HEIGHT_M[1]:
+            # a rest pose that is folded up may fit a unit in which the person at large is a giant
+            if HEIGHT_M[0] <= unit * height <= HEIGHT_M[1] and unit * heights[1] <= TALLEST_M:
                 return unit
     problem = (
         f"is of somebody {heights[0]:g} units tall, which is no height in metres, centimetres, millimetres or inches"

@@ -60,7 +60,7 @@ def read_photographs(path: Path) -> list[PoseSequence]:
     if not isinstance(content, dict) or "annotations" not in content:
         raise InputError(path, "has no 'annotations'", "give the annotation file of COCO keypoints or CrowdPose")
     images = records(content.get("images"), path, "images")
-    row_of = {image.get("id"): row for row, image in enumerate(images)}
+    row_of = {image_id: row for row, image_id in enumerate(_ids(images, path))}
     sizes = [image_size(image, path, f"images[{index}]") for index, image in enumerate(images)]
     category = _category(content, path)
     people = _people(records(content["annotations"], path, "annotations"), row_of, category, path)
@@ -87,11 +87,7 @@ def _rate(content: dict[str, Any], path: Path) -> float | None:
 
 def _rows(images: list[dict[str, Any]], path: Path) -> dict[object, int]:
     """The row of every image id; rows that no image has are frames that are missing."""
-    ids = [image.get("id") for image in images]
-    for index, image_id in enumerate(ids):
-        if type(image_id) not in (int, str):
-            problem = f"field 'images[{index}].id' is {describe(image_id)}"
-            raise InputError(path, problem, "it must be a number or a name")
+    ids = _ids(images, path)
     numbers = _numbers(images, "row", path)
     if numbers is not None:
         check_span(0, max(numbers, default=0), len(numbers), path, "images.row")
@@ -99,10 +95,18 @@ def _rows(images: list[dict[str, Any]], path: Path) -> dict[object, int]:
         frames = _numbers(images, "frame", path)
         order = range(len(images)) if frames is None else np.argsort(frames)
         numbers = np.argsort(order).tolist()
-    rows: dict[object, int] = dict(zip(ids, numbers, strict=True))
-    if len(rows) < len(ids):
+    return dict(zip(ids, numbers, strict=True))
+
+
+def _ids(images: list[dict[str, Any]], path: Path) -> list[object]:
+    ids: list[object] = [image.get("id") for image in images]
+    for index, image_id in enumerate(ids):
+        if type(image_id) not in (int, str):
+            problem = f"field 'images[{index}].id' is {describe(image_id)}"
+            raise InputError(path, problem, "it must be a number or a name")
+    if len(set(ids)) < len(ids):
         raise InputError(path, "field 'images.id' has the same image twice", "give every image its own id")
-    return rows
+    return ids
 
 
 def _numbers(images: list[dict[str, Any]], key: str, path: Path) -> list[int] | None:

@@ -59,7 +59,11 @@ def read_h36m(folder: Path, *, detections: str = "gt", subjects: Collection[str]
         takes = _takes(positions[subject], subject, source)
         cameras = _cameras(takes, views.get(subject), subject, exact)
         for action, world in takes.items():
-            for number, pixels in enumerate(_views(detected.get(subject), subject, action, chosen)):
+            seen = _views(detected.get(subject), subject, action, chosen)
+            if len(seen) > len(cameras):
+                problem = f"has {len(seen)} views of {subject} {action}, {exact.name} {len(cameras)}"
+                raise InputError(chosen, problem, "give the files of one and the same preparation")
+            for number, pixels in enumerate(seen):
                 sequences.append(_sequence(subject, action, number, world, pixels, cameras[number]))
     return sequences
 
@@ -96,7 +100,15 @@ def _views(actions: Any, subject: str, action: str, path: Path) -> list[np.ndarr
     if not isinstance(cameras, list | np.ndarray) or not len(cameras):
         raise InputError(path, f"has no views of {subject} {action}", "give the files of one and the same preparation")
     where = f"positions_2d[{subject}][{action}]"
-    return [number_array(view, (None, N_JOINTS, 2), f"{where}[{number}]", path) for number, view in enumerate(cameras)]
+    return [_view(view, f"{where}[{number}]", path) for number, view in enumerate(cameras)]
+
+
+def _view(view: Any, where: str, path: Path) -> np.ndarray:
+    """x, y and confidence; some detections come without the last."""
+    has_confidence = isinstance(view, np.ndarray) and view.shape[-1:] == (3,)
+    found = number_array(view, (None, N_JOINTS, 3 if has_confidence else 2), where, path)
+    sure = found[..., 2:].clip(0, 1) if has_confidence else np.ones_like(found[..., :1])
+    return np.concatenate([found[..., :2], sure], axis=-1)
 
 
 def _cameras(takes: dict[str, np.ndarray], views: Any, subject: str, path: Path) -> list[FoundCamera]:
@@ -108,7 +120,7 @@ def _cameras(takes: dict[str, np.ndarray], views: Any, subject: str, path: Path)
                 pairs.append(([], []))
             frames = min(len(world), len(pixels))
             pairs[number][0].append(world[:frames].reshape(-1, 3))
-            pairs[number][1].append(pixels[:frames].reshape(-1, 2))
+            pairs[number][1].append(pixels[:frames, :, :2].reshape(-1, 2))
     found = []
     for number, (points, seen) in enumerate(pairs):
         try:
@@ -128,8 +140,8 @@ def _sequence(
     frames = min(len(world), len(pixels))  # detections of some videos run on after the motion capture ended
     return PoseSequence(
         name=f"{subject} {action} camera {number}",
-        keypoints_px=pixels[:frames],
-        confidence=np.ones((frames, N_JOINTS)),
+        keypoints_px=pixels[:frames, :, :2],
+        confidence=pixels[:frames, :, 2],
         fps=FPS,
         image_size=IMAGE_SIZE,
         K=camera.K,

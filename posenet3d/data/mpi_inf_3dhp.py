@@ -52,6 +52,8 @@ def read_3dhp(path: Path) -> list[PoseSequence]:
     Raises:
         InputError: neither of the layouts above, or a file in it is damaged.
     """
+    if path.is_file() and path.suffix.lower() == ".mat":
+        raise InputError(path, "is one of the annotation files", "give the folder that holds TS1 to TS6, or S1 to S8")
     if path.is_file():
         return [_sequence(*part) for part in _npz(path)]
     tests = sorted(path.glob("TS*/annot_data.mat"))
@@ -110,7 +112,9 @@ def _checked(pixels: Any, truth: Any, valid: Any, where: str, path: Path) -> tup
     pixels = number_array(pixels, (None, 17, 2), where, path)
     truth = number_array(truth, (len(pixels), 17, 3), where, path)
     if valid is not None:
-        flags = number_array(np.asarray(valid).ravel().astype(float), (len(pixels),), f"valid of {where}", path)
+        flags = np.asarray(valid).ravel()
+        flags = flags.astype(float) if flags.dtype.kind == "b" else flags
+        flags = number_array(flags, (len(pixels),), f"valid of {where}", path)
         truth[flags < 1] = np.nan
     return pixels[:, FROM_17], truth[:, FROM_17]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from posenet3d.atomic import atomic_write
 from posenet3d.errors import InputError
 from posenet3d.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS
 
@@ -31,6 +32,19 @@ def load_arrays(path: Path, fields: Sequence[str]) -> Arrays:
         raise
     except Exception as error:  # zipfile, zlib, numpy's header parser: a dozen kinds for a damaged or pickled file
         raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write an npz, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written there, or could not be read again for its size.
+    """
+    size = sum(array.nbytes for array in arrays.values())
+    if size > MAX_UNPACKED_BYTES:
+        raise InputError(path, f"would unpack to {size >> 20} MiB", "write fewer clips into a file")
+    with atomic_write(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def check_npz(path: Path) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from posenet3d.data.json_file import MAX_PIXEL
 from posenet3d.data.npz_file import check_npz, wrong
 from posenet3d.errors import InputError
 from posenet3d.safe_pickle import UnsafePickle, read_object_npz
@@ -26,12 +27,15 @@ def load_dictionary(path: Path, field: str) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
+LARGEST = 1e9
+"""A thousand kilometres in millimetres: what is larger is a damaged number, and its square would overflow."""
+
 MOST_NUMBERS = 10**8
 """In nested lists; lists that hold one another many times would unfold to more than any memory."""
 
 
 def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Path) -> np.ndarray:
-    """A part of such a dictionary as float64 numbers; None in `shape` is any length but 0.
+    """A part of such a dictionary as float64 numbers, NaN among them; None in `shape` is any length but 0.
 
     Raises:
         InputError: it is something else; `where` names it.
@@ -47,7 +51,22 @@ def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Pa
     if array.dtype.kind not in "fiu" or not fits:
         wanted = " x ".join("n" if size is None else str(size) for size in shape)
         raise wrong(path, where, f"has shape {array.shape} and type {array.dtype}", f"it must be {wanted} numbers")
-    return array.astype(np.float64)
+    numbers = array.astype(np.float64)
+    if (np.abs(numbers) > LARGEST).any():
+        raise wrong(path, where, f"holds {np.nanmax(np.abs(numbers)):g}", "download the file again")
+    return numbers
+
+
+def camera_matrix(value: Any, where: str, path: Path) -> np.ndarray:
+    """K in pixels.
+
+    Raises:
+        InputError: as `number_array`, or no camera has it.
+    """
+    K = number_array(value, (3, 3), where, path)
+    if not (np.isfinite(K).all() and min(K[0, 0], K[1, 1]) > 1 and np.abs(K).max() <= MAX_PIXEL):
+        raise wrong(path, where, "is no camera's matrix", "it must hold focal lengths and centre in pixels")
+    return K
 
 
 def _unfolded(value: Any) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from posenet3d.atomic import atomic_write
 from posenet3d.data.json_file import MAX_PIXEL, check_pixels
 from posenet3d.data.npz_file import (
     Arrays,
@@ -22,6 +21,7 @@ from posenet3d.data.npz_file import (
     numeric,
     rates,
     refuse,
+    save_arrays,
     texts,
     wrong,
 )
@@ -96,8 +96,7 @@ def write_packed(path: Path, sequences: Sequence[PoseSequence]) -> None:
         arrays["K"] = np.stack(cameras)
     if len(sizes) == len(sequences):
         arrays["image_size"] = np.array(sizes, np.int64)
-    with atomic_write(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    save_arrays(path, arrays)
 
 
 def _joints(data: Arrays, joint_set: str | None, path: Path) -> tuple[np.ndarray, np.ndarray]:

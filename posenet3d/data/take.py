@@ -11,6 +11,9 @@ from posenet3d.jointsets import JointSet, canonical_joint, to_h36m17
 Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """R_yup_zup: what was up stays up, x stays x."""
 
+TURNS: dict[str, np.ndarray] = {"y_up": np.eye(3), "z_up": Z_UP_TO_Y_UP}
+"""R_yup_file by what is up in a file."""
+
 
 @dataclass(frozen=True)
 class Take:
@@ -66,11 +69,20 @@ _NAMES = {
     "forearm": "elbow", "lowerarm": "elbow", "lowarm": "elbow", "elbow": "elbow",
     "hand": "wrist", "wrist": "wrist",
     "collar": "collar", "clavicle": "collar",
-    "neck": "neck_joint", "head": "head_joint",
+    "neck": "neck_joint", "head": "head_joint", "headtop": "head_top", "headtopend": "head_top",
     "spine": "spine1", "thorax": "spine3",  # not Human3.6M's joints of these names
 }  # fmt: skip
 
-_MIDLINE = ("pelvis_joint", "neck_joint", "head_joint", "spine1", "spine3")
+_MIDLINE = ("pelvis_joint", "neck_joint", "head_joint", "head_top", "spine1", "spine3")
+
+
+def longest_side(joints: Float[np.ndarray, "frames joints 3"]) -> float:
+    """How long somebody is along an axis in most of the frames in which they are longest; NaN where nothing is known."""
+    known = joints[np.isfinite(joints).all(-1).any(1)]
+    if not len(known):
+        return float("nan")
+    sides = (np.nanmax(known, axis=1) - np.nanmin(known, axis=1)).max(-1)
+    return float(np.quantile(sides, 0.9))  # a single frame may be damaged
 
 
 def body_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,8 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from posenet3d.atomic import atomic_write
-from posenet3d.data.npz_file import Arrays, clip_rows, clip_table, expect, load_arrays, numeric, rates, texts, wrong
+from posenet3d.data.npz_file import (
+    Arrays,
+    clip_rows,
+    clip_table,
+    expect,
+    load_arrays,
+    numeric,
+    rates,
+    save_arrays,
+    texts,
+    wrong,
+)
 from posenet3d.data.take import Take
 from posenet3d.skeleton import JOINT_NAMES, N_JOINTS
 
@@ -34,8 +44,7 @@ def write_takes(path: Path, takes: Sequence[Take]) -> None:
     if len({take.joint_names for take in takes}) == 1:
         arrays["joints_source"] = np.concatenate([take.joints for take in takes]).astype(np.float32)
         arrays["joint_names_source"] = np.array(takes[0].joint_names)
-    with atomic_write(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    save_arrays(path, arrays)
 
 
 def read_takes(path: Path) -> list[Take]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from posenet3d.camera import project
-from posenet3d.data.object_npz import number_array
+from posenet3d.data.object_npz import camera_matrix, number_array
 from posenet3d.data.pickle_file import load_pickle
 from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS, to_h36m17
@@ -41,7 +41,10 @@ def read_3dpw(path: Path, *, detections: str = "own") -> list[PoseSequence]:
 
 def _people(path: Path, detections: str) -> list[PoseSequence]:
     content = load_pickle(path, FIELDS)
-    K = number_array(content["cam_intrinsics"], (3, 3), "cam_intrinsics", path)
+    missing = [field for field in FIELDS if field not in content]
+    if missing:
+        raise InputError(path, f"field '{missing[0]}' is missing", "give the file as it was downloaded")
+    K = camera_matrix(content["cam_intrinsics"], "cam_intrinsics", path)
     T_cam_world = number_array(content["cam_poses"], (None, 4, 4), "cam_poses", path)
     frames = len(T_cam_world)
     actors = content["jointPositions"]

@@ -11,13 +11,13 @@ from jaxtyping import Float
 
 from posenet3d.data.json_file import describe
 from posenet3d.data.motion_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.data.take import Z_UP_TO_Y_UP, Take
+from posenet3d.data.take import TURNS, Take, longest_side
 from posenet3d.errors import InputError
 from posenet3d.jointsets import canonical_joint
 
 UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-TURNS: dict[str, np.ndarray] = {"y_up": np.eye(3), "z_up": Z_UP_TO_Y_UP}
-"""R_yup_file."""
+SIZE_M = (0.2, 5.0)
+"""Of what the markers span: from a forearm to somebody with a long pole. A file in pixels that says metres is refused."""
 
 _HEADER_LINES = 5
 _ALIASES = {"chip": "mid_hip"}  # Pose2Sim's middle of the hips
@@ -30,7 +30,7 @@ def read_trc(path: Path, *, axes: str = "y_up") -> Take:
 
     Args:
         path: the file.
-        axes: a name in `TURNS`.
+        axes: a name in `posenet3d.data.take.TURNS`.
 
     Raises:
         InputError: the header lacks a field or a marker, a cell is no number, or the file is cut off.
@@ -58,6 +58,10 @@ def read_trc(path: Path, *, axes: str = "y_up") -> Take:
     announced = number(_field(header, "NumFrames", path), path, "NumFrames")
     check_size(path, frames=len(rows), joints=len(names), announced=announced)
     joints = metres_per_unit * np.stack(rows).reshape(-1, len(names), 3) @ R_yup_file.T
+    size = longest_side(joints)
+    if not np.isnan(size) and not SIZE_M[0] <= size <= SIZE_M[1]:
+        problem = f"has markers {size:.3g} m apart, by its Units, '{header['units']}'"
+        raise InputError(path, problem, "correct Units in its header; pixels are no unit of length")
     return Take(path.stem, joints, names, tuple(_known_as(name) for name in names), fps)
 
 

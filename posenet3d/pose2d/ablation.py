@@ -26,8 +26,8 @@ from posenet3d.pose2d.runs import Photographs, train_estimator, train_refiner
 from posenet3d.pose2d.training import EstimatorTraining, RefinerTraining
 from posenet3d.training.settings import override
 
-STUDENT = ("model.width=8", "model.tokens=64", "batch=32", "steps=2500", "lr=0.002")
-REFINER = ("steps=800",)
+STUDENT = ("model.width=8", "model.tokens=64", "batch=32", "steps=2000", "lr=0.002")
+REFINER = ("steps=500", "batch=32")
 PLAIN_KD = ("relations=0", "distances=0")
 
 STUDENTS: dict[str, tuple[str, ...] | None] = {
