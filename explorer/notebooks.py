@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -54,8 +55,14 @@ class Notebook:
         return file.read_text() if file.is_file() else ""
 
     def _cells(self) -> list[dict[str, Any]]:
-        cells = json.loads(self.file.read_text())["cells"]
-        return [{**cell, "source": "".join(cell["source"])} for cell in cells]
+        return _cells_of(self.file, self.file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _cells_of(file: Path, changed_ns: int) -> list[dict[str, Any]]:
+    """A built notebook's cells; with its pictures it is a megabyte of JSON, and the page shows every title at each rerun."""
+    cells = json.loads(file.read_text())["cells"]
+    return [{**cell, "source": "".join(cell["source"])} for cell in cells]
 
 
 def notebooks(folder: Path = FOLDER) -> dict[str, Notebook]:

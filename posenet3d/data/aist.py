@@ -14,8 +14,7 @@ from scipy.spatial.transform import Rotation
 from posenet3d.camera import project
 from posenet3d.data.json_file import MAX_PIXEL, load_json
 from posenet3d.data.motion_text import read_text
-from posenet3d.data.object_npz import camera_matrix, number_array
-from posenet3d.data.pickle_file import load_pickle
+from posenet3d.data.pickled import camera_matrix, load_pickle, number_array
 from posenet3d.errors import InputError
 from posenet3d.jointsets import to_h36m17
 from posenet3d.sequence import PoseSequence

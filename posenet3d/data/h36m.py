@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from posenet3d.data.object_npz import load_dictionary, number_array
+from posenet3d.data.pickled import load_dictionary, number_array
 from posenet3d.data.resection import FoundCamera, find_camera
 from posenet3d.errors import InputError
 from posenet3d.sequence import PoseSequence

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.io import loadmat
 
-from posenet3d.data.object_npz import load_dictionary, number_array
+from posenet3d.data.pickled import load_dictionary, number_array
 from posenet3d.data.resection import find_intrinsics
 from posenet3d.errors import InputError
 from posenet3d.sequence import PoseSequence

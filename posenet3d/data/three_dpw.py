@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from posenet3d.camera import project
-from posenet3d.data.object_npz import camera_matrix, number_array
-from posenet3d.data.pickle_file import load_pickle
+from posenet3d.data.pickled import camera_matrix, load_pickle, number_array
 from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS, to_h36m17
 from posenet3d.sequence import PoseSequence

@@ -10,7 +10,7 @@ import styles from "./viewer.css";
 import markup from "./viewer.html";
 
 const SETTLE_MS = 250; // after the last scrub; each message to Python is a rerun there
-// Where drawing is slow, numbers and cursors follow every fifth frame only: the browser draws again all that lies between what
+// Where drawing is slow, numbers and cursors follow every eighth frame only: the browser draws again all that lies between what
 // has changed, and that would be the whole page.
 const PATIENCE = 8;
 const CHOICES = { layout: ["side", "over"], parts: ["both", "body", "skeleton"], colour: ["own", "errors", "actors"] };

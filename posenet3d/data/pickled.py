@@ -1,4 +1,7 @@
-"""Npz files that hold dictionaries as pickled arrays, as VideoPose3D and its successors write them; nothing is executed."""
+"""Pickled dictionaries of arrays, in files of their own (3DPW, AIST++) and in npz (VideoPose3D and its successors).
+
+Nothing in them is executed: `posenet3d.safe_pickle` knows arrays and nothing else.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +11,31 @@ import numpy as np
 from posenet3d.data.json_file import MAX_PIXEL
 from posenet3d.data.npz_file import check_npz, wrong
 from posenet3d.errors import InputError
-from posenet3d.safe_pickle import UnsafePickle, read_object_npz
+from posenet3d.safe_pickle import UnsafePickle, plain, read_object_npz, read_pickle
+
+
+def load_pickle(path: Path, fields: tuple[str, ...]) -> dict[str, Any]:
+    """These fields of the dictionary in a pickle, as far as it has them, their arrays opened; the others stay closed.
+
+    Raises:
+        InputError: it cannot be read, names anything but arrays, or has none of the fields.
+    """
+    try:
+        content = read_pickle(path)
+        content = {field: plain(content[field]) for field in fields if field in content}
+    except UnsafePickle as error:
+        raise InputError(path, f"is not usable: {error}", "give the file as it was downloaded") from error
+    except OSError as error:
+        raise InputError(path, "cannot be read", "check the path and its permissions") from error
+    if not content:
+        raise InputError(
+            path, f"has no field {' or '.join(repr(f) for f in fields)}", "give the file as it was downloaded"
+        )
+    return content
 
 
 def load_dictionary(path: Path, field: str) -> dict[str, Any]:
-    """The dictionary in a field, keys as texts.
+    """The dictionary in a field of an npz, keys as texts.
 
     Raises:
         InputError: there is none, or it names anything but arrays.
