@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from posenet3d.pose2d.distillation import bins_loss, label_loss, pose_error, str
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.finder import Finder, FinderConfig, find, finder_losses, overlap
 from posenet3d.pose2d.mosaics import Mosaics
-from posenet3d.pose2d.network import EstimatorConfig, Maps, PoseNetwork, Reading, decode, targets
+from posenet3d.pose2d.network import EstimatorConfig, Maps, PoseNetwork, Reading, chances, decode, targets
 from posenet3d.pose2d.photographs import Pictures, read_labels
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig, Start, adjacency
 from posenet3d.pose2d.render_command import crowd_index
@@ -534,3 +535,18 @@ def test_heatmap_head_reads_like_the_other():
     assert places.shape == (2, 14, 2)
     assert reading.x.shape == (2, 14, 96)
     assert ((confidence >= 0) & (confidence <= 1)).all()
+
+
+def test_a_fine_network_begins_with_what_a_coarse_one_says():
+    torch.manual_seed(0)
+    config = EstimatorConfig(width=8, tokens=32)
+    coarse, fine = PoseNetwork(config).eval(), PoseNetwork(replace(config, is_fine=True)).eval()
+    missing = fine.load_state_dict(coarse.state_dict(), strict=False).missing_keys
+    assert {name.partition(".")[0] for name in missing} == {"finest", "head"}
+    crops = torch.rand(4, 3, config.height, config.breadth)
+    with torch.no_grad():
+        one, other = coarse(crops), fine(crops)
+    bins = torch.arange(one.x.shape[-1]) / 2
+    away = (chances(one.x) * bins).sum(-1) - (chances(other.x) * bins).sum(-1)
+    assert away.abs().max() < 1.5, "pixels"
+    assert other.maps.c2.shape == one.maps.c2.shape

@@ -27,7 +27,7 @@ from posenet3d.pose2d.training import EstimatorTraining, RefinerTraining
 from posenet3d.training.settings import override
 
 STUDENT = ("model.width=8", "model.tokens=64", "batch=32", "steps=2000", "lr=0.002")
-REFINER = ("steps=500", "batch=32")
+REFINER = ("steps=400", "batch=32")
 PLAIN_KD = ("relations=0", "distances=0")
 
 STUDENTS: dict[str, tuple[str, ...] | None] = {

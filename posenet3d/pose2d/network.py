@@ -36,6 +36,9 @@ class EstimatorConfig:
     height: int = 128  # of the crop, pixels; a multiple of 16
     breadth: int = 96
     head: Literal["simcc", "heatmap"] = "simcc"
+    is_fine: bool = (
+        False  # simcc: what the joints' maps say by themselves is told at a quarter of the crop's size, not an eighth
+    )
 
     def __post_init__(self) -> None:
         if self.joint_set not in JOINT_SETS:
@@ -54,9 +57,10 @@ class EstimatorConfig:
 
 
 class Maps(NamedTuple):
-    """Feature maps, coarse to fine: the pyramid at a sixteenth and an eighth of the crop's size, the first stage at a quarter.
+    """Feature maps, coarse to fine: the pyramid at a sixteenth and an eighth of the crop's size, then a map at a quarter.
 
-    The pyramid has no level at a quarter: it would cost a small network as much as all the rest, and nothing would train it.
+    That is the pyramid's, too, where the network is fine, with few channels, for it costs an eighth of all the rest; else what
+    the first stage sees.
     """
 
     p4: Float[Tensor, "batch pyramid h16 w16"]
@@ -87,6 +91,8 @@ class PoseNetwork(nn.Module):
         self.backbone = Backbone(w, (1, 2, 4, 8))
         self.lateral = nn.ModuleList(nn.Conv2d(channels, PYRAMID, 1) for channels in (8 * w, 4 * w, 2 * w))
         self.smooth = nn.ModuleList(conv(PYRAMID, PYRAMID, 1) for _ in range(2))
+        if config.is_fine:
+            self.finest = nn.ModuleList([nn.Conv2d(w, PYRAMID, 1), conv(PYRAMID, w, 1)])
         self.head = _HEADS[config.head](config)
 
     def forward(self, crops: Float[Tensor, "batch 3 height breadth"]) -> Reading:
@@ -100,7 +106,11 @@ class PoseNetwork(nn.Module):
         c2, c3, c4, c5 = self.backbone(crops)
         p4 = F.interpolate(self.lateral[0](c5), size=c4.shape[-2:]) + self.lateral[1](c4)
         p3 = F.interpolate(p4, size=c3.shape[-2:]) + self.lateral[2](c3)
-        return Maps(self.smooth[0](p4), self.smooth[1](p3), c2)
+        p3_seen = self.smooth[1](p3)
+        if self.config.is_fine:
+            lateral, smooth = self.finest
+            c2 = smooth(F.interpolate(p3_seen, size=c2.shape[-2:]) + lateral(c2))
+        return Maps(self.smooth[0](p4), p3_seen, c2)
 
 
 class SimCCHead(nn.Module):
@@ -117,20 +127,24 @@ class SimCCHead(nn.Module):
         self.bins = (SPLIT * config.breadth, SPLIT * config.height)
         d = config.tokens
         self.look = nn.Conv2d(PYRAMID, config.joints, 1)
+        self.look_closer = nn.Conv2d(config.width, config.joints, 1) if config.is_fine else None
         self.embed = nn.Sequential(nn.LayerNorm(cells), nn.Linear(cells, d), nn.ReLU(), nn.Linear(d, d))
         self.attend = nn.MultiheadAttention(d, 4, batch_first=True)
         self.norm = nn.LayerNorm(d)
         self.columns = nn.Linear(d, SPLIT * config.breadth)
         self.rows = nn.Linear(d, SPLIT * config.height)
-        for line in (self.columns, self.rows):  # the maps speak first
-            nn.init.zeros_(line.weight)
-            nn.init.zeros_(line.bias)
+        last: list[nn.Linear | nn.Conv2d] = [self.columns, self.rows]
+        for line in last if self.look_closer is None else [*last, self.look_closer]:  # the coarse maps speak first
+            for parameter in line.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, maps: Maps) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of columns and rows, and the tokens."""
         seen = self.look(maps.p3)
         tokens = self.embed(seen.flatten(2))
         tokens = self.norm(tokens + self.attend(tokens, tokens, tokens, need_weights=False)[0])
+        if self.look_closer is not None:
+            seen = F.interpolate(seen, scale_factor=2, mode="bilinear") + self.look_closer(maps.c2)
         columns, rows = _along(seen.flatten(2).softmax(-1).view_as(seen), self.bins)
         return self.columns(tokens) + columns, self.rows(tokens) + rows, tokens
 

@@ -23,6 +23,10 @@ BLOCKS = {"block1": 0.3, "block2": 0.5, "block3": 1.0}
 """Weights of the refiner's poses: progressive supervision, later ones count more (OPEC-Net)."""
 
 
+STEEPEST = 1.0
+"""Norm that a step's gradient is cut to: without, one batch in a thousand undid what hundreds had learnt."""
+
+
 @dataclass(frozen=True)
 class EstimatorTraining:
     """Settings of a teacher or a student of stage 1; the last three weights count where there is a teacher."""
@@ -122,7 +126,7 @@ class EstimatorPhase:
                 "relations": fading * self.settings.relations,
                 "distances": fading * self.settings.distances,
             }
-        descend(self.optimizers["network"], weigh(terms, weights))
+        descend(self.optimizers["network"], weigh(terms, weights), STEEPEST)
         return terms
 
     @torch.no_grad()

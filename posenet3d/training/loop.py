@@ -80,8 +80,8 @@ def weigh(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     return sum((weights[name] * value.mean() for name, value in terms.items()), torch.zeros(()))
 
 
-def descend(optimizer: Optimizer, loss: Tensor) -> None:
-    """One optimiser step, gradients averaged over processes."""
+def descend(optimizer: Optimizer, loss: Tensor, steepest: float | None = None) -> None:
+    """One optimiser step, gradients averaged over processes; `steepest` is the largest norm that they may have together."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if dist.is_initialized():
@@ -90,6 +90,8 @@ def descend(optimizer: Optimizer, loss: Tensor) -> None:
                 if parameter.grad is not None:
                     dist.all_reduce(parameter.grad)
                     parameter.grad /= dist.get_world_size()
+    if steepest is not None:
+        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], steepest)
     optimizer.step()
 
 

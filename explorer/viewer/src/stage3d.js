@@ -114,10 +114,12 @@ export class Stage3D {
   resize() {
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     if (!width || !height) return;
+    for (const figure of this.#figures) figure.setResolution(width, height);
+    const isAsBefore = width === this.#size[0] && height === this.#size[1] && this.#pixels === this.#renderer.getPixelRatio();
+    if (isAsBefore) return; // a new canvas is told its size twice, and setting it empties the picture
     this.#size = [width, height];
     this.#renderer.setPixelRatio(this.#pixels);
     this.#renderer.setSize(width, height, false);
-    for (const figure of this.#figures) figure.setResolution(width, height);
     this.#requestDraw();
   }
 
