@@ -128,8 +128,10 @@ def find_runs(runs: Path = RUNS) -> dict[str, Path]:
     """
     folders = {file.parent for depth in ("*", "*/*") for kind in (CONFIG, LOG) for file in runs.glob(f"{depth}/{kind}")}
     newest_first = sorted(folders, key=lambda folder: (-_written_s(folder), folder))
-    bundled = sorted(file.parent for file in BUNDLED.glob(f"*/{CONFIG}"))
-    return {str(runs.name / f.relative_to(runs)): f for f in newest_first} | {f"{f.name} (bundled)": f for f in bundled}
+    bundled = sorted((file.parent for file in BUNDLED.rglob(CONFIG)), key=lambda f: (len(f.parts), f))
+    return {str(runs.name / f.relative_to(runs)): f for f in newest_first} | {
+        f"{f.relative_to(BUNDLED)} (bundled)": f for f in bundled
+    }
 
 
 def read_run(name: str, folder: Path, before: Run | None = None) -> Run:

@@ -89,6 +89,23 @@ def test_detects_tracks_and_reads_back(tmp_path):
     )
 
 
+def test_pictures_of_several_sizes_keep_their_names_and_pixels(tmp_path):
+    folder = paint(tmp_path / "photos", 2)
+    larger = Image.new("RGB", (SIZE + 100, SIZE + 40))
+    larger.paste(Image.open(folder / "0001.png"))
+    larger.save(folder / "0001.png")
+    film = open_film(folder)
+    detections = detect(film, PAINTED)
+    told = [(image["file_name"], image["width"], image["height"]) for image in detections["images"]]
+    assert told == [("0000.png", SIZE, SIZE), ("0001.png", SIZE + 100, SIZE + 40)]
+    for frame, annotation in enumerate(detections["annotations"]):
+        knee = np.reshape(annotation["keypoints"], (-1, 3))[COCO.index("l_knee"), :2]
+        assert knee == pytest.approx(WALK.keypoints_px[frame, JOINT["l_knee"]] * SCALE, abs=1.5)
+    (sequence,) = sequences_in(film, detections)  # as a clip they are in the first one's pixels
+    wanted = WALK.keypoints_px[1, JOINT["l_knee"]] * SCALE * [SIZE / (SIZE + 100), SIZE / (SIZE + 40)]
+    assert sequence.keypoints_px[1, JOINT["l_knee"]] == pytest.approx(wanted, abs=1.5)
+
+
 def test_file_of_detect_is_lifted_by_lift(tmp_path):
     folder, out = paint(tmp_path / "clip", 12), tmp_path / "joints.json"
     assert main(["detect", str(folder), "-o", str(out), "--detector", "painted", "--fps", "25"]) == 0
@@ -177,11 +194,12 @@ def test_detector_that_stops_says_its_last_words(tmp_path):
         running.people(np.full((8, 8, 3), 255, np.uint8))
 
 
-def test_without_a_detector_the_message_says_what_to_install(monkeypatch, tmp_path, capsys):
+def test_a_detector_that_is_not_installed_says_how_and_ours_always_is(monkeypatch, capsys):
     monkeypatch.delitem(DETECTORS, "painted")
+    assert find_detector().name == "pose2d"
     with pytest.raises(InputError, match="python -m posenet3d detectors --install mediapipe"):
-        find_detector()
-    with pytest.raises(InputError, match="'nonsense' is not known; choose one of rtmlib, mediapipe"):
+        find_detector("mediapipe")
+    with pytest.raises(InputError, match="'nonsense' is not known; choose one of rtmlib, mediapipe, pose2d"):
         find_detector("nonsense")
     assert main(["detectors"]) == 0
     assert "not installed" in capsys.readouterr().out

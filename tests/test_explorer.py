@@ -381,7 +381,7 @@ def test_broken_upload_is_a_sentence_and_loses_nothing(app, file):
 def with_detector(tmp_path, monkeypatch):
     monkeypatch.setenv("POSENET3D_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "none"))
-    monkeypatch.delitem(DETECTORS, "pose2d", raising=False)
+    monkeypatch.delitem(DETECTORS, "pose2d")
     monkeypatch.setitem(DETECTORS, "painted", PAINTED)
 
 
@@ -429,12 +429,12 @@ def test_broken_video_is_a_sentence(app, with_detector):
     ]
 
 
-def test_video_without_a_detector_says_what_to_do(app, monkeypatch, tmp_path):
+def test_our_own_detector_is_there_and_a_better_one_is_offered(app, monkeypatch, tmp_path):
     monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "none"))
-    monkeypatch.delitem(DETECTORS, "pose2d", raising=False)
-    bring(app, ("holiday.mp4", b"any", "video/mp4"))
+    app.run().switch_page(IMPORT).run()
     assert not app.exception
-    assert "python -m posenet3d detectors --install mediapipe" in app.warning[0].value
+    assert app.radio(key="detector").value == "pose2d"
+    assert any("python -m posenet3d detectors --install mediapipe" in text.value for text in app.markdown)
     assert any(button.label == "Install MediaPipe" for button in app.button)
 
 

@@ -114,6 +114,7 @@ def test_picture_from_a_phone_is_turned_upright_and_tells_its_lens(tmp_path):
     Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
     film = open_film(tmp_path)
     assert film.size == (20, 40)
+    assert film.still(0) == ("a.jpg", (20, 40))
     assert film.fov_deg == pytest.approx(69.4, abs=0.1)
 
 

@@ -98,11 +98,9 @@ def _ending(name: str) -> str:
     return Path(name).suffix[1:].lower()
 
 
-def look_at_films(detector: Detector | None) -> None:
+def look_at_films(detector: Detector) -> None:
     """Find the people in the films that were brought, one after the other, with a bar and a way out."""
     waiting = st.session_state.get("films to look at", {})
-    if detector is None:
-        return
     for name in list(waiting):
         place = st.empty()
         box = place.container()
@@ -158,39 +156,30 @@ class Clock:
         return f"{passed / share * (1 - share):.0f} s left" if share > 0.02 and passed > 1 else ""
 
 
-def choose_detector() -> Detector | None:
+def choose_detector() -> Detector:
     """The detector for videos; where a better one can be installed, a word about that and a button."""
-    installed = [detector for detector in DETECTORS.values() if detector.python() is not None]
-    better = DETECTORS["mediapipe"]
-    if not installed:
-        if st.session_state.get("films to look at"):
-            st.warning(
-                "No detector of 2D joints is installed, so a video cannot be looked at."
-                + OFFER.format(folder=better.folder)
-            )
-            offer(better)
-        return None
-    names = {detector.name: detector for detector in installed}
-    if st.session_state.get("detector") not in names:
-        st.session_state["detector"] = installed[0].name
+    installed = {detector.name: detector for detector in DETECTORS.values() if detector.python() is not None}
+    if st.session_state.get("detector") not in installed:
+        st.session_state["detector"] = next(iter(installed))
     with st.expander(f"Detector of 2D joints in videos: {st.session_state['detector']}"):
         st.radio(
             "Detector",
-            list(names),
-            captions=[detector.words for detector in installed],
+            list(installed),
+            captions=[detector.words for detector in installed.values()],
             key="detector",
             label_visibility="collapsed",
             persist_state="session",
         )
-        if better not in installed:
-            st.write("MediaPipe sees better." + OFFER.format(folder=better.folder))
+        better = DETECTORS["mediapipe"]
+        if better.name not in installed:
+            st.write(OFFER.format(folder=better.folder))
             offer(better)
-    return names[st.session_state["detector"]]
+    return installed[st.session_state["detector"]]
 
 
 OFFER = (
-    " This fetches MediaPipe (Apache-2.0, about 150 MB) from PyPI into {folder}; it does not touch this program's own packages. "
-    "On the command line: `python -m posenet3d detectors --install mediapipe`."
+    "MediaPipe sees better. This button fetches it (Apache-2.0, about 150 MB) from PyPI into {folder}; it does not touch this "
+    "program's own packages. On the command line: `python -m posenet3d detectors --install mediapipe`."
 )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -26,6 +27,13 @@ GIVE = "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictur
 Picture = UInt8[np.ndarray, "height width 3"]
 
 
+class Still(NamedTuple):
+    """A picture of a film."""
+
+    name: str  # of its file
+    size: tuple[int, int]  # upright width and height, pixels
+
+
 @dataclass(frozen=True)
 class Film:
     """What is known about a film: when each picture is shown, how large they are, and perhaps the lens.
@@ -36,12 +44,17 @@ class Film:
 
     file: Path
     times_s: Float[np.ndarray, " pictures"]
-    size: tuple[int, int]  # upright width and height, pixels
+    size: tuple[int, int]  # upright width and height of the first picture, pixels
     fps: float
     fov_deg: float | None = None  # across the longer side, as the camera wrote it
+    stills: tuple[Still, ...] = ()  # of a folder of pictures, which may differ in size
 
     def __len__(self) -> int:
         return len(self.times_s)
+
+    def still(self, number: int) -> Still:
+        """One of its pictures."""
+        return self.stills[number] if self.stills else Still(self.file.name, self.size)
 
     @property
     def rows(self) -> Int[np.ndarray, " pictures"]:
@@ -164,9 +177,9 @@ def _film_of_pictures(folder: Path, fps: float | None) -> Film:
     files = _files(folder)
     if not files:
         raise InputError(folder, "holds no picture", GIVE)
-    height, width = _still(files[0], None).shape[:2]
     rate = fps or DEFAULT_FPS
-    return Film(folder, np.arange(len(files)) / rate, (width, height), rate, _field_of_view(files[0]))
+    stills = tuple(Still(file.name, _size(file)) for file in files)
+    return Film(folder, np.arange(len(files)) / rate, stills[0].size, rate, _field_of_view(files[0]), stills)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -180,12 +193,29 @@ def _files(folder: Path) -> list[Path]:
     return sorted(files, key=lambda file: (last_number(file.name) or 0, file.name))
 
 
-def _still(file: Path, height_px: int | None) -> Picture:
+SIDEWAYS = (5, 6, 7, 8)
+"""Values of EXIF's orientation that exchange width and height."""
+
+
+def _size(file: Path) -> tuple[int, int]:
+    """Upright width and height; the pixels are not decoded."""
+    with _opened(file) as image:
+        width, height = image.size
+        return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            yield image
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
         raise InputError(file, "is no picture that can be read", "take it out, or save it again") from error
+
+
+def _still(file: Path, height_px: int | None) -> Picture:
+    with _opened(file) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
     if height_px is not None:
         scale = min(1.0, height_px / upright.height)
         upright = upright.resize((_even(upright.width * scale), _even(upright.height * scale)))

@@ -56,7 +56,11 @@ def sequences_in(film: Film, detections: Detections) -> list[PoseSequence]:
     names = tuple(detections["categories"][0]["keypoints"])
     rows = film.rows
     people = [
-        Person(int(rows[a["image_id"]]), np.array(a["keypoints"], np.float64).reshape(-1, 3), a["track_id"])
+        Person(
+            int(rows[a["image_id"]]),
+            np.array(a["keypoints"], np.float64).reshape(-1, 3) * _to_first(film, a["image_id"]),
+            a["track_id"],
+        )
         for a in detections["annotations"]
     ]
     if not people:
@@ -70,6 +74,12 @@ def sequences_in(film: Film, detections: Detections) -> list[PoseSequence]:
     return [replace(sequence, video_path=film.file, K=K) for sequence in sequences]
 
 
+def _to_first(film: Film, number: int) -> np.ndarray:
+    """From a picture's pixels to those of the film's first, which its clip is in; pictures of a folder may differ in size."""
+    (width, height), own = film.size, film.still(number).size
+    return np.array([width / own[0], height / own[1], 1.0])
+
+
 def _look(
     film: Film, detector: Detector, model_file: Path | None, progress: Callable[[float], None]
 ) -> list[list[np.ndarray]]:
@@ -77,21 +87,28 @@ def _look(
     seen = []
     with RunningDetector(detector, model_file) as running:
         for number, picture in enumerate(pictures_of(film.file, HEIGHT_PX)):
-            back = np.array([film.size[0] / picture.shape[1], film.size[1] / picture.shape[0], 1.0])
+            width, height = film.still(number).size
+            back = np.array([width / picture.shape[1], height / picture.shape[0], 1.0])
             seen.append([person * back for person in running.people(picture)])
             progress(min((number + 1) / len(film), 1.0))
     return seen[: len(film)]
 
 
 def _in_coco_format(film: Film, seen: Sequence[list[np.ndarray]], joint_set: JointSet, detector: str) -> Detections:
-    width, height = film.size
     people = [Person(frame, joints) for frame, found in enumerate(seen) for joints in found]
     if people:
         common_count(people, film.file, "keypoints")
     tracks = track_ids(people, joint_set, len(seen))
     rows = film.rows
     images = [
-        {"id": n, "file_name": film.file.name, "width": width, "height": height, "frame": n, "row": int(rows[n])}
+        {
+            "id": n,
+            "file_name": film.still(n).name,
+            "width": film.still(n).size[0],
+            "height": film.still(n).size[1],
+            "frame": n,
+            "row": int(rows[n]),
+        }
         for n in range(len(seen))
     ]
     annotations = [
@@ -125,7 +142,7 @@ def _box(joints: np.ndarray) -> list[float]:
 
 def _key(film: Film, detector: Detector, model_file: Path | None) -> str:
     """The same for the same pictures and the same detector, wherever the files lie and whatever they are called."""
-    digest = hashlib.sha256(f"1 {detector.name} {detector.pip} {film.fps}".encode())
+    digest = hashlib.sha256(f"2 {detector.name} {detector.pip} {film.fps}".encode())
     networks = model_file or detector.weights
     for place in (film.file, *([] if networks is None else [networks])):
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:

@@ -32,7 +32,7 @@ Joints = Float[np.ndarray, "joints 3"]
 
 READY = "ready"  # the last file that `install` writes
 
-WEIGHTS = Path(__file__).with_name("weights")
+WEIGHTS = Path(__file__).parents[1] / "checkpoints" / "pose2d"  # BUNDLED, without importing torch
 """The bundled networks: the runs ``estimator`` and ``finder``."""
 
 
@@ -62,20 +62,11 @@ class Detector:
     def python(self) -> Path | None:
         """The interpreter that can run it; None if it is not installed."""
         if self.weights is not None:
-            return Path(sys.executable) if self.weights.is_dir() else None
+            return Path(sys.executable)
         if (self.folder / READY).is_file():
             return _python_in(self.folder)
         return Path(sys.executable) if importlib.util.find_spec(self.module) else None
 
-
-OURS = Detector(
-    "pose2d",
-    "crowdpose14",
-    "our own small networks: several people, weights inside; less exact than the others",
-    "posenet3d",
-    (),
-    weights=WEIGHTS,
-)
 
 # OpenCV comes without its windows ("headless"): they need GL libraries that a server does not have. MediaPipe asks for
 # packages that only its other tools use (JAX, sound), so it is installed without them.
@@ -108,27 +99,33 @@ DETECTORS = {
                 ),
             ),
         ),
-        *([OURS] if WEIGHTS.is_dir() else []),
+        Detector(
+            "pose2d",
+            "crowdpose14",
+            "our own small networks: several people, nothing to install, less exact than the others",
+            "posenet3d",
+            (),
+            weights=WEIGHTS,
+        ),
     )
 }
 """Best first."""
 
 
 def find_detector(name: str | None = None) -> Detector:
-    """The detector of that name, or the best one that is installed.
+    """The detector of that name, or the best one that is installed: our own always is.
 
     Raises:
         InputError: there is none of that name, or it is not installed.
     """
-    if name is not None and name not in DETECTORS:
+    if name is None:
+        return next(detector for detector in DETECTORS.values() if detector.python() is not None)
+    if name not in DETECTORS:
         raise InputError("--detector", f"'{name}' is not known", f"choose one of {', '.join(DETECTORS)}")
-    candidates = list(DETECTORS.values()) if name is None else [DETECTORS[name]]
-    for detector in candidates:
-        if detector.python() is not None:
-            return detector
-    wanted = name or "mediapipe"
-    problem = "no detector of 2D joints is installed" if name is None else f"{name} is not installed"
-    raise InputError("--detector", problem, f"install it with: python -m posenet3d detectors --install {wanted}")
+    if DETECTORS[name].python() is None:
+        remedy = f"install it with: python -m posenet3d detectors --install {name}"
+        raise InputError("--detector", f"{name} is not installed", remedy)
+    return DETECTORS[name]
 
 
 def install(detector: Detector) -> None:

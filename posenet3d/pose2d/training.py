@@ -160,15 +160,16 @@ class RefinerPhase:
         batch = self.training.draw(self.settings.batch, rng, self.settings.augmentation)
         with torch.no_grad():
             start = start_of(both_ways(self.student, batch.crops), self.student.config)
-            wanted, trust = final_pose(self.teacher, batch.crops)
+            taught = None if self.settings.labels == 1 else final_pose(self.teacher, batch.crops)
         start = start._replace(pose=_damaged(start.pose, self.settings.damaged, self.student.config.joint_set, rng))
         labelled = to_unit(batch.joints, self.student.config)
         scale = 2 * batch.sizes / (self.student.config.breadth * self.student.config.height) ** 0.5
         share, terms = self.settings.labels, {}
         for name, pose in zip(BLOCKS, self.refiner(start), strict=True):
             rest = (scale, self.student.config.joint_set)
-            by_labels = pose_error(pose, labelled, batch.weights, *rest)
-            terms[name] = share * by_labels + (1 - share) * pose_error(pose, wanted, trust, *rest)
+            terms[name] = share * pose_error(pose, labelled, batch.weights, *rest)
+            if taught is not None:
+                terms[name] = terms[name] + (1 - share) * pose_error(pose, *taught, *rest)
         weights = BLOCKS if self.settings.is_progressive else {**dict.fromkeys(BLOCKS, 0.0), "block3": 1.0}
         descend(self.optimizers["refiner"], weigh(terms, weights))
         return terms
