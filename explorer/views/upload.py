@@ -161,7 +161,9 @@ def choose_detector() -> Detector:
     installed = {detector.name: detector for detector in DETECTORS.values() if detector.python() is not None}
     if st.session_state.get("detector") not in installed:
         st.session_state["detector"] = next(iter(installed))
-    with st.expander(f"Detector of 2D joints in videos: {st.session_state['detector']}"):
+    better = DETECTORS["mediapipe"]
+    is_best = better.name in installed
+    with st.expander(f"Detector of 2D joints in videos: {st.session_state['detector']}", expanded=not is_best):
         st.radio(
             "Detector",
             list(installed),
@@ -170,16 +172,15 @@ def choose_detector() -> Detector:
             label_visibility="collapsed",
             persist_state="session",
         )
-        better = DETECTORS["mediapipe"]
-        if better.name not in installed:
+        if not is_best:
             st.write(OFFER.format(folder=better.folder))
             offer(better)
     return installed[st.session_state["detector"]]
 
 
 OFFER = (
-    "MediaPipe sees better. This button fetches it (Apache-2.0, about 150 MB) from PyPI into {folder}; it does not touch this "
-    "program's own packages. On the command line: `python -m posenet3d detectors --install mediapipe`."
+    "MediaPipe sees far better. This button fetches it (Apache-2.0, about 150 MB) from PyPI into {folder}; it does not "
+    "touch this program's own packages. On the command line: `python -m posenet3d detectors --install mediapipe`."
 )
 
 

@@ -33,6 +33,12 @@ def look(film: Film, options: argparse.Namespace) -> Detections:
         InputError: there is none, or it or the film fails.
     """
     detector = find_detector(options.detector)
+    if options.detector is None and detector.weights is not None:
+        better = "mediapipe sees far better: python -m posenet3d detectors --install mediapipe"
+        tqdm.write(
+            f"no other detector is installed, so our own small networks look at {film.file.name}; {better}",
+            file=sys.stderr,
+        )
     with tqdm(total=len(film), unit="picture", desc=f"detect ({detector.name})") as bar:
         detections = detect(
             film, detector, options.detector_model, lambda share: bar.update(round(share * len(film)) - bar.n)
