@@ -15,6 +15,7 @@ from posenet3d.errors import InputError
 from posenet3d.jointsets import JOINT_SETS
 from posenet3d.pose2d import ablation
 from posenet3d.pose2d.augmentation import Augmentation, mirrored_joints, warp
+from posenet3d.pose2d.backbones import PUBLISHED_WIDTH, LiteBackbone, ResidualBackbone, begin_with
 from posenet3d.pose2d.crops import cut, view_of
 from posenet3d.pose2d.distillation import bins_loss, label_loss, pose_error, structure_losses
 from posenet3d.pose2d.estimator import Estimator
@@ -550,3 +551,45 @@ def test_a_fine_network_begins_with_what_a_coarse_one_says():
     away = (chances(one.x) * bins).sum(-1) - (chances(other.x) * bins).sum(-1)
     assert away.abs().max() < 1.5, "pixels"
     assert other.maps.c2.shape == one.maps.c2.shape
+
+
+# EfficientNet-Lite0
+
+
+def published(tmp_path):
+    """A file like the published one: the same tensors in the same order, under names of its own, and a classifier."""
+    torch.manual_seed(5)
+    content = {f"_{n}": value for n, value in enumerate(LiteBackbone(PUBLISHED_WIDTH).state_dict().values())}
+    torch.save({**content, "_fc.weight": torch.zeros(10, 4)}, tmp_path / "lite0.pth")
+    return tmp_path / "lite0.pth"
+
+
+def test_a_backbone_begins_with_published_weights(tmp_path):
+    file, picture = published(tmp_path), torch.rand(1, 3, 64, 48)
+    torch.manual_seed(5)
+    wanted = LiteBackbone(PUBLISHED_WIDTH).eval()
+    network = PoseNetwork(replace(CONFIG, backbone="lite", width=PUBLISHED_WIDTH, is_fine=True)).eval()
+    begin_with(network.backbone, file)
+    maps = network.backbone(picture)
+    assert [tuple(level.shape[-2:]) for level in maps] == [(16, 12), (8, 6), (4, 3), (2, 1)]
+    for level, other in zip(maps, wanted(picture), strict=True):
+        torch.testing.assert_close(level, other)
+    assert network(picture).x.shape == (1, 14, 96)
+
+
+@pytest.mark.parametrize("backbone", [LiteBackbone(8), ResidualBackbone(PUBLISHED_WIDTH)])
+def test_weights_of_another_network_are_refused(tmp_path, backbone):
+    with pytest.raises(InputError, match=r"lite0\.pth: does not fit"):
+        begin_with(backbone, published(tmp_path))
+
+
+def test_a_file_that_holds_no_weights_is_refused(tmp_path):
+    (tmp_path / "lite0.pth").write_bytes(b"no weights")
+    with pytest.raises(InputError, match="cannot be read"):
+        begin_with(LiteBackbone(PUBLISHED_WIDTH), tmp_path / "lite0.pth")
+
+
+def test_a_finder_with_published_weights(tmp_path):
+    finder = Finder(FinderConfig(width=PUBLISHED_WIDTH, side=64, backbone="lite"))
+    begin_with(finder.backbone, published(tmp_path))
+    assert finder(torch.rand(1, 3, 64, 64)).shape == (1, 5, 8, 8)

@@ -15,6 +15,12 @@ def add_pose2d(commands, run: Callable[[argparse.Namespace], None]) -> None:
     train.add_argument("--teacher", type=Path, metavar="RUN", help="student, refine: the teacher's run")
     train.add_argument("--student", type=Path, metavar="RUN", help="refine: the student's run")
     train.add_argument("--init", type=Path, metavar="RUN", help="start from the weights of this run")
+    train.add_argument(
+        "--imagenet",
+        type=Path,
+        metavar="FILE.pth",
+        help="EfficientNet-Lite0's published weights, for model.backbone=lite",
+    )
     train.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="e.g. steps=1000")
     train.add_argument("--resume", action="store_true", help="go on with the run in --out")
     evaluate = actions.add_parser("evaluate", help="PCK and OKS-AP of a run, with the boxes of the annotations")

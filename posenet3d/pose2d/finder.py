@@ -5,6 +5,7 @@ Every cell of an eighth of the picture's size says how likely a person's middle 
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,9 +14,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
+from posenet3d.pose2d.backbones import LiteBackbone, ResidualBackbone, conv
 from posenet3d.pose2d.crops import Box
 from posenet3d.pose2d.mosaics import Mosaics
-from posenet3d.pose2d.network import Backbone, conv
 from posenet3d.training.loop import LoopSettings, descend, weigh
 
 STRIDE = 8
@@ -30,9 +31,12 @@ class FinderConfig:
     """Shape of the finder."""
 
     width: int = 16
+    backbone: Literal["residual", "lite"] = "residual"
     side: int = 256  # of the picture that it sees; the longer side of any picture is brought to it
 
     def __post_init__(self) -> None:
+        if self.backbone not in ("residual", "lite"):
+            raise ValueError(f"backbone '{self.backbone}' is neither residual nor lite")
         if self.side % 32 or self.side < 64:
             raise ValueError("side must be a multiple of 32 and at least 64")
 
@@ -46,8 +50,8 @@ class Finder(nn.Module):
         super().__init__()
         self.config = config
         w = config.width
-        self.backbone = Backbone(w, (1, 2, 4, 8, 8))
-        self.lateral = nn.ModuleList(nn.Conv2d(channels, CHANNELS, 1) for channels in (8 * w, 8 * w, 4 * w, 2 * w))
+        self.backbone = LiteBackbone(w) if config.backbone == "lite" else ResidualBackbone(w, 5)
+        self.lateral = nn.ModuleList(nn.Conv2d(channels, CHANNELS, 1) for channels in self.backbone.widths[:0:-1])
         self.head = nn.Sequential(conv(CHANNELS, CHANNELS, 1), nn.Conv2d(CHANNELS, 5, 1))
         self.register_buffer(
             "rarity", torch.tensor([-4.0, 0, 0, 0, 0])[:, None, None]
@@ -56,8 +60,8 @@ class Finder(nn.Module):
     def forward(self, pictures: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch 5 cells cells"]:
         """The maps of a batch (RGB, 0 to 1)."""
         levels = self.backbone(pictures)
-        top = self.lateral[0](levels[4])
-        for level, lateral in zip(levels[3:0:-1], list(self.lateral)[1:], strict=True):
+        top = self.lateral[0](levels[-1])
+        for level, lateral in zip(levels[-2:0:-1], list(self.lateral)[1:], strict=True):
             top = F.interpolate(top, size=level.shape[-2:]) + lateral(level)
         return self.head(top) + self.rarity
 

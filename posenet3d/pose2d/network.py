@@ -1,9 +1,8 @@
 """The 2D pose network: one person's crop to joints. Teacher and student differ in width only.
 
-A plain residual network with a feature pyramid; from its finest useful map every joint gets a token, the tokens look at
-each other once (self-attention), and each is classified into columns and rows of half a pixel (SimCC: Li et al., ECCV 2022;
-the head follows RTMPose, Jiang et al., 2023). As an option each joint gets a heat map instead (Xiao et al., ECCV 2018).
-Depth-wise convolutions are left out on purpose: they save multiplications, not time on a CPU.
+From a backbone (`posenet3d.pose2d.backbones`) and a feature pyramid every joint gets a token, the tokens look at each other
+once (self-attention), and each is classified into columns and rows of half a pixel (SimCC: Li et al., ECCV 2022; the head
+follows RTMPose, Jiang et al., 2023). As an option each joint gets a heat map instead (Xiao et al., ECCV 2018).
 """
 
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from posenet3d.jointsets import JOINT_SETS
+from posenet3d.pose2d.backbones import LiteBackbone, ResidualBackbone, conv
 
 SPLIT = 2
 """Bins per pixel."""
@@ -31,11 +31,12 @@ class EstimatorConfig:
     """Shape of a 2D pose network."""
 
     joint_set: str = "crowdpose14"
-    width: int = 16  # channels of the stem; a teacher has 64
+    width: int = 16  # channels of the backbone's first map
     tokens: int = 128  # numbers per joint
     height: int = 128  # of the crop, pixels; a multiple of 16
     breadth: int = 96
     head: Literal["simcc", "heatmap"] = "simcc"
+    backbone: Literal["residual", "lite"] = "residual"
     is_fine: bool = (
         False  # simcc: what the joints' maps say by themselves is told at a quarter of the crop's size, not an eighth
     )
@@ -47,6 +48,8 @@ class EstimatorConfig:
             raise ValueError("height and breadth must be multiples of 16 and at least 32")
         if self.head not in ("simcc", "heatmap"):
             raise ValueError(f"head '{self.head}' is neither simcc nor heatmap")
+        if self.backbone not in ("residual", "lite"):
+            raise ValueError(f"backbone '{self.backbone}' is neither residual nor lite")
         if self.width < 4 or self.tokens % 4 or self.tokens < 4:
             raise ValueError("width must be at least 4, tokens a multiple of 4")
 
@@ -88,8 +91,8 @@ class PoseNetwork(nn.Module):
         super().__init__()
         self.config = config
         w = config.width
-        self.backbone = Backbone(w, (1, 2, 4, 8))
-        self.lateral = nn.ModuleList(nn.Conv2d(channels, PYRAMID, 1) for channels in (8 * w, 4 * w, 2 * w))
+        self.backbone = LiteBackbone(w) if config.backbone == "lite" else ResidualBackbone(w)
+        self.lateral = nn.ModuleList(nn.Conv2d(channels, PYRAMID, 1) for channels in self.backbone.widths[:0:-1])
         self.smooth = nn.ModuleList(conv(PYRAMID, PYRAMID, 1) for _ in range(2))
         if config.is_fine:
             self.finest = nn.ModuleList([nn.Conv2d(w, PYRAMID, 1), conv(PYRAMID, w, 1)])
@@ -175,54 +178,6 @@ def _along(heat: Float[Tensor, "batch joints rows columns"], bins: tuple[int, in
 
 
 _HEADS = {"simcc": SimCCHead, "heatmap": HeatmapHead}
-
-
-class Block(nn.Module):
-    """He et al.'s basic block."""
-
-    def __init__(self, before: int, after: int, stride: int):
-        super().__init__()
-        self.main = nn.Sequential(
-            conv(before, after, stride), nn.Conv2d(after, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)
-        )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or before != after:
-            self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
-
-    def forward(self, hidden: Float[Tensor, "batch before rows columns"]) -> Tensor:
-        """The block's maps."""
-        return F.relu(self.main(hidden) + self.shortcut(hidden))
-
-
-class Backbone(nn.Module):
-    """A plain residual network: the first stage at a quarter of the picture's size, each further one at half of the last."""
-
-    def __init__(self, width: int, multiples: tuple[int, ...]):
-        super().__init__()
-        widths = [multiple * width for multiple in multiples]
-        strides = [1] + [2] * (len(widths) - 1)
-        self.stem = nn.Sequential(conv(3, width, 2), conv(width, width, 2))
-        self.stages = nn.ModuleList(
-            nn.Sequential(Block(before, after, stride), Block(after, after, 1))
-            for before, after, stride in zip([width, *widths], widths, strides, strict=False)
-        )
-
-    def forward(self, pictures: Float[Tensor, "batch 3 height breadth"]) -> list[Tensor]:
-        """The map of every stage (RGB, 0 to 1)."""
-        pictures = pictures.contiguous(memory_format=torch.channels_last)  # a third faster on a CPU
-        hidden = self.stem((pictures - 0.45) / 0.25)
-        levels = []
-        for stage in self.stages:
-            hidden = stage(hidden)
-            levels.append(hidden)
-        return levels
-
-
-def conv(before: int, after: int, stride: int) -> nn.Sequential:
-    """Three by three, normalised, rectified."""
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
-    )
 
 
 def chances(logits: Float[Tensor, "*lines bins"]) -> Float[Tensor, "*lines bins"]:

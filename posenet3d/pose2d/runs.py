@@ -15,6 +15,7 @@ from torch import nn
 
 from posenet3d.checkpoint import load_weights, read_config
 from posenet3d.errors import InputError
+from posenet3d.pose2d.backbones import begin_with
 from posenet3d.pose2d.crops import CropSet, make_crops, together
 from posenet3d.pose2d.finder import Finder, FinderConfig, FinderPhase, FinderTraining
 from posenet3d.pose2d.mosaics import Mosaics
@@ -86,6 +87,7 @@ def train_estimator(
     *,
     teacher_run: Path | None = None,
     init: Path | None = None,
+    imagenet: Path | None = None,
     is_resumed: bool = False,
 ) -> PoseNetwork:
     """Train a teacher, or with `teacher_run` a student, and leave a run folder.
@@ -96,11 +98,14 @@ def train_estimator(
         out: run folder.
         teacher_run: whose bins and structure the network also learns.
         init: a run to start the weights from.
+        imagenet: published weights that the backbone starts from; see `LiteBackbone.begin_with`.
         is_resumed: go on where the run in `out` stopped.
     """
     device = _device()
     torch.manual_seed(settings.loop.seed)
     network = PoseNetwork(settings.model).to(device)
+    if imagenet is not None:
+        begin_with(network.backbone, imagenet)
     if init is not None:
         load_weights(network, init)
     teacher = None if teacher_run is None else load_estimator(teacher_run).to(device)
@@ -142,10 +147,19 @@ def train_refiner(
     return refiner.eval()
 
 
-def train_finder(photographs: Photographs, settings: FinderTraining, out: Path, *, is_resumed: bool = False) -> Finder:
+def train_finder(
+    photographs: Photographs,
+    settings: FinderTraining,
+    out: Path,
+    *,
+    imagenet: Path | None = None,
+    is_resumed: bool = False,
+) -> Finder:
     """Train what finds people in pictures and leave a run folder."""
     torch.manual_seed(settings.loop.seed)
     finder = Finder(settings.model).to(_device())
+    if imagenet is not None:
+        begin_with(finder.backbone, imagenet)
     training, validation = photographs.mosaics(settings.model.side, settings.empty)
     digests = [hashlib.sha256(labels.file.read_bytes()).hexdigest() for labels, _ in photographs.sources]
     data = {"people": sum(len(labels.people) for labels, _ in photographs.sources), "sha256": "+".join(digests)}

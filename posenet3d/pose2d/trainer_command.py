@@ -40,10 +40,11 @@ def train(options: argparse.Namespace) -> None:
         runs = {"student_run": options.student, "teacher_run": options.teacher}
         train_refiner(photographs, refining, options.out, **runs, is_resumed=options.resume)
     elif options.stage == "finder":
-        train_finder(photographs, _settings(options, FinderTraining), options.out, is_resumed=options.resume)
+        finding = _settings(options, FinderTraining)
+        train_finder(photographs, finding, options.out, imagenet=options.imagenet, is_resumed=options.resume)
     else:
         settings = _settings(options, EstimatorTraining, photographs.joint_set)
-        runs = {"teacher_run": options.teacher, "init": options.init}
+        runs = {"teacher_run": options.teacher, "init": options.init, "imagenet": options.imagenet}
         train_estimator(photographs, settings, options.out, **runs, is_resumed=options.resume)
 
 
