@@ -9,6 +9,7 @@ from PIL import Image
 
 from posenet3d.__main__ import main
 from posenet3d.lifted import read_lifted
+from posenet3d.pose2d import people
 from posenet3d.pose2d.detectors import WEIGHTS
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.finder import overlap
@@ -57,6 +58,14 @@ def test_drawn_people_are_found_without_boxes(detector, drawn):
         hits += sum(any(overlap(box, person.box) > 0.4 for box in found) for person in here if is_plain(person))
     assert hits / n_plain > 0.7
     assert n_found < 1.3 * len(drawn) * len(files) / 200
+
+
+def test_who_was_there_is_found_by_less(detector, drawn, monkeypatch):
+    person = next(person for person in drawn if is_plain(person))
+    picture = np.asarray(Pictures(DRAWN / "pictures.zip").open(person.file_name))
+    monkeypatch.setattr(people, "find", lambda *_: [(person.box, 0.2)])
+    assert detector(picture) == []
+    assert overlap(box_around(detector(picture, [person.box])[0]), person.box) > 0.4
 
 
 def without_anybody() -> dict[str, np.ndarray]:

@@ -26,8 +26,8 @@ from posenet3d.pose2d.runs import Photographs, train_estimator, train_refiner
 from posenet3d.pose2d.training import EstimatorTraining, RefinerTraining
 from posenet3d.training.settings import override
 
-STUDENT = ("model.width=8", "model.tokens=64", "batch=32", "steps=2000", "lr=0.002")
-REFINER = ("steps=400", "batch=32")
+STUDENT = ("model.width=8", "model.tokens=64", "batch=32", "steps=1500", "lr=0.002")
+REFINER = ("steps=200", "batch=32")
 PLAIN_KD = ("relations=0", "distances=0")
 
 STUDENTS: dict[str, tuple[str, ...] | None] = {
@@ -150,6 +150,7 @@ def table(measured: dict[str, dict[str, float]], seeds: int) -> str:
             "set aside in blocks of twenty), with the boxes of the annotations. Percent; mean and standard deviation over up",
             f"to {seeds} seeds. Costs are one person's, cutting out and refiner included ({torch.get_num_threads()} threads).",
             "Students of the rows without a run's name are small and trained briefly: first all on labels, then as the row says.",
+            "They begin with nothing; the bundled networks' backbone began with ImageNet's weights.",
             "",
             *lines,
             "",

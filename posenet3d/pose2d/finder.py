@@ -4,6 +4,7 @@ Every cell of an eighth of the picture's size says how likely a person's middle 
 (CenterNet: Zhou et al., 2019).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -67,28 +68,41 @@ class Finder(nn.Module):
 
 
 @torch.no_grad()
-def find(finder: Finder, picture: Image.Image, least: float) -> list[tuple[Box, float]]:
-    """Boxes of the people in a picture (pixels) and how sure each is, surest first; none less sure than `least`."""
-    side = finder.config.side
+def find(
+    finder: Finder, picture: Image.Image, least: float, looks: Sequence[float] = (1.0,)
+) -> list[tuple[Box, float]]:
+    """Boxes of the people in a picture (pixels) and how sure each is, surest first; none less sure than `least`.
+
+    With `looks` the picture is looked at more than once, so many times as large as the finder is used to: small people in wide
+    pictures are as large in a close look as those it learnt from.
+    """
+    seen = [candidate for look in looks for candidate in _look(finder, picture, least, look)]
+    found: list[tuple[Box, float]] = []
+    for box, chance in sorted(seen, key=lambda candidate: -candidate[1]):
+        if all(overlap(box, other) <= MOST_OVERLAP for other, _ in found):
+            found.append((box, chance))
+    return found
+
+
+def _look(finder: Finder, picture: Image.Image, least: float, look: float) -> list[tuple[Box, float]]:
+    side = round(look * finder.config.side / 32) * 32
     scale = side / max(picture.size)
     size = (max(1, round(scale * picture.width)), max(1, round(scale * picture.height)))
     small = picture.resize(size, Image.Resampling.BILINEAR)
-    canvas = np.full((side, side, 3), 114, np.uint8)
+    canvas = np.full((-(-small.height // 32) * 32, -(-small.width // 32) * 32, 3), 114, np.uint8)
     canvas[: small.height, : small.width] = np.asarray(small)
     maps = finder(torch.from_numpy(canvas).permute(2, 0, 1)[None].float() / 255)[0]
     chance = maps[0].sigmoid()
     is_peak = (chance == F.max_pool2d(chance[None], 3, 1, 1)[0]) & (chance >= least)
     rows, columns = is_peak.nonzero(as_tuple=True)
-    order = chance[rows, columns].argsort(descending=True)
-    found: list[tuple[Box, float]] = []
-    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
+    candidates = []
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         dx, dy, log_w, log_h = maps[1:, row, column].tolist()
         width, height = (STRIDE * np.exp(min(log, 5.0)) / scale for log in (log_w, log_h))
         x, y = STRIDE * (column + dx) / scale, STRIDE * (row + dy) / scale
         box = (float(x - width / 2), float(y - height / 2), float(width), float(height))
-        if all(overlap(box, other) <= MOST_OVERLAP for other, _ in found):
-            found.append((box, float(chance[row, column])))
-    return found
+        candidates.append((box, float(chance[row, column])))
+    return candidates
 
 
 def overlap(a: Box, b: Box) -> float:

@@ -4,6 +4,7 @@ The estimator looks twice: the finder's boxes are rough, and a box that ends whe
 training data has.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.finder import find, overlap
 from posenet3d.pose2d.runs import load_finder
 
-LEAST_BOX = 0.3
-"""Boxes that are less likely than this to hold a person are not looked at."""
+LEAST_BOX, LEAST_AGAIN = 0.3, 0.15
+"""Boxes that are less likely than this to hold a person are not looked at; less is asked for where somebody just was."""
+
+LOOKS = (1.0, 1.5)
+"""How large the finder is shown a picture, one look after the other; see `posenet3d.pose2d.finder.find`."""
 
 LEAST_JOINT = 0.3
 """Joints that are less likely than this to be right do not say where a person is."""
@@ -27,6 +31,12 @@ LEAST_JOINTS = 5
 
 MOST_OVERLAP = 0.7
 """Two people whose joints' boxes share more than this are one, and the surer one stays."""
+
+FIRST_LOOK = 1.2
+"""The first look's boxes are so much larger than the finder's, which tend to end where the middle of the body does."""
+
+SAME_PLACE = 0.3
+"""Somebody was there already if the last picture's box and the new one share so much."""
 
 
 class PeopleEstimator:
@@ -40,10 +50,22 @@ class PeopleEstimator:
         self.estimator = Estimator(folder / "estimator")
         self.finder = load_finder(folder / "finder")
 
-    def __call__(self, picture: UInt8[np.ndarray, "height width 3"]) -> list[Float[np.ndarray, "joints 3"]]:
-        """x, y (pixels) and confidence of everybody, surest first; nothing for a picture without a person."""
+    def __call__(
+        self, picture: UInt8[np.ndarray, "height width 3"], expected: Sequence[Box] = ()
+    ) -> list[Float[np.ndarray, "joints 3"]]:
+        """x, y (pixels) and confidence of everybody, surest first; nothing for a picture without a person.
+
+        Args:
+            picture: RGB.
+            expected: where people were in the last picture of a film; there the finder need not be as sure.
+        """
         image = Image.fromarray(picture)
-        people = self.estimator.joints_in(image, [box for box, _ in find(self.finder, image, LEAST_BOX)])
+        candidates = [
+            _larger(box, FIRST_LOOK)
+            for box, chance in find(self.finder, image, LEAST_AGAIN, LOOKS)
+            if chance >= LEAST_BOX or any(overlap(box, last) >= SAME_PLACE for last in expected)
+        ]
+        people = self.estimator.joints_in(image, candidates)
         boxes = [box for person in people if (box := box_around(person)) is not None]
         kept: list[tuple[Box, np.ndarray]] = []
         for person in sorted(self.estimator.joints_in(image, boxes), key=lambda joints: -joints[:, 2].mean()):
@@ -60,3 +82,8 @@ def box_around(person: Float[np.ndarray, "joints 3"]) -> Box | None:
         return None
     low, high = likely.min(0), likely.max(0)
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+
+
+def _larger(box: Box, times: float) -> Box:
+    left, top, width, height = box
+    return left - (times - 1) / 2 * width, top - (times - 1) / 2 * height, times * width, times * height

@@ -47,6 +47,7 @@ export class Stage3D {
     this.#renderer.setPixelRatio(this.#pixels);
     this.#controls = new OrbitControls(this.#camera, canvas);
     this.#controls.addEventListener("change", () => this.#requestDraw());
+    canvas.addEventListener("webglcontextrestored", () => this.#requestDraw()); // a busy GPU process may lose the picture
     const sun = new DirectionalLight(0xffffff, 2.2);
     sun.position.set(1.5, 4, 3);
     this.#shadow.rotation.x = -Math.PI / 2;
@@ -117,9 +118,11 @@ export class Stage3D {
     for (const figure of this.#figures) figure.setResolution(width, height);
     const isAsBefore = width === this.#size[0] && height === this.#size[1] && this.#pixels === this.#renderer.getPixelRatio();
     if (isAsBefore) return; // a new canvas is told its size twice, and setting it empties the picture
+    const isFirst = this.#size[0] === 1;
     this.#size = [width, height];
     this.#renderer.setPixelRatio(this.#pixels);
     this.#renderer.setSize(width, height, false);
+    if (isFirst && this.clip) this.resetView(); // the page was laid out after the clip came: its distance was for no size
     this.#requestDraw();
   }
 
