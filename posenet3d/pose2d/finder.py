@@ -58,7 +58,7 @@ class Finder(nn.Module):
             "rarity", torch.tensor([-4.0, 0, 0, 0, 0])[:, None, None]
         )  # few cells have a person's middle
 
-    def forward(self, pictures: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch 5 cells cells"]:
+    def forward(self, pictures: Float[Tensor, "batch 3 height breadth"]) -> Float[Tensor, "batch 5 rows columns"]:
         """The maps of a batch (RGB, 0 to 1)."""
         levels = self.backbone(pictures)
         top = self.lateral[0](levels[-1])

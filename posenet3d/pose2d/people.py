@@ -17,7 +17,7 @@ from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.finder import find, overlap
 from posenet3d.pose2d.runs import load_finder
 
-LEAST_BOX, LEAST_AGAIN = 0.3, 0.15
+LEAST_BOX, LEAST_AGAIN = 0.25, 0.15
 """Boxes that are less likely than this to hold a person are not looked at; less is asked for where somebody just was."""
 
 LOOKS = (1.0, 1.5)
