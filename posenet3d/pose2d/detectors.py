@@ -102,7 +102,7 @@ DETECTORS = {
         Detector(
             "pose2d",
             "crowdpose14",
-            "our own small networks: several people, nothing to install; far less exact than the others, misses small people",
+            "our own small networks: several people, nothing to install; far less exact, sometimes people in things",
             "posenet3d",
             (),
             weights=WEIGHTS,
