@@ -48,6 +48,17 @@ REFINERS: dict[str, tuple[str, ...]] = {
 }
 """Rows of stage 2, on the student of the last row of stage 1."""
 
+BOTH = "+ IGP-GCN, both"
+CLAIMS = {  # what is claimed, by the row with it and the row without
+    "distillation (stage 1)": ("+ KD", "student"),
+    "the structure loss": ("+ KD + structure", "+ KD"),
+    "IGP-GCN (stage 2), teacher's pose": ("+ IGP-GCN, teacher's pose (the literal paper)", "+ KD + structure"),
+    "IGP-GCN, both": (BOTH, "+ KD + structure"),
+    "progressive supervision": (BOTH, "both, last block supervised alone"),
+    "the image": (BOTH, "both, without the image"),
+    "the graph": (BOTH, "both, dense layers of the same size"),
+}
+
 COLUMNS = ("PCK@0.2", "AP", "AP50", "AP75")
 AT_ONCE = 8  # people in the picture that speed is measured on
 SPEED_S = 3.0
@@ -154,10 +165,27 @@ def table(measured: dict[str, dict[str, float]], seeds: int) -> str:
             "",
             *lines,
             "",
+            "What each part adds, seed by seed (a seed's runs share their start): it adds if the mean is above",
+            "the standard deviation.",
+            "",
+            *_claims(rows),
+            "",
             f"Students: {', '.join(STUDENT)}. Refiners: {', '.join(REFINER)}.",
             "",
         ]
     )
+
+
+def _claims(rows: dict[str, list[dict[str, float]]]) -> list[str]:
+    lines = ["| claim | PCK@0.2 | | AP | |", "|---|---|---|---|---|"]
+    for claim, (name, other) in CLAIMS.items():
+        cells = []
+        for column in ("PCK@0.2", "AP"):
+            gains = [a[column] - b[column] for a, b in zip(rows[name], rows[other], strict=False)]
+            is_more = len(gains) > 1 and mean(gains) > stdev(gains)
+            cells += [_spread(gains), ("adds" if is_more else "does not") if gains else ""]
+        lines.append(f"| {claim} | {' | '.join(cells)} |")
+    return lines
 
 
 def _train(run: Run, photographs: Photographs, runs: Path, teacher: Path) -> None:

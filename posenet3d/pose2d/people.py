@@ -32,8 +32,9 @@ LEAST_JOINTS = 5
 MOST_OVERLAP = 0.7
 """Two people whose joints' boxes share more than this are one, and the surer one stays."""
 
-FIRST_LOOK = 1.2
-"""The first look's boxes are so much larger than the finder's, which tend to end where the middle of the body does."""
+FIRST_LOOK, SECOND_LOOK = 1.2, 1.1
+"""A look shows so much more than the box it goes by: the finder's boxes tend to end before the feet, and joints that are
+estimated too near to the middle would draw the next box in."""
 
 SAME_PLACE = 0.3
 """Somebody was there already if the last picture's box and the new one share so much."""
@@ -66,7 +67,7 @@ class PeopleEstimator:
             if chance >= LEAST_BOX or any(overlap(box, last) >= SAME_PLACE for last in expected)
         ]
         people = self.estimator.joints_in(image, candidates)
-        boxes = [box for person in people if (box := box_around(person)) is not None]
+        boxes = [_larger(box, SECOND_LOOK) for person in people if (box := box_around(person)) is not None]
         kept: list[tuple[Box, np.ndarray]] = []
         for person in sorted(self.estimator.joints_in(image, boxes), key=lambda joints: -joints[:, 2].mean()):
             box = box_around(person)

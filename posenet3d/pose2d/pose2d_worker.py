@@ -17,7 +17,8 @@ def load():
     from posenet3d.pose2d.people import PeopleEstimator, box_around
 
     estimator = PeopleEstimator(Path(sys.argv[1]) if len(sys.argv) > 1 else WEIGHTS)
-    size, people = None, []
+    size: tuple[int, ...] = ()
+    people: list = []
 
     def look(picture):
         nonlocal size, people
