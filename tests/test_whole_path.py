@@ -22,8 +22,8 @@ SIZE = (640, 480)
 INSTALLED = [detector.name for detector in DETECTORS.values() if detector.python() is not None]
 
 MOST = {"pose2d": 1.2}
-"""Error as a share of that of a body that does not move its limbs. Our own networks are no better than that on this film (1.0 to 1.15, by
-how much room a look has); sides taken for each other, or another body, give more."""
+"""Error as a share of that of a body that does not move its limbs. Our own networks are no better than that on this film (1.0 to
+1.15, by how much room a look has); sides taken for each other, or another body, give more."""
 
 pytestmark = pytest.mark.skipif(
     not INSTALLED, reason="no detector is installed: python -m posenet3d detectors --install mediapipe"
