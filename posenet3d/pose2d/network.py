@@ -37,9 +37,7 @@ class EstimatorConfig:
     breadth: int = 96
     head: Literal["simcc", "heatmap"] = "simcc"
     backbone: Literal["residual", "lite"] = "residual"
-    is_fine: bool = (
-        False  # simcc: what the joints' maps say by themselves is told at a quarter of the crop's size, not an eighth
-    )
+    is_fine: bool = False  # simcc: the joints' maps speak at a quarter of the crop's size, not at an eighth
 
     def __post_init__(self) -> None:
         if self.joint_set not in JOINT_SETS:

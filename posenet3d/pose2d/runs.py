@@ -98,7 +98,7 @@ def train_estimator(
         out: run folder.
         teacher_run: whose bins and structure the network also learns.
         init: a run to start the weights from.
-        imagenet: published weights that the backbone starts from; see `LiteBackbone.begin_with`.
+        imagenet: published weights that the backbone starts from; see `posenet3d.pose2d.backbones.begin_with`.
         is_resumed: go on where the run in `out` stopped.
     """
     device = _device()
