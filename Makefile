@@ -68,7 +68,7 @@ teacher: $(READY) ## train the bundled teacher again from DATA=folder (with trai
 report: $(READY) ## docs/results.md from DATA=folder (train_2d.npz, dev.npz, dev_detected.npz); trains what is missing, many hours
 	$(BIN)/python -m posenet3d report --data $(DATA)
 
-viewer: ## build explorer/viewer/viewer.js from its source (needs node; users do not)
+viewer: ## build explorer/viewer/dist/viewer.js from its source (needs node; users do not)
 	cd explorer/viewer && npm ci --no-audit --no-fund && npm run build
 
 clean: ## remove the environment and caches

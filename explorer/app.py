@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer import sidebar
 
-VIEWS = Path(__file__).parent / "views"
+PAGES = Path(__file__).parent / "pages"
 ICON = Path(__file__).parent / "viewer" / "icon.svg"  # a material icon would be fetched from the network
 
 # Streamlit leaves a hand's breadth around every page; the viewer should be seen whole on a laptop.
@@ -22,14 +22,14 @@ def main() -> None:
     st.html(STYLE)
     page = st.navigation(
         [
-            st.Page(VIEWS / "explore.py", title="Explore", icon=":material/3d_rotation:", default=True),
-            st.Page(VIEWS / "errors.py", title="Errors", icon=":material/target:"),
-            st.Page(VIEWS / "smoothness.py", title="Smoothness", icon=":material/monitoring:"),
-            st.Page(VIEWS / "training.py", title="Training", icon=":material/show_chart:"),
-            st.Page(VIEWS / "upload.py", title="Import", icon=":material/upload_file:", url_path="import"),
-            st.Page(VIEWS / "export.py", title="Export", icon=":material/download:"),
-            st.Page(VIEWS / "learn.py", title="Learn", icon=":material/school:"),
-            st.Page(VIEWS / "about.py", title="About", icon=":material/info:"),
+            st.Page(PAGES / "explore.py", title="Explore", icon=":material/3d_rotation:", default=True),
+            st.Page(PAGES / "errors.py", title="Errors", icon=":material/target:"),
+            st.Page(PAGES / "smoothness.py", title="Smoothness", icon=":material/monitoring:"),
+            st.Page(PAGES / "training.py", title="Training", icon=":material/show_chart:"),
+            st.Page(PAGES / "import_clip.py", title="Import", icon=":material/upload_file:", url_path="import"),
+            st.Page(PAGES / "export.py", title="Export", icon=":material/download:"),
+            st.Page(PAGES / "learn.py", title="Learn", icon=":material/school:"),
+            st.Page(PAGES / "about.py", title="About", icon=":material/info:"),
         ],
         position="top",
     )

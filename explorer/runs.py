@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from posenet3d.checkpoint import BUNDLED, read_config
 from posenet3d.errors import InputError
+from posenet3d.lifting.checkpoint import read_config
+from posenet3d.paths import BUNDLED
 
 RUNS = Path("runs")
 """Where runs are looked for: here, and one folder further down (``runs/report/teacher-0``)."""

@@ -7,12 +7,13 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer import resources
-from explorer.actors import GROUND_TRUTH, NOBODY, Actor, Source, sources_of, truth_of
-from explorer.backdrop import Backdrop
-from explorer.resources import Lifting
+from explorer import cache
+from explorer.browser_video import Backdrop
+from explorer.cache import Lifting
+from explorer.compare.candidates import GROUND_TRUTH, NOBODY, Actor, Source, sources_of, truth_of
+from posenet3d.core.camera import DEFAULT_FOV_DEG, pinhole
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.sequence import DEFAULT_FOV_DEG, PoseSequence, pinhole
 
 NO_CHECKPOINT = (
     "No checkpoint was found. Train one with `python -m posenet3d train teacher --data FILE --out runs/first`, "
@@ -84,19 +85,19 @@ def show(name: str, person: int) -> None:
 
 def left_at(sequence: PoseSequence) -> int:
     """The frame on which the viewer rested when this clip was last looked at."""
-    return st.session_state.get("left at", {}).get(resources.content_key(sequence), 0)
+    return st.session_state.get("left at", {}).get(cache.content_key(sequence), 0)
 
 
 def leave_at(sequence: PoseSequence, frame: int) -> None:
     """Remember the frame on which the viewer rests; for `left_at`."""
-    st.session_state["left at"] = {resources.content_key(sequence): frame}
+    st.session_state["left at"] = {cache.content_key(sequence): frame}
 
 
 def _actor(label: str, source: Source | None, sequence: PoseSequence, lifting: Lifting, place: DeltaGenerator) -> Actor:
     if source is None:
         truth = truth_of(sequence)
         assert truth is not None  # only offered where there is one
-        return Actor(label, f"truth {resources.content_key(sequence)}", truth)
+        return Actor(label, f"truth {cache.content_key(sequence)}", truth)
     bar: DeltaGenerator | None = None
 
     def advance(part: float) -> None:
@@ -107,7 +108,7 @@ def _actor(label: str, source: Source | None, sequence: PoseSequence, lifting: L
             box.button("Cancel", key=f"cancel {label}", on_click=_take_back)
         bar.progress(min(part, 1.0), f"Lifting {sequence.name} with the {label} ...")
 
-    key, lifted = resources.lift(sequence, source.folder, source.model, advance, lifting)
+    key, lifted = cache.lift(sequence, source.folder, source.model, advance, lifting)
     return Actor(label, key, lifted, source)
 
 
@@ -132,7 +133,7 @@ def _person_of(name: str) -> str:
 
 
 def _choose_sequence() -> PoseSequence:
-    sources = {name: [sequence] for name, sequence in resources.bundled().items()} | uploaded()
+    sources = {name: [sequence] for name, sequence in cache.bundled().items()} | uploaded()
     name = st.selectbox("Sequence", list(sources), key="sequence", bind="query-params")
     people = st.session_state["siblings"] = sources[name]
     if len(people) == 1:
@@ -149,7 +150,7 @@ def _choose_sequence() -> PoseSequence:
 
 def _choose_actors(sequence: PoseSequence) -> tuple[list[str], dict[str, Source]]:
     """Labels of the one or two that are shown (none without a checkpoint), and where each comes from."""
-    sources = sources_of(resources.checkpoints())
+    sources = sources_of(cache.checkpoints())
     if not sources:
         return [], {}
     offered = list(sources) + ([GROUND_TRUTH] if sequence.joints_3d is not None else [])

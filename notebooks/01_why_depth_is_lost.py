@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from pictures import row, skeleton_2d, skeleton_3d
 
-from posenet3d import metrics
-from posenet3d.camera import look_at_rays, project, to_rays, turn_rays
-from posenet3d.data.synthetic import synthetic_sequence
+from posenet3d.core.camera import look_at_rays, project, to_rays, turn_rays
+from posenet3d.core.normalise import place
+from posenet3d.core.skeleton import JOINT
+from posenet3d.evaluation import metrics
 from posenet3d.losses.bones import bending, lengths
 from posenet3d.losses.consistency import see
-from posenet3d.models.teacher import place
-from posenet3d.skeleton import JOINT
+from posenet3d.synthetic.sequences import synthetic_sequence
 
 kick = synthetic_sequence("kick", distance=3.8, azimuth_deg=55.0)
 frame = 52  # the leg is up

@@ -14,17 +14,18 @@ import numpy as np
 import torch
 from pictures import row, skeleton_2d, skeleton_3d
 
-from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
-from posenet3d.data.windows import at_pelvis, clips_from, head_length
-from posenet3d.evaluation import evaluate
-from posenet3d.inference import Lifter
-from posenet3d.lifted import Lifted
+from posenet3d.config import override
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.normalise import at_pelvis, head_length
+from posenet3d.core.rotation import random_views
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.lifting.lifter import Lifter
 from posenet3d.losses import adversarial, consistency
 from posenet3d.models.discriminators import DiscriminatorConfig, PoseDiscriminator
-from posenet3d.rotation import random_views
+from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
+from posenet3d.training.clips import clips_from
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.mirror_guard import handedness, repair_mirror_world
-from posenet3d.training.settings import override
 from posenet3d.training.teacher import train_teacher
 
 torch.manual_seed(0)
@@ -70,7 +71,7 @@ def mirrored_world(pose: torch.Tensor) -> torch.Tensor:
 
 def virtual_poses() -> torch.Tensor:
     """The true poses as the virtual camera sees them, about the pelvis, in root distances."""
-    from posenet3d.camera import look_at_rays
+    from posenet3d.core.camera import look_at_rays
 
     chosen = everything[picked]
     turn_to_pelvis = look_at_rays(chosen[:, 0, :2] / chosen[:, 0, 2:])

@@ -13,16 +13,16 @@ import torch
 from pictures import row, skeleton_3d
 from scipy.ndimage import gaussian_filter1d
 
-from posenet3d import metrics
-from posenet3d.checkpoint import find_checkpoint, load_teacher
-from posenet3d.data.noise import with_detector_noise
-from posenet3d.data.synthetic import synthetic_sequence
-from posenet3d.evaluation import errors_per_frame
-from posenet3d.inference import Lifter
+from posenet3d.core.skeleton import JOINT
+from posenet3d.evaluation import metrics
+from posenet3d.evaluation.evaluate import errors_per_frame
+from posenet3d.evaluation.motion import HUMAN_HZ, share_above, velocity_spectrum
+from posenet3d.lifting.checkpoint import find_checkpoint, load_teacher
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.lifting.single_frame import lift_each_frame
 from posenet3d.losses import bones
-from posenet3d.motion_quality import HUMAN_HZ, share_above, velocity_spectrum
-from posenet3d.single_frame import lift_each_frame
-from posenet3d.skeleton import JOINT
+from posenet3d.synthetic.detector_noise import with_detector_noise
+from posenet3d.synthetic.sequences import synthetic_sequence
 
 clean = synthetic_sequence("walk", distance=4.5, azimuth_deg=20.0)
 noisy = with_detector_noise(clean, np.random.default_rng(0))

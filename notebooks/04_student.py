@@ -17,13 +17,13 @@ from pictures import bodies, show
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import BODY_PARENTS, pose_rotations
-from posenet3d.body.parameters import BodyParameters
-from posenet3d.checkpoint import find_checkpoint
-from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
-from posenet3d.evaluation import evaluate
-from posenet3d.inference import Lifter
-from posenet3d.metrics import bone_length_drift
-from posenet3d.training.settings import override
+from posenet3d.config import override
+from posenet3d.core.body_parameters import BodyParameters
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.evaluation.metrics import bone_length_drift
+from posenet3d.lifting.checkpoint import find_checkpoint
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.student import StudentTraining, train_student
 
 torch.manual_seed(0)

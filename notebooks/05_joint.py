@@ -14,16 +14,16 @@ import numpy as np
 from IPython.display import Markdown
 from pictures import row, skeleton_2d, skeleton_3d
 
-from posenet3d.checkpoint import BUNDLED
-from posenet3d.data.synthetic import MOTIONS, bundled_sequences, synthetic_sequence
-from posenet3d.evaluation import errors_per_frame, evaluate
-from posenet3d.inference import Lifter
-from posenet3d.metrics import n_mpjpe
-from posenet3d.report import table
-from posenet3d.skeleton import JOINT_NAMES
+from posenet3d.config import override
+from posenet3d.core.skeleton import JOINT_NAMES
+from posenet3d.evaluation.ablation import table
+from posenet3d.evaluation.evaluate import errors_per_frame, evaluate
+from posenet3d.evaluation.metrics import n_mpjpe
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.paths import BUNDLED
+from posenet3d.synthetic.sequences import MOTIONS, bundled_sequences, synthetic_sequence
 from posenet3d.training.joint import JointTraining, train_joint
 from posenet3d.training.lifter import TeacherTraining
-from posenet3d.training.settings import override
 from posenet3d.training.student import StudentTraining, train_student
 from posenet3d.training.teacher import train_teacher
 

@@ -16,18 +16,18 @@ import torch
 from IPython.display import Markdown
 from pictures import row
 
-from posenet3d.pose2d.ablation import table
-from posenet3d.pose2d.crops import cut, view_of
-from posenet3d.pose2d.detectors import WEIGHTS
-from posenet3d.pose2d.distillation import bins_loss, label_loss, structure_losses
+from posenet3d.config import override
+from posenet3d.detection.detectors import WEIGHTS
+from posenet3d.pose2d.data.annotations import Pictures, read_labels
+from posenet3d.pose2d.data.crops import cut, view_of
 from posenet3d.pose2d.estimator import Estimator
-from posenet3d.pose2d.network import Reading, chances, decode, targets
-from posenet3d.pose2d.people import PeopleEstimator
-from posenet3d.pose2d.photographs import Pictures, read_labels
+from posenet3d.pose2d.evaluation.ablation import table
+from posenet3d.pose2d.losses import bins_loss, label_loss, structure_losses
+from posenet3d.pose2d.pose_network import Reading, chances, decode, targets
+from posenet3d.pose2d.predict import PeopleEstimator
 from posenet3d.pose2d.refiner import BONES, Refiner
-from posenet3d.pose2d.runs import Photographs, people_held_out, train_estimator
-from posenet3d.pose2d.training import EstimatorTraining, both_ways, from_unit, start_of, to_unit
-from posenet3d.training.settings import override
+from posenet3d.pose2d.training.phases import EstimatorTraining, both_ways, from_unit, start_of, to_unit
+from posenet3d.pose2d.training.runs import Photographs, people_held_out, train_estimator
 
 torch.manual_seed(0)
 labels, pictures = read_labels(Path("people/people.json")), Pictures(Path("people/pictures.zip"))
@@ -110,7 +110,7 @@ for one, joint, what in ((axes[1], shown[0], "surest"), (axes[2], shown[-1], "le
 #
 # Two small students, a quarter as wide as the bundled network, a minute of training. Both begin with the same short
 # lesson from labels. Then one goes on with labels alone; the other is also asked for the bundled network's lines (Kullback-Leibler
-# divergence, `posenet3d/pose2d/distillation.py`).
+# divergence, `posenet3d/pose2d/losses.py`).
 #
 # **Predict:** on people that neither has seen, which one is nearer to the large network? Which one is nearer to the labels?
 

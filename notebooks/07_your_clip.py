@@ -15,20 +15,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 from pictures import bodies, row, show, skeleton_2d, skeleton_3d
 
-from posenet3d import metrics
-from posenet3d.camera import project
-from posenet3d.data.csv_file import write_csv
-from posenet3d.data.door import read_sequences
-from posenet3d.data.noise import with_detector_noise
-from posenet3d.data.swaps import put_right
-from posenet3d.data.synthetic import synthetic_sequence
-from posenet3d.data.video import is_film, open_film
-from posenet3d.evaluation import METRICS
-from posenet3d.inference import Lifter
-from posenet3d.motion_quality import HUMAN_HZ, share_above, velocity_spectrum
-from posenet3d.pose2d.detection import detect, sequences_in
-from posenet3d.pose2d.detectors import find_detector
-from posenet3d.skeleton import JOINT_NAMES
+from posenet3d.core.camera import project
+from posenet3d.core.skeleton import JOINT_NAMES
+from posenet3d.detection.detect import detect, sequences_in
+from posenet3d.detection.detectors import find_detector
+from posenet3d.detection.left_right import put_right
+from posenet3d.evaluation import metrics
+from posenet3d.evaluation.evaluate import METRICS
+from posenet3d.evaluation.motion import HUMAN_HZ, share_above, velocity_spectrum
+from posenet3d.io.keypoints.csv_table import write_csv
+from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.io.video import is_film, open_film
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.synthetic.detector_noise import with_detector_noise
+from posenet3d.synthetic.sequences import synthetic_sequence
 
 CLIP: str | None = None  # for example "/home/me/serve.mp4"
 

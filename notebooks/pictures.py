@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from posenet3d.body.files import default_arrays
-from posenet3d.body.parameters import BodyParameters
-from posenet3d.pose2d.rendering import Scene, draw
-from posenet3d.skeleton import BONES, SIDES
+from posenet3d.core.body_parameters import BodyParameters
+from posenet3d.core.skeleton import BONES, SIDES
+from posenet3d.pose2d.data.rendering import Scene, draw
 
 COLOUR = {"left": "#0072b2", "right": "#d55e00", "middle": "#009e73"}
 """The explorer's: safe for colour-blind eyes."""

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from posenet3d import __version__
-from posenet3d.data.arguments import add_data
+from posenet3d.cli.data_arguments import add_data
+from posenet3d.cli.pose2d_arguments import add_pose2d
 from posenet3d.errors import InputError
-from posenet3d.pose2d.arguments import add_pose2d
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,7 +82,7 @@ def _add_detector_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _lift(options: argparse.Namespace) -> None:
-    from posenet3d.lift_command import lift
+    from posenet3d.cli.lift import lift
 
     lift(options)
 
@@ -97,7 +97,7 @@ def _add_detect(commands) -> None:
 
 
 def _detect(options: argparse.Namespace) -> None:
-    from posenet3d.pose2d.command import detect_command
+    from posenet3d.cli.detect import detect_command
 
     detect_command(options)
 
@@ -109,7 +109,7 @@ def _add_detectors(commands) -> None:
 
 
 def _detectors(options: argparse.Namespace) -> None:
-    from posenet3d.pose2d.command import detectors_command
+    from posenet3d.cli.detect import detectors_command
 
     detectors_command(options)
 
@@ -131,7 +131,7 @@ def _add_evaluate(commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from posenet3d.evaluate_command import evaluate_command
+    from posenet3d.cli.evaluate import evaluate_command
 
     evaluate_command(options)
 
@@ -156,7 +156,7 @@ def _add_export(commands) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from posenet3d.export.command import export
+    from posenet3d.cli.export import export
 
     export(options)
 
@@ -183,7 +183,7 @@ def _add_train(commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from posenet3d.training.command import train
+    from posenet3d.cli.train import train
 
     train(options)
 
@@ -193,7 +193,7 @@ def _add_pose2d(commands) -> None:
 
 
 def _pose2d(options: argparse.Namespace) -> None:
-    from posenet3d.pose2d.trainer_command import pose2d
+    from posenet3d.cli.pose2d import pose2d
 
     pose2d(options)
 
@@ -203,7 +203,7 @@ def _add_data(commands) -> None:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from posenet3d.data_command import data
+    from posenet3d.cli.data import data
 
     data(options)
 
@@ -215,7 +215,7 @@ def _add_bench(commands) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from posenet3d.bench import bench
+    from posenet3d.bench.speed import bench
 
     bench(options.seconds)
 
@@ -233,7 +233,7 @@ def _add_report(commands) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from posenet3d.report import report
+    from posenet3d.evaluation.ablation import report
 
     print(report(options.data, options.runs, options.out, seeds=options.seeds, is_trained=not options.no_train))
 
@@ -244,7 +244,7 @@ def _add_checkpoints(commands) -> None:
 
 
 def _checkpoints(options: argparse.Namespace) -> None:
-    from posenet3d.checkpoint import list_checkpoints
+    from posenet3d.lifting.checkpoint import list_checkpoints
 
     for name, folder in list_checkpoints().items():
         print(f"{name}\t{folder}")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from explorer import resources
+from explorer import cache
 from posenet3d.body.files import default_arrays
-from posenet3d.body.parameters import BodyParameters
-from posenet3d.lifted import Lifted
+from posenet3d.core.body_parameters import BodyParameters
+from posenet3d.core.lifted import Lifted
 
 DEPTH_M = 4.0
 LONG = 500  # frames
@@ -70,6 +70,6 @@ def stub_checkpoints(folder: Path) -> dict[str, Path]:
 if __name__ == "__main__":
     from explorer.app import main
 
-    resources.list_checkpoints = lambda: stub_checkpoints(Path(tempfile.gettempdir()) / "posenet3d_stub")
-    resources.Lifter.load = classmethod(lambda cls, folder, model: StubLifter(model))
+    cache.list_checkpoints = lambda: stub_checkpoints(Path(tempfile.gettempdir()) / "posenet3d_stub")
+    cache.Lifter.load = classmethod(lambda cls, folder, model: StubLifter(model))
     main()

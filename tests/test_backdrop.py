@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from explorer.backdrop import HEIGHT_PX, KEY_FRAME_EVERY, backdrop
+from explorer.browser_video import HEIGHT_PX, KEY_FRAME_EVERY, backdrop
 from posenet3d.errors import InputError
 
 

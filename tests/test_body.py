@@ -16,7 +16,7 @@ import roma
 import scipy.sparse as sp
 import torch
 
-from posenet3d.body.bench import body_bench
+from posenet3d.bench.body import body_bench
 from posenet3d.body.files import (
     DEFAULT_BODY,
     DEFAULT_BODY_SHA256,
@@ -27,12 +27,12 @@ from posenet3d.body.files import (
 )
 from posenet3d.body.landmarks import Landmarks, landmarks_of, regressor_table
 from posenet3d.body.layer import BODY_PARENTS, Body, BodyArrays, pose_rotations
-from posenet3d.body.parameters import BodyParameters
 from posenet3d.body.smplx_model import to_smplx
+from posenet3d.core.body_parameters import BodyParameters
+from posenet3d.core.jointsets import JOINT_SETS
+from posenet3d.core.skeleton import JOINT, MIRROR
 from posenet3d.errors import InputError
-from posenet3d.jointsets import JOINT_SETS
 from posenet3d.safe_pickle import UnsafePickle, as_array, read_pickle
-from posenet3d.skeleton import JOINT, MIRROR
 
 NAMES = JOINT_SETS["smpl24"].joints
 SWAP = [NAMES.index({"l_": "r_", "r_": "l_"}.get(n[:2], n[:2]) + n[2:]) for n in NAMES]

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from test_backdrop import LEVELS, film
 
-from posenet3d.data.csv_file import write_csv
-from posenet3d.data.synthetic import bundled_sequences
+from posenet3d.io.keypoints.csv_table import write_csv
+from posenet3d.synthetic.sequences import bundled_sequences
 
 CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parent.parent

@@ -8,15 +8,15 @@ import pytest
 from PIL import Image
 
 from posenet3d.__main__ import main
-from posenet3d.lifted import read_lifted
-from posenet3d.pose2d import people
-from posenet3d.pose2d.detectors import WEIGHTS
+from posenet3d.detection.detectors import WEIGHTS
+from posenet3d.io.lifted_npz import read_lifted
+from posenet3d.pose2d import predict
+from posenet3d.pose2d.data.annotations import LabelledPerson, Pictures, read_labels
+from posenet3d.pose2d.data.random_people import random_background
 from posenet3d.pose2d.estimator import Estimator
-from posenet3d.pose2d.finder import overlap
-from posenet3d.pose2d.people import PeopleEstimator, box_around
-from posenet3d.pose2d.photographs import LabelledPerson, Pictures, read_labels
-from posenet3d.pose2d.scoring import pck
-from posenet3d.pose2d.strangers import random_background
+from posenet3d.pose2d.evaluation.scoring import pck
+from posenet3d.pose2d.person_detector import overlap
+from posenet3d.pose2d.predict import PeopleEstimator, box_around
 
 DRAWN = Path(__file__).parent.parent / "notebooks" / "people"
 
@@ -28,7 +28,7 @@ def detector() -> PeopleEstimator:
 
 @pytest.fixture(scope="module")
 def drawn() -> list[LabelledPerson]:
-    return read_labels(DRAWN / "people.json").people
+    return read_labels(DRAWN / "predict.json").people
 
 
 def is_plain(person: LabelledPerson) -> bool:
@@ -63,7 +63,7 @@ def test_drawn_people_are_found_without_boxes(detector, drawn):
 def test_who_was_there_is_found_by_less(detector, drawn, monkeypatch):
     person = next(person for person in drawn if is_plain(person))
     picture = np.asarray(Pictures(DRAWN / "pictures.zip").open(person.file_name))
-    monkeypatch.setattr(people, "find", lambda *_: [(person.box, 0.2)])
+    monkeypatch.setattr(predict, "find", lambda *_: [(person.box, 0.2)])
     assert detector(picture) == []
     assert overlap(box_around(detector(picture, [person.box])[0]), person.box) > 0.4
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
+from posenet3d.cli.pose2d_calibrate import reliability_svg
 from posenet3d.errors import InputError
-from posenet3d.pose2d.calibration import (
+from posenet3d.pose2d.evaluation.calibration import (
     FILE,
     Calibration,
     calibrate,
@@ -18,7 +19,6 @@ from posenet3d.pose2d.calibration import (
     reliability,
     write_calibration,
 )
-from posenet3d.pose2d.calibration_command import reliability_svg
 
 
 def judged(slope: float, shift: float, people: int = 6000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,24 +13,24 @@ from scipy.spatial.transform import Rotation
 
 from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
-from posenet3d.camera import project
-from posenet3d.data import npz_file
-from posenet3d.data.aist import read_aist
-from posenet3d.data.amass_file import read_amass
-from posenet3d.data.coco import read_photographs
-from posenet3d.data.convert import recognise
-from posenet3d.data.film import film
-from posenet3d.data.h36m import KEPT, read_h36m
-from posenet3d.data.mpi_inf_3dhp import FROM_17, RELEVANT, read_3dhp
-from posenet3d.data.packed import read_packed
-from posenet3d.data.resection import find_camera, find_intrinsics
-from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
-from posenet3d.data.take import Take
-from posenet3d.data.takes_file import read_takes, write_takes
-from posenet3d.data.three_dpw import read_3dpw
+from posenet3d.core.camera import project
+from posenet3d.core.jointsets import JOINT_SETS, to_h36m17
+from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.errors import InputError
-from posenet3d.jointsets import JOINT_SETS, to_h36m17
-from posenet3d.skeleton import JOINT, JOINT_NAMES
+from posenet3d.io import checked_npz
+from posenet3d.io.datasets.aist import read_aist
+from posenet3d.io.datasets.h36m import KEPT, read_h36m
+from posenet3d.io.datasets.mpi_inf_3dhp import FROM_17, RELEVANT, read_3dhp
+from posenet3d.io.datasets.read import recognise
+from posenet3d.io.datasets.resection import find_camera, find_intrinsics
+from posenet3d.io.datasets.three_dpw import read_3dpw
+from posenet3d.io.keypoints.coco import read_photographs
+from posenet3d.io.keypoints.packed import read_packed
+from posenet3d.io.mocap.amass import read_amass
+from posenet3d.io.mocap.take import Take
+from posenet3d.io.mocap.takes_npz import read_takes, write_takes
+from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
+from posenet3d.synthetic.virtual_cameras import film
 
 FRAMES = 40
 K = np.array([[1145.0, 0, 512], [0, 1143.0, 515], [0, 0, 1]])
@@ -510,7 +510,7 @@ def test_filming_says_what_is_never_known(tmp_path, capsys):
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(npz_file, "MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(checked_npz, "MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(InputError, match="fewer clips"):
         write_takes(tmp_path / "takes.npz", [walk_take()])
     assert not (tmp_path / "takes.npz").exists()

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.filming import look_at, thumbnails
+from explorer.video_import import look_at, thumbnails
 from posenet3d.__main__ import main
-from posenet3d.data.door import read_sequences
-from posenet3d.data.swaps import GROUPS, find_swaps, without_swaps
-from posenet3d.data.synthetic import bundled_sequences
-from posenet3d.data.video import open_film
+from posenet3d.core.skeleton import JOINT, JOINT_NAMES
+from posenet3d.detection import cache, detectors
+from posenet3d.detection.detect import detect, sequences_in
+from posenet3d.detection.detectors import DETECTORS, Detector, RunningDetector, find_detector
+from posenet3d.detection.left_right import GROUPS, find_swaps, without_swaps
 from posenet3d.errors import InputError
-from posenet3d.lifted import read_lifted
-from posenet3d.pose2d import cache, detectors
-from posenet3d.pose2d.detection import detect, sequences_in
-from posenet3d.pose2d.detectors import DETECTORS, Detector, RunningDetector, find_detector
-from posenet3d.skeleton import JOINT, JOINT_NAMES
+from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.io.lifted_npz import read_lifted
+from posenet3d.io.video import open_film
+from posenet3d.synthetic.sequences import bundled_sequences
 
 WALK = bundled_sequences()[0]
 SIZE = 400

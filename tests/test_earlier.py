@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posenet3d.checkpoint import list_checkpoints
-from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
-from posenet3d.earlier import EarlierTraining, lift_as_earlier, load_earlier, train_earlier
-from posenet3d.evaluation import evaluate
-from posenet3d.lifted import Lifted
-from posenet3d.report import _measure
-from posenet3d.training.settings import override
+from posenet3d.config import override
+from posenet3d.core.lifted import Lifted
+from posenet3d.evaluation.ablation import _measure
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.lifting.checkpoint import list_checkpoints
+from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
+from posenet3d.training.baselines.chen2019 import EarlierTraining, lift_as_earlier, load_earlier, train_earlier
 
 SMALL = ["model.width=96", "model.blocks=1", "discriminator.width=96", "frame_batch=96", "frame_steps=400", "lr=1e-3",
          "lr_discriminator=6e-4"]  # fmt: skip

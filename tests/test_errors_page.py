@@ -8,21 +8,23 @@ import streamlit as st
 from app_with_stub import StubLifter, flat, stub_checkpoints
 from streamlit.testing.v1 import AppTest
 
-from explorer import figures, resources, tables
-from explorer.actors import GROUND_TRUTH, NOBODY, Actor, Source, truth_of
-from posenet3d.data.packed import write_packed
-from posenet3d.data.synthetic import bundled_sequences
-from posenet3d.evaluation import evaluate
-from posenet3d.lifted import Lifted
-from posenet3d.skeleton import JOINT
+from explorer import cache
+from explorer.charts import errors as error_charts
+from explorer.compare import tables
+from explorer.compare.candidates import GROUND_TRUTH, NOBODY, Actor, Source, truth_of
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.skeleton import JOINT
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.io.keypoints.packed import write_packed
+from posenet3d.synthetic.sequences import bundled_sequences
 
 ROOT = Path(__file__).parent.parent
-PAGE = "explorer/views/errors.py"
+PAGE = "explorer/pages/errors.py"
 CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
 NO_TRUTH = replace(WALK, joints_3d=None)
 BUTTON = "Evaluate every clip of this file"
-STYLES = {"first": figures.FIRST, "second": figures.SECOND}
+STYLES = {"first": error_charts.FIRST, "second": error_charts.SECOND}
 
 
 def network(label, joints_3d=None, sequence=WALK):
@@ -150,7 +152,9 @@ def test_action_table_says_what_evaluate_says():
 
 
 def test_bars_of_two_actors_stand_side_by_side_and_differ_without_colour():
-    figure = figures.grouped_bars(["a", "b"], {"first": np.array([1, 2]), "second": np.array([3, 4])}, STYLES, "mm")
+    figure = error_charts.grouped_bars(
+        ["a", "b"], {"first": np.array([1, 2]), "second": np.array([3, 4])}, STYLES, "mm"
+    )
     assert figure.layout.barmode == "group"
     assert figure.layout.yaxis.autorange == "reversed"  # first joint on top, as in the table beside it
     assert [list(bar.x) for bar in figure.data] == [[1, 2], [3, 4]]
@@ -161,7 +165,7 @@ def test_bars_of_two_actors_stand_side_by_side_and_differ_without_colour():
 @pytest.mark.parametrize(("frames", "columns", "run"), [(1, 1, 1), (1500, 1500, 1), (1501, 751, 2), (10_000, 1429, 7)])
 def test_a_column_of_the_map_shows_its_largest_value(frames, columns, run):
     values = np.random.default_rng(0).random((frames, 17))
-    largest, per_column = figures.largest_per_column(values)
+    largest, per_column = error_charts.largest_per_column(values)
     assert (len(largest), per_column) == (columns, run)
     for column in (0, columns // 2, columns - 1):
         np.testing.assert_array_equal(largest[column], values[column * run : (column + 1) * run].max(0))
@@ -170,7 +174,7 @@ def test_a_column_of_the_map_shows_its_largest_value(frames, columns, run):
 def test_a_column_of_the_map_is_empty_only_where_all_its_frames_are():
     values = np.full((3000, 2), np.nan)
     values[1001, 0] = 7
-    largest, _ = figures.largest_per_column(values)
+    largest, _ = error_charts.largest_per_column(values)
     assert largest[500, 0] == 7
     assert np.isfinite(largest).sum() == 1
 
@@ -178,7 +182,7 @@ def test_a_column_of_the_map_is_empty_only_where_all_its_frames_are():
 def test_error_map_has_one_scale_for_both_and_marks_the_moments_in_both():
     rng = np.random.default_rng(0)
     values = {"first": rng.random((300, 17)), "second": 3 * rng.random((300, 17))}
-    figure = figures.error_map(tables.JOINT_LABELS, values, "mm", 2.5, [40, 7])
+    figure = error_charts.error_map(tables.JOINT_LABELS, values, "mm", 2.5, [40, 7])
     assert [cells.coloraxis for cells in figure.data] == ["coloraxis", "coloraxis"]
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 2.5)
     assert np.asarray(figure.data[0].z).shape == (17, 300)
@@ -189,12 +193,12 @@ def test_error_map_has_one_scale_for_both_and_marks_the_moments_in_both():
 
 def test_error_map_of_a_long_clip_is_small():
     values = np.random.default_rng(0).random((10_000, 17))
-    figure = figures.error_map(tables.JOINT_LABELS, {"first": values, "second": values}, "mm", 1.0, [])
+    figure = error_charts.error_map(tables.JOINT_LABELS, {"first": values, "second": values}, "mm", 1.0, [])
     assert len(figure.to_json()) < 500_000
 
 
 def test_pck_curve_tells_the_area_under_it():
-    figure = figures.share_below({"first": np.array([[10.0, 60.0, np.nan]])}, STYLES, "mm", 200.0, is_pck=True)
+    figure = error_charts.share_below({"first": np.array([[10.0, 60.0, np.nan]])}, STYLES, "mm", 200.0, is_pck=True)
     curve = figure.data[0]
     assert curve.y[list(curve.x).index(50)] == 50
     assert curve.y[list(curve.x).index(10)] == 0  # strictly below
@@ -202,7 +206,7 @@ def test_pck_curve_tells_the_area_under_it():
 
 
 def test_share_below_without_truth_has_its_own_unit_and_no_area():
-    figure = figures.share_below({"first": np.array([[1.0, 3.0]])}, STYLES, "px", 4.0, is_pck=False)
+    figure = error_charts.share_below({"first": np.array([[1.0, 3.0]])}, STYLES, "px", 4.0, is_pck=False)
     assert figure.data[0].name == "first"
     assert (figure.data[0].x[-1], figure.data[0].y[-1]) == (4, 100)
     assert figure.layout.xaxis.title.text == "threshold (px)"
@@ -215,14 +219,14 @@ def test_share_below_without_truth_has_its_own_unit_and_no_area():
 def app(tmp_path, monkeypatch):
     st.cache_resource.clear()
     st.cache_data.clear()
-    monkeypatch.setattr(resources, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
-    monkeypatch.setattr(resources.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
+    monkeypatch.setattr(cache, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
+    monkeypatch.setattr(cache.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
     return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
 
 
 def opened(app, monkeypatch, *clips):
     """The page on a file that holds `clips`."""
-    monkeypatch.setattr(resources, "bundled", lambda: {"other": WALK.frames(0, 30)})
+    monkeypatch.setattr(cache, "bundled", lambda: {"other": WALK.frames(0, 30)})
     app.session_state["uploaded"] = {"file": list(clips)}
     app.run().switch_page(PAGE).run()
     app.selectbox(key="sequence").set_value("file").run()
@@ -247,7 +251,7 @@ def test_one_box_chooses_the_measure_of_everything(app):
     box.set_value("bone_drift").run()
     assert not app.exception
     assert "teacher (stub), %" in {group for group, _ in app.dataframe[1].value.columns}
-    app.switch_page("explorer/views/about.py").run().switch_page(PAGE).run()
+    app.switch_page("explorer/pages/about.py").run().switch_page(PAGE).run()
     assert app.selectbox(key="error measure").value == "bone_drift"
 
 
@@ -338,7 +342,7 @@ def test_every_clip_is_evaluated_only_on_demand(app, monkeypatch):
 def test_a_packed_file_keeps_its_actions(tmp_path, app):
     path = tmp_path / "set.npz"
     write_packed(path, clips_of_file())
-    found = resources.read_upload((("set.npz", path.read_bytes()),))
+    found = cache.read_upload((("set.npz", path.read_bytes()),))
     assert [clip.action for clip in found] == ["walk", "run", "walk"]
 
 

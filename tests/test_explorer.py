@@ -16,25 +16,27 @@ from app_with_stub import StubLifter, flat, stub_checkpoints
 from streamlit.testing.v1 import AppTest
 from test_detection import PAINTED, filmed, paint
 
-from explorer import measures, resources, scene, share, tables
-from explorer import skin as skin_of_clip
-from explorer.actors import GROUND_TRUTH, NOBODY, Actor, sources_of
-from explorer.viewer import BUNDLE
+from explorer import cache
+from explorer.compare import joint_errors, tables
+from explorer.compare.candidates import GROUND_TRUTH, NOBODY, Actor, sources_of
+from explorer.viewer import BUNDLE, standalone
+from explorer.viewer import payload as viewer_payload
+from explorer.viewer import skinning as skin_of_clip
 from posenet3d.body.files import load_body
 from posenet3d.body.layer import BODY_PARENTS, pose_rotations
-from posenet3d.checkpoint import list_checkpoints
-from posenet3d.data.synthetic import bundled_sequences
-from posenet3d.ground import ANKLE_HEIGHT_M, ground_y
-from posenet3d.lifted import Lifted
-from posenet3d.pose2d.detectors import DETECTORS
-from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import JOINT, JOINT_NAMES
+from posenet3d.core.ground import ANKLE_HEIGHT_M, ground_y
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT, JOINT_NAMES
+from posenet3d.detection.detectors import DETECTORS
+from posenet3d.lifting.checkpoint import list_checkpoints
+from posenet3d.synthetic.sequences import bundled_sequences
 
 ROOT = Path(__file__).parent.parent
 CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
 NOISY = CLIPS["synthetic walk (noisy detector)"]
-VIEWS = ROOT / "explorer" / "views"
+VIEWS = ROOT / "explorer" / "pages"
 PAGES = [f"explorer/views/{path.name}" for path in sorted(VIEWS.glob("*.py")) if path.name != "__init__.py"]
 IMPORT, EXPLORE, EXPORT = (f"explorer/views/{name}.py" for name in ("upload", "explore", "export"))
 
@@ -93,7 +95,7 @@ def names_in(source: str, constant: str) -> list[str]:
 @pytest.mark.parametrize("sequence", [WALK, NOISY, without_truth(NOISY)], ids=lambda s: s.name)
 @pytest.mark.parametrize("of", [actors_of, pair_of])
 def test_payload_holds_what_the_viewer_reads(sequence, of):
-    payload = scene.payload(sequence, of(sequence))
+    payload = viewer_payload.payload(sequence, of(sequence))
     meta = payload.pop("meta")
     assert json.loads(json.dumps(meta, allow_nan=False)) == meta
     source = (BUNDLE.parent / "src" / "clip.js").read_text()
@@ -122,13 +124,13 @@ def test_a_thousand_frames_of_two_are_a_few_megabytes():
     sequence = replace(
         WALK, **{k: np.concatenate([getattr(WALK, k)] * 5)[:1000] for k in ("keypoints_px", "confidence", "joints_3d")}
     )
-    payload = scene.payload(sequence, [pair_of(sequence)[0]] * 2)
+    payload = viewer_payload.payload(sequence, [pair_of(sequence)[0]] * 2)
     assert sum(array.nbytes for name, array in payload.items() if name != "meta") < 4e6
 
 
 def test_the_browser_gets_the_body_that_the_library_poses():
     actor = pair_of(WALK)[0]
-    payload = scene.payload(WALK, [actor])
+    payload = viewer_payload.payload(WALK, [actor])
     body, own = load_body(), actor.lifted.body
     frame = 7
     rotations = pose_rotations(torch.from_numpy(own.global_orient[[frame]]), torch.from_numpy(own.body_pose[[frame]]))
@@ -158,7 +160,7 @@ def test_similarities_place_points_exactly():
     R = roma.rotvec_to_rotmat(torch.tensor([0.3, -0.2, 0.9], dtype=torch.float64)).numpy()
     placed = 1.3 * points @ R.T + [1.0, 2.0, 3.0]
     placed[2] = np.nan
-    scale, quaternion, shift = np.split(scene.similarities(points, placed), [1, 5], axis=1)
+    scale, quaternion, shift = np.split(viewer_payload.similarities(points, placed), [1, 5], axis=1)
     assert np.isnan(scale[2])
     known = [0, 1, 3, 4]
     turned = roma.quat_action(
@@ -168,25 +170,25 @@ def test_similarities_place_points_exactly():
 
 
 def test_payload_identity_follows_content():
-    first = scene.payload(WALK, actors_of(WALK))["meta"]["id"]
-    assert scene.payload(WALK, actors_of(WALK))["meta"]["id"] == first
+    first = viewer_payload.payload(WALK, actors_of(WALK))["meta"]["id"]
+    assert viewer_payload.payload(WALK, actors_of(WALK))["meta"]["id"] == first
     moved = replace(lifted_of(WALK), joints_3d=lifted_of(WALK).joints_3d + np.float32(0.01))
-    assert scene.payload(WALK, [Actor("stub", "moved", moved)])["meta"]["id"] != first
+    assert viewer_payload.payload(WALK, [Actor("stub", "moved", moved)])["meta"]["id"] != first
 
 
 def test_payload_of_a_clip_in_which_nobody_was_lifted():
     nobody = replace(lifted_of(WALK), joints_3d=np.full_like(WALK.joints_3d, np.nan))
-    meta = scene.payload(WALK, [Actor("nobody", "nobody", nobody)])["meta"]
+    meta = viewer_payload.payload(WALK, [Actor("nobody", "nobody", nobody)])["meta"]
     json.dumps(meta, allow_nan=False)
     assert all(m["worst"] == [] for m in meta["actors"][0]["measures"])
 
 
 def test_truth_comes_first_and_its_absence_is_said():
-    with_truth = scene.payload(WALK, pair_of(WALK))["meta"]
+    with_truth = viewer_payload.payload(WALK, pair_of(WALK))["meta"]
     keys = ["pa_mpjpe", "n_mpjpe", "mpjpe", "disagreement", "reprojection", "bone_drift"]
     assert [m["key"] for m in with_truth["actors"][0]["measures"]] == keys
     assert with_truth["sentence"] == ""
-    bare = scene.payload(without_truth(WALK), actors_of(without_truth(WALK)))["meta"]
+    bare = viewer_payload.payload(without_truth(WALK), actors_of(without_truth(WALK)))["meta"]
     assert [m["key"] for m in bare["actors"][0]["measures"]] == ["reprojection", "bone_drift"]
     assert "no ground truth" in bare["sentence"]
     assert bare["curve"]["reference"] == "raw 2D input at the lifted depth"
@@ -194,13 +196,13 @@ def test_truth_comes_first_and_its_absence_is_said():
 
 
 def test_both_actors_share_one_colour_scale():
-    first, second = scene.payload(WALK, pair_of(WALK))["meta"]["actors"]
+    first, second = viewer_payload.payload(WALK, pair_of(WALK))["meta"]["actors"]
     assert [m["top"] for m in first["measures"]] == [m["top"] for m in second["measures"]]
 
 
 def test_perfect_prediction_has_no_error_and_lies_on_the_truth():
     exact = Lifted(WALK.name, WALK.joints_3d, fps=WALK.fps)
-    found = measures.measures_of(WALK, exact)
+    found = joint_errors.measures_of(WALK, exact)
     for measure in found[:4]:
         assert np.nanmax(measure.values) < 0.1, measure.key
     for measure in found[:3]:
@@ -213,7 +215,7 @@ def test_truth_is_drawn_where_the_measure_puts_it(key, scale, turn):
     R = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     pelvis = WALK.joints_3d[:, :1]
     predicted = Lifted(WALK.name, ((scale * (WALK.joints_3d - pelvis)) @ R.T + pelvis).astype(np.float32))
-    measure = next(m for m in measures.measures_of(WALK, predicted) if m.key == key)
+    measure = next(m for m in joint_errors.measures_of(WALK, predicted) if m.key == key)
     np.testing.assert_allclose(measure.truth, predicted.joints_3d, atol=1e-4)
 
 
@@ -221,7 +223,7 @@ def test_bone_drift_blames_the_joint_at_the_end_of_the_bone():
     joints = WALK.joints_3d.copy()
     elbow, wrist = JOINT["l_elbow"], JOINT["l_wrist"]
     joints[7, wrist] = joints[7, elbow] + 1.5 * (joints[7, wrist] - joints[7, elbow])
-    drift = measures.measures_of(WALK, Lifted("", joints))[-1].values
+    drift = joint_errors.measures_of(WALK, Lifted("", joints))[-1].values
     assert drift[7, wrist] == pytest.approx(50, abs=0.5)
     assert np.isnan(drift[:, JOINT["pelvis"]]).all()
     drift[7, wrist] = 0
@@ -232,18 +234,18 @@ def test_worst_moments_are_ordered_and_apart():
     values = np.zeros((100, 2))
     values[[10, 12, 50, 99]] = [[5], [6], [9], [7]]
     values[30] = np.nan
-    assert measures.worst_moments(values, fps=20) == [50, 99, 12]  # 10 is the same moment as 12
-    assert measures.worst_moments(np.full((5, 2), np.nan), fps=20) == []
+    assert joint_errors.worst_moments(values, fps=20) == [50, 99, 12]  # 10 is the same moment as 12
+    assert joint_errors.worst_moments(np.full((5, 2), np.nan), fps=20) == []
 
 
 def test_one_long_bad_stretch_is_one_moment():
     values = np.repeat(np.sin(np.linspace(0, np.pi, 300))[:, None], 17, axis=1)
-    assert measures.worst_moments(values, fps=30) == pytest.approx([150], abs=1)
+    assert joint_errors.worst_moments(values, fps=30) == pytest.approx([150], abs=1)
 
 
 @pytest.mark.parametrize(("top", "shown"), [(0.0, 1), (73, 80), (151, 200), (0.011, 0.015), (np.nan, 1), (100, 100)])
 def test_colour_scale_ends_on_a_round_number(top, shown):
-    assert measures.colour_top(np.array([top])) == pytest.approx(shown)
+    assert joint_errors.colour_top(np.array([top])) == pytest.approx(shown)
 
 
 def test_ground_follows_a_slope_but_not_a_jump():
@@ -257,7 +259,7 @@ def test_ground_follows_a_slope_but_not_a_jump():
 
 
 def test_names_for_people():
-    labels = [scene.joint_label(name) for name in JOINT_NAMES]
+    labels = [viewer_payload.joint_label(name) for name in JOINT_NAMES]
     assert labels[:3] == ["pelvis", "right hip", "right knee"]
     assert labels[9:12] == ["neck/nose", "head top", "left shoulder"]
 
@@ -279,8 +281,8 @@ def test_frame_table_shows_what_is_missing():
 def app(tmp_path, monkeypatch) -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
-    monkeypatch.setattr(resources, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
-    monkeypatch.setattr(resources.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
+    monkeypatch.setattr(cache, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
+    monkeypatch.setattr(cache.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
     return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
 
 
@@ -315,7 +317,7 @@ def test_every_page_shows_every_bundled_sequence(app, page, name):
 
 
 def test_about_shows_the_model_card(app):
-    app.run().switch_page("explorer/views/about.py").run()
+    app.run().switch_page("explorer/pages/about.py").run()
     assert any("The model card of the stub." in text.value for text in app.markdown)
 
 
@@ -331,7 +333,7 @@ def test_lifting_is_done_once(app, monkeypatch):
     lift = StubLifter.__call__
     monkeypatch.setattr(StubLifter, "__call__", lambda *a, **k: calls.append(1) or lift(*a, **k))
     app.run().run()
-    app.switch_page("explorer/views/errors.py").run()
+    app.switch_page("explorer/pages/errors.py").run()
     assert len(calls) == 2  # teacher and student
 
 
@@ -344,7 +346,7 @@ def test_upload_without_ground_truth(app, page):
     assert not app.error
     assert app.selectbox(key="sequence").value == "walk.csv"
     said = " ".join(element.value for element in [*app.info, *app.markdown, *app.caption])
-    assert "no ground truth" in said or page != "explorer/views/errors.py"
+    assert "no ground truth" in said or page != "explorer/pages/errors.py"
 
 
 def test_upload_of_two_people_offers_both(app):
@@ -500,9 +502,9 @@ def test_export_offers_every_format_and_greys_what_needs_a_body(app):
 
 
 def test_the_page_of_its_own_holds_the_clip_and_fetches_nothing():
-    payload = scene.payload(WALK, pair_of(WALK))
+    payload = viewer_payload.payload(WALK, pair_of(WALK))
     payload["meta"]["name"] = "</script><b>"
-    page = share.shared_page(payload).decode()
+    page = standalone.shared_page(payload).decode()
     assert len(page) < 2.5e6
     assert "</script><b>" not in page
     clip = json.loads(re.search(r'id="posenet3d-clip">(.*?)</script>', page, re.DOTALL)[1])
@@ -578,14 +580,14 @@ def test_another_clip_starts_at_its_beginning(app):
 def test_settings_survive_a_change_of_pages(app):
     app.run()
     app.number_input(key="height_m").set_value(1.5).run()
-    app.switch_page("explorer/views/about.py").run()
-    app.switch_page("explorer/views/explore.py").run()
+    app.switch_page("explorer/pages/about.py").run()
+    app.switch_page("explorer/pages/explore.py").run()
     assert app.number_input(key="height_m").value == 1.5
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_without_a_checkpoint_the_app_says_how_to_make_one(app, page, monkeypatch):
-    monkeypatch.setattr(resources, "list_checkpoints", dict)
+    monkeypatch.setattr(cache, "list_checkpoints", dict)
     app.run().switch_page(page).run()
     assert not app.exception
     assert "posenet3d train teacher" in app.error[0].value
@@ -593,7 +595,7 @@ def test_without_a_checkpoint_the_app_says_how_to_make_one(app, page, monkeypatc
 
 def test_a_damaged_checkpoint_is_a_sentence(app, tmp_path, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(resources, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
+    monkeypatch.setattr(cache, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
     app.run()
     assert not app.exception
     assert "config.json" in app.error[0].value
@@ -604,11 +606,11 @@ def test_a_damaged_checkpoint_is_a_sentence(app, tmp_path, monkeypatch):
     [("cam01.0000.json", "cam01"), ("a_b_000000000012_keypoints.json", "a_b"), ("0001.json", "upload"), ("w.csv", "w")],
 )
 def test_clip_name(file, clip):
-    assert resources.clip_name(file) == clip
+    assert cache.clip_name(file) == clip
 
 
 def test_an_uploaded_name_cannot_leave_its_folder():
     buffer = io.BytesIO()
     np.savez(buffer, nothing=np.zeros(1))
     with pytest.raises(ValueError, match=r"^clip\.npz: "):
-        resources.read_upload((("../../clip.npz", buffer.getvalue()),))
+        cache.read_upload((("../../clip.npz", buffer.getvalue()),))

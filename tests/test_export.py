@@ -15,19 +15,20 @@ from scipy.spatial.transform import Rotation
 from posenet3d.body.files import default_arrays, load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import BODY_PARENTS, Body, pose_rotations
-from posenet3d.body.parameters import BodyParameters
 from posenet3d.body.smplx_model import to_smplx
+from posenet3d.cli.export import FORMATS, export, export_clip
+from posenet3d.core.body_parameters import BodyParameters
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.errors import InputError
-from posenet3d.export.amass import amass_npz
-from posenet3d.export.bvh import bvh_file
-from posenet3d.export.command import FORMATS, export, export_clip
-from posenet3d.export.csv_table import csv_table
-from posenet3d.export.gltf import glb_file
-from posenet3d.export.motion import AXES, JOINT_LABELS
-from posenet3d.export.obj import obj_file
-from posenet3d.export.trc import trc_file
-from posenet3d.lifted import BODY_FIELDS, Lifted, read_lifted, write_lifted
-from posenet3d.skeleton import JOINT, JOINT_NAMES
+from posenet3d.exports.amass import amass_npz
+from posenet3d.exports.bvh import bvh_file
+from posenet3d.exports.csv_table import csv_table
+from posenet3d.exports.gltf import glb_file
+from posenet3d.exports.motion import AXES, JOINT_LABELS
+from posenet3d.exports.obj import obj_file
+from posenet3d.exports.trc import trc_file
+from posenet3d.io.lifted_npz import BODY_FIELDS, read_lifted, write_lifted
 
 FRAMES, FPS, MM = 14, 25.0, 1e-3
 Y_UP = np.diag([1.0, -1, -1])

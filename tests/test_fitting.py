@@ -4,10 +4,10 @@ import pytest
 import roma
 import torch
 
-from posenet3d import fitting
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
-from posenet3d.clipwise import BodyTrack
+from posenet3d.lifting import fit_body
+from posenet3d.lifting.sliding_window import BodyTrack
 from posenet3d.losses.bones import bending, lengths
 
 FRAMES = 40
@@ -53,7 +53,7 @@ def disturbed(track, sigma):
 def test_moves_are_the_derivatives_of_the_landmarks(landmarks, true):
     rotations, betas = true.rotations[:1], true.betas[None]
     world = landmarks.body.kinematics(rotations, betas)
-    moves = fitting._moves(landmarks, landmarks.parts(rotations, betas, world), world)[0]
+    moves = fit_body._moves(landmarks, landmarks.parts(rotations, betas, world), world)[0]
     parents = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21]
 
     def turned(turns):
@@ -74,7 +74,7 @@ def test_parts_add_up_to_the_landmarks(landmarks, true):
 
 def test_a_disturbed_body_comes_back(landmarks, true):
     rays, start = seen(landmarks, true), disturbed(true, 0.1)
-    fitted = fitting.fit_to_rays(landmarks, start, rays)
+    fitted = fit_body.fit_to_rays(landmarks, start, rays)
     off = {n: (seen(landmarks, t) - rays).norm(dim=-1).mean() for n, t in (("start", start), ("fitted", fitted))}
     assert off["fitted"] < 0.3 * off["start"]
     error = {
@@ -88,7 +88,7 @@ def test_a_disturbed_body_comes_back(landmarks, true):
 
 def test_the_shape_comes_nearer_too(landmarks, true):
     start = disturbed(true, 0.05)._replace(betas=torch.zeros(10))
-    fitted = fitting.fit_to_rays(landmarks, start, seen(landmarks, true))
+    fitted = fit_body.fit_to_rays(landmarks, start, seen(landmarks, true))
 
     def bones(betas):
         points = landmarks(torch.eye(3).expand(1, 24, 3, 3), betas[None])[0]
@@ -99,25 +99,25 @@ def test_the_shape_comes_nearer_too(landmarks, true):
         for name, betas in (("start", start.betas), ("fitted", fitted.betas))
     }
     assert off["fitted"] < 0.6 * off["start"]
-    wild = fitting.fit_to_rays(
+    wild = fit_body.fit_to_rays(
         landmarks, start, 3 * torch.randn(FRAMES, 17, 2, generator=torch.Generator().manual_seed(1))
     )
-    assert wild.betas.abs().max() <= fitting.MOST_BETA
+    assert wild.betas.abs().max() <= fit_body.MOST_BETA
     assert torch.isfinite(wild.rotations).all()
 
 
 def test_a_clip_in_batches_is_fitted_as_a_whole(landmarks, true, monkeypatch):
     rays, start = seen(landmarks, true), disturbed(true, 0.1)
-    whole = fitting.fit_to_rays(landmarks, start, rays)
-    monkeypatch.setattr(fitting, "_BATCH", 7)
-    for one, other in zip(whole, fitting.fit_to_rays(landmarks, start, rays), strict=True):
+    whole = fit_body.fit_to_rays(landmarks, start, rays)
+    monkeypatch.setattr(fit_body, "_BATCH", 7)
+    for one, other in zip(whole, fit_body.fit_to_rays(landmarks, start, rays), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
 def test_a_body_that_is_right_stays(landmarks, true):
     bend = bending(points_of(landmarks, true))
-    fitted = fitting.fit_to_rays(landmarks, true, seen(landmarks, true))
-    usual = (bend > fitting.LEAST_BEND).all(1)
+    fitted = fit_body.fit_to_rays(landmarks, true, seen(landmarks, true))
+    usual = (bend > fit_body.LEAST_BEND).all(1)
     assert usual.sum() > 10
     assert (roma.rotmat_geodesic_distance(fitted.rotations[usual], true.rotations[usual])).mean() < 0.01
 
@@ -127,5 +127,5 @@ def test_knees_and_elbows_are_turned_the_right_way(landmarks, true):
     turns[:, 4:6] = torch.tensor([-0.3, 0.0, 0.0])  # both knees bent forward
     wrong = true._replace(rotations=roma.rotvec_to_rotmat(turns))
     assert (bending(points_of(landmarks, wrong))[:, :2] < 0).all()
-    fitted = fitting.fit_to_rays(landmarks, wrong, seen(landmarks, wrong))
+    fitted = fit_body.fit_to_rays(landmarks, wrong, seen(landmarks, wrong))
     assert (bending(points_of(landmarks, fitted))[:, :2] > -0.02).float().mean() > 0.95

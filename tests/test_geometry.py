@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posenet3d import camera, rotation
-from posenet3d.data.windows import STATED_TILT, Clips, at_pelvis, measure_tilt, mirror, window_indices
+from posenet3d.core import camera, rotation
+from posenet3d.core.normalise import at_pelvis, mirror, place
 from posenet3d.losses.consistency import cycle, distance, see
-from posenet3d.models.teacher import place
+from posenet3d.training.clips import STATED_TILT, Clips, measure_tilt, window_indices
 
 K = np.array([[900.0, 0, 480], [0, 880, 520], [0, 0, 1]])
 

@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 
 from posenet3d.__main__ import main
-from posenet3d.checkpoint import BUNDLED, find_checkpoint, list_checkpoints, load_teacher
-from posenet3d.data.csv_file import write_csv
-from posenet3d.data.packed import read_packed, write_packed
-from posenet3d.data.synthetic import bundled_sequences, synthetic_sequence
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.skeleton import JOINT, MIRROR
 from posenet3d.errors import InputError
-from posenet3d.evaluation import evaluate
-from posenet3d.inference import Lifter
-from posenet3d.lifted import Lifted, lifted_bytes, read_lifted, write_lifted
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.io.keypoints.csv_table import write_csv
+from posenet3d.io.keypoints.packed import read_packed, write_packed
+from posenet3d.io.lifted_npz import lifted_bytes, read_lifted, write_lifted
+from posenet3d.lifting.checkpoint import find_checkpoint, list_checkpoints, load_teacher
+from posenet3d.lifting.lifter import Lifter
 from posenet3d.losses.bones import lengths
-from posenet3d.skeleton import JOINT, MIRROR
+from posenet3d.paths import BUNDLED
+from posenet3d.synthetic.sequences import bundled_sequences, synthetic_sequence
 from posenet3d.training.mirror_guard import handedness
 
 ROOT = Path(__file__).parent.parent

@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import load_file
 
 from posenet3d.__main__ import main
-from posenet3d.checkpoint import BUNDLED, models_of
-from posenet3d.data.packed import write_packed
-from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
-from posenet3d.inference import Lifter
-from posenet3d.report import FAMILIES, UNFITTED, plan, table
+from posenet3d.evaluation.ablation import FAMILIES, UNFITTED, plan, table
+from posenet3d.io.keypoints.packed import write_packed
+from posenet3d.lifting.checkpoint import models_of
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.paths import BUNDLED
+from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.joint import JointPhase, JointWeights
 
 NETWORKS = ["model.width=96", "model.blocks=1", "model.temporal_blocks=1"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posenet3d.jointsets import (
+from posenet3d.core.jointsets import (
     JOINT_SETS,
     KNOWN_JOINTS,
     RECIPES,
@@ -11,7 +11,7 @@ from posenet3d.jointsets import (
     to_h36m17,
     usable_recipes,
 )
-from posenet3d.skeleton import JOINT, JOINT_NAMES
+from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 
 BODY = {  # a person facing the camera, in pixels; their left is on our right
     "nose": (100, 110), "l_eye": (104, 105), "r_eye": (96, 105), "l_ear": (110, 108), "r_ear": (90, 108),

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from posenet3d.data.synthetic import bundled_sequences
+from posenet3d.core.skeleton import BONES, JOINT
 from posenet3d.losses import adversarial, bones, consistency
-from posenet3d.skeleton import BONES, JOINT
-from posenet3d.training.cleaner import cleaning_terms
+from posenet3d.synthetic.sequences import bundled_sequences
+from posenet3d.training.denoiser import cleaning_terms
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from posenet3d import metrics
+from posenet3d.core.camera import pinhole
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT_NAMES, PARENTS
 from posenet3d.errors import InputError
-from posenet3d.evaluation import METRICS, evaluate, report_text
-from posenet3d.lifted import Lifted
-from posenet3d.sequence import PoseSequence, pinhole
-from posenet3d.skeleton import JOINT_NAMES, PARENTS
+from posenet3d.evaluation import metrics
+from posenet3d.evaluation.evaluate import METRICS, evaluate, report_text
 
 K = pinhole(1000.0, 500.0, 500.0)
 

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from test_export import made_up, tensors, with_nobody
 
 from posenet3d.body.files import load_body
-from posenet3d.data import motion_text
-from posenet3d.data.amc_file import read_amc
-from posenet3d.data.bvh_file import UNITS_M, read_bvh
-from posenet3d.data.take import Take, body_names
-from posenet3d.data.trc_file import read_trc
+from posenet3d.core.jointsets import JOINT_SETS
+from posenet3d.core.skeleton import JOINT
 from posenet3d.errors import InputError
-from posenet3d.export.bvh import bvh_file
-from posenet3d.export.motion import JOINT_LABELS
-from posenet3d.export.trc import trc_file
-from posenet3d.jointsets import JOINT_SETS
-from posenet3d.skeleton import JOINT
+from posenet3d.exports.bvh import bvh_file
+from posenet3d.exports.motion import JOINT_LABELS
+from posenet3d.exports.trc import trc_file
+from posenet3d.io import checked_text
+from posenet3d.io.mocap.amc import read_amc
+from posenet3d.io.mocap.bvh import UNITS_M, read_bvh
+from posenet3d.io.mocap.take import Take, body_names
+from posenet3d.io.mocap.trc import read_trc
 
 MM = 1e-3
 Y_UP = np.diag([1.0, -1, -1])
@@ -551,7 +551,7 @@ def test_nesting_without_end_and_crowds_are_refused(tmp_path, monkeypatch):
         joints = "ROOT a { OFFSET 0 1 0 CHANNELS 1 Xrotation " + "JOINT b { OFFSET 0 1 0 " * depth + "} " * (depth + 1)
         with pytest.raises(InputError, match=says):
             read_bvh(save(tmp_path / "a.bvh", f"HIERARCHY {joints}{motion}"))
-    monkeypatch.setattr(motion_text, "MAX_POINTS", 10)
+    monkeypatch.setattr(checked_text, "MAX_POINTS", 10)
     for kind in READERS:
         with pytest.raises(InputError, match="split it into shorter takes"):
             read_damaged(tmp_path, kind, whole(kind).encode())

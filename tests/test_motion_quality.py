@@ -5,16 +5,16 @@ import pytest
 import torch
 from scipy.signal import welch
 
-from posenet3d import motion_quality
-from posenet3d.camera import project
-from posenet3d.checkpoint import find_checkpoint
-from posenet3d.data.synthetic import bundled_sequences
-from posenet3d.inference import Lifter
-from posenet3d.metrics import finite_mean, jitter, n_mpjpe
+from posenet3d.core.camera import project
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT
+from posenet3d.evaluation import motion
+from posenet3d.evaluation.metrics import finite_mean, jitter, n_mpjpe
+from posenet3d.lifting.checkpoint import find_checkpoint
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.lifting.single_frame import lift_each_frame
 from posenet3d.models.teacher import Teacher, TeacherConfig
-from posenet3d.sequence import PoseSequence
-from posenet3d.single_frame import lift_each_frame
-from posenet3d.skeleton import JOINT
+from posenet3d.synthetic.sequences import bundled_sequences
 
 FPS = 30.0
 CLIPS = {clip.name: clip for clip in bundled_sequences()}
@@ -34,7 +34,7 @@ def swinging(hz, frames=600, amplitude=0.1, fps=FPS):
 
 def test_spectrum_is_welch_s():
     joints = np.random.default_rng(0).normal(size=(400, 17, 3)).cumsum(0)
-    frequency, power = motion_quality.velocity_spectrum(joints, FPS)
+    frequency, power = motion.velocity_spectrum(joints, FPS)
     expected = welch(np.diff(joints, axis=0) * FPS, FPS, "hann", 60, axis=0)
     np.testing.assert_allclose(frequency, expected[0])
     np.testing.assert_allclose(power, expected[1].sum(-1), rtol=1e-9)
@@ -42,13 +42,13 @@ def test_spectrum_is_welch_s():
 
 @pytest.mark.parametrize("hz", [1.0, 3.0, 9.0])
 def test_a_swing_has_its_power_at_its_frequency(hz):
-    frequency, power = motion_quality.velocity_spectrum(swinging(hz), FPS)
+    frequency, power = motion.velocity_spectrum(swinging(hz), FPS)
     assert frequency[power[:, 5].argmax()] == pytest.approx(hz)
-    assert (motion_quality.share_above(frequency, power) > 50) == (hz > 6)
+    assert (motion.share_above(frequency, power) > 50) == (hz > 6)
 
 
 def test_power_is_the_mean_square_of_the_velocity():
-    frequency, power = motion_quality.velocity_spectrum(swinging(3.0), FPS)
+    frequency, power = motion.velocity_spectrum(swinging(3.0), FPS)
     velocity = np.diff(swinging(3.0)[:, 0, 0]) * FPS
     assert power[:, 0].sum() * frequency[1] == pytest.approx((velocity**2).mean(), rel=0.02)
 
@@ -57,41 +57,37 @@ def test_windows_with_gaps_are_left_out_for_their_joint_only():
     joints = swinging(3.0)
     gappy = joints.copy()
     gappy[300, 5] = np.nan
-    whole, left = (motion_quality.velocity_spectrum(j, FPS)[1] for j in (joints, gappy))
+    whole, left = (motion.velocity_spectrum(j, FPS)[1] for j in (joints, gappy))
     np.testing.assert_array_equal(np.delete(whole, 5, 1), np.delete(left, 5, 1))
     gappy[:, 5] = 1e3  # what stands in the windows of the gap must not matter
     gappy[::20, 5] = np.nan
-    frequency, left = motion_quality.velocity_spectrum(gappy, FPS)
+    frequency, left = motion.velocity_spectrum(gappy, FPS)
     assert np.isnan(left[:, 5]).all()
-    assert motion_quality.share_above(frequency, left) == pytest.approx(
-        motion_quality.share_above(frequency, np.delete(whole, 5, 1))
-    )
+    assert motion.share_above(frequency, left) == pytest.approx(motion.share_above(frequency, np.delete(whole, 5, 1)))
 
 
 @pytest.mark.parametrize("frames", [1, 2, 16])
 def test_too_short_for_a_spectrum(frames):
-    frequency, power = motion_quality.velocity_spectrum(swinging(3.0, frames), FPS)
+    frequency, power = motion.velocity_spectrum(swinging(3.0, frames), FPS)
     assert frequency.shape == (0,)
     assert power.shape == (0, 17)
-    assert np.isnan(motion_quality.share_above(frequency, power))
+    assert np.isnan(motion.share_above(frequency, power))
 
 
 def test_a_short_clip_is_one_window():
-    frequency, power = motion_quality.velocity_spectrum(swinging(3.0, 31), FPS)
+    frequency, power = motion.velocity_spectrum(swinging(3.0, 31), FPS)
     assert frequency[1] == pytest.approx(1.0)
     assert np.isfinite(power).all()
 
 
 def test_a_slow_camera_cannot_see_the_share_and_stillness_has_none():
-    assert np.isnan(motion_quality.share_above(*motion_quality.velocity_spectrum(swinging(1.0, fps=12.0), 12.0)))
-    assert np.isnan(motion_quality.share_above(*motion_quality.velocity_spectrum(np.zeros((90, 17, 3)), FPS)))
+    assert np.isnan(motion.share_above(*motion.velocity_spectrum(swinging(1.0, fps=12.0), 12.0)))
+    assert np.isnan(motion.share_above(*motion.velocity_spectrum(np.zeros((90, 17, 3)), FPS)))
 
 
 def test_shaking_raises_the_share():
     shaken = WALK.joints_3d + np.random.default_rng(0).normal(0, 0.005, WALK.joints_3d.shape)
-    calm, rough = (
-        motion_quality.share_above(*motion_quality.velocity_spectrum(j, FPS)) for j in (WALK.joints_3d, shaken)
-    )
+    calm, rough = (motion.share_above(*motion.velocity_spectrum(j, FPS)) for j in (WALK.joints_3d, shaken))
     assert calm < 2
     assert rough > 5 * calm
 
@@ -110,7 +106,7 @@ def standing(frames=90):
 
 def test_feet_on_the_floor_by_height_and_by_speed():
     joints = standing()
-    low, planted = motion_quality.is_low(joints, FPS), motion_quality.is_planted(joints, FPS)
+    low, planted = motion.is_low(joints, FPS), motion.is_planted(joints, FPS)
     assert low[:, 0].all()
     assert not low[30:60, 1].any()
     assert low[:30, 1].all()
@@ -124,28 +120,28 @@ def test_feet_on_the_floor_by_height_and_by_speed():
 
 def test_skating_is_the_speed_of_the_feet_on_the_floor():
     truth = standing()
-    on_floor = motion_quality.is_planted(truth, FPS)
-    assert motion_quality.foot_skating(truth, on_floor, FPS) == pytest.approx(0, abs=1e-9)
+    on_floor = motion.is_planted(truth, FPS)
+    assert motion.foot_skating(truth, on_floor, FPS) == pytest.approx(0, abs=1e-9)
     skating = truth.copy()
     skating[..., 2] += 0.01 * np.arange(90)[:, None]  # the whole body drifts: 0.3 m/s
-    assert motion_quality.foot_skating(skating, on_floor, FPS) == pytest.approx(0.3)
-    assert motion_quality.foot_speed(skating, FPS)[5] == pytest.approx([0.3, 0.3])
+    assert motion.foot_skating(skating, on_floor, FPS) == pytest.approx(0.3)
+    assert motion.foot_speed(skating, FPS)[5] == pytest.approx([0.3, 0.3])
 
 
 def test_unknown_feet_are_not_on_the_floor():
     joints = standing()
     joints[40:50] = np.nan
-    for on_floor in (motion_quality.is_low(joints, FPS), motion_quality.is_planted(joints, FPS)):
+    for on_floor in (motion.is_low(joints, FPS), motion.is_planted(joints, FPS)):
         assert not on_floor[40:50].any()
-        assert np.isfinite(motion_quality.foot_skating(joints, on_floor, FPS))
+        assert np.isfinite(motion.foot_skating(joints, on_floor, FPS))
     nobody = np.full((5, 17, 3), np.nan)
-    assert not motion_quality.is_low(nobody, FPS).any()
-    assert np.isnan(motion_quality.foot_skating(nobody, motion_quality.is_low(nobody, FPS), FPS))
+    assert not motion.is_low(nobody, FPS).any()
+    assert np.isnan(motion.foot_skating(nobody, motion.is_low(nobody, FPS), FPS))
 
 
 def test_one_frame_has_no_skating():
     one = standing()[:1]
-    assert np.isnan(motion_quality.foot_skating(one, motion_quality.is_low(one, FPS), FPS))
+    assert np.isnan(motion.foot_skating(one, motion.is_low(one, FPS), FPS))
 
 
 # Single frames

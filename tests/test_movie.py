@@ -14,12 +14,13 @@ from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import pose_rotations
-from posenet3d.body.parameters import BodyParameters
+from posenet3d.core.body_parameters import BodyParameters
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.skeleton import JOINT
 from posenet3d.errors import InputError
-from posenet3d.export import movie, movie_worker
-from posenet3d.export.movie import Cancelled, Panel, rendering_problem, write_movie
-from posenet3d.lifted import Lifted, write_lifted
-from posenet3d.skeleton import JOINT
+from posenet3d.exports import movie, movie_worker
+from posenet3d.exports.movie import Cancelled, Panel, rendering_problem, write_movie
+from posenet3d.io.lifted_npz import write_lifted
 
 FRAMES, FPS, SIZE = 12, 25.0, (320, 180)
 BACKGROUND = (244, 246, 248)

@@ -10,26 +10,26 @@ import torch
 from PIL import Image, ImageDraw
 
 from posenet3d.__main__ import main
-from posenet3d.checkpoint import list_checkpoints
+from posenet3d.cli.pose2d_render import crowd_index
+from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.errors import InputError
-from posenet3d.jointsets import JOINT_SETS
-from posenet3d.pose2d import ablation
-from posenet3d.pose2d.augmentation import Augmentation, mirrored_joints, warp
+from posenet3d.lifting.checkpoint import list_checkpoints
 from posenet3d.pose2d.backbones import PUBLISHED_WIDTH, LiteBackbone, ResidualBackbone, begin_with
-from posenet3d.pose2d.crops import cut, view_of
-from posenet3d.pose2d.distillation import bins_loss, label_loss, pose_error, structure_losses
+from posenet3d.pose2d.data.annotations import Pictures, read_labels
+from posenet3d.pose2d.data.augmentation import Augmentation, mirrored_joints, warp
+from posenet3d.pose2d.data.crops import cut, view_of
+from posenet3d.pose2d.data.mosaics import Mosaics
+from posenet3d.pose2d.data.random_people import random_scene
+from posenet3d.pose2d.data.rendering import draw, joints_of
 from posenet3d.pose2d.estimator import Estimator
-from posenet3d.pose2d.finder import Finder, FinderConfig, find, finder_losses, overlap
-from posenet3d.pose2d.mosaics import Mosaics
-from posenet3d.pose2d.network import EstimatorConfig, Maps, PoseNetwork, Reading, chances, decode, targets
-from posenet3d.pose2d.photographs import Pictures, read_labels
+from posenet3d.pose2d.evaluation import ablation
+from posenet3d.pose2d.evaluation.scoring import average_precision, pck
+from posenet3d.pose2d.losses import bins_loss, label_loss, pose_error, structure_losses
+from posenet3d.pose2d.person_detector import Finder, FinderConfig, find, finder_losses, overlap
+from posenet3d.pose2d.pose_network import EstimatorConfig, Maps, PoseNetwork, Reading, chances, decode, targets
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig, Start, adjacency
-from posenet3d.pose2d.render_command import crowd_index
-from posenet3d.pose2d.rendering import draw, joints_of
-from posenet3d.pose2d.runs import held_out, load_finder, load_refiner
-from posenet3d.pose2d.scoring import average_precision, pck
-from posenet3d.pose2d.strangers import random_scene
-from posenet3d.pose2d.training import from_unit, to_unit
+from posenet3d.pose2d.training.phases import from_unit, to_unit
+from posenet3d.pose2d.training.runs import held_out, load_finder, load_refiner
 
 CROWD = JOINT_SETS["crowdpose14"].joints
 CONFIG = EstimatorConfig(width=8, tokens=32, height=64, breadth=48)

@@ -10,13 +10,14 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from posenet3d.__main__ import main
-from posenet3d.data.packed import write_packed
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
-from posenet3d.lifted import Lifted, write_lifted
-from posenet3d.protocols import LIMBS_NECK_HEAD, PROTOCOLS, score, score_text
-from posenet3d.published import PUBLISHED
-from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import JOINT_NAMES
+from posenet3d.evaluation.protocols import LIMBS_NECK_HEAD, PROTOCOLS, score, score_text
+from posenet3d.evaluation.published import PUBLISHED
+from posenet3d.io.keypoints.packed import write_packed
+from posenet3d.io.lifted_npz import write_lifted
 
 CLIPS = [
     ("S9", "Walking", 130),

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from posenet3d.data.csv_file import read_csv, write_csv
-from posenet3d.data.door import choose_track, read_sequences
-from posenet3d.data.json_file import last_number
-from posenet3d.data.packed import read_packed, write_packed
-from posenet3d.data.tracks import Detection, completeness, link
+from posenet3d.core.jointsets import JOINT_SETS
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT, JOINT_NAMES
+from posenet3d.core.tracking import Detection, completeness, link
 from posenet3d.errors import InputError
-from posenet3d.jointsets import JOINT_SETS
-from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import JOINT, JOINT_NAMES
+from posenet3d.io.checked_json import last_number
+from posenet3d.io.keypoints.csv_table import read_csv, write_csv
+from posenet3d.io.keypoints.packed import read_packed, write_packed
+from posenet3d.io.keypoints.read import choose_track, read_sequences
 
 BODY = {  # a person facing the camera, in pixels
     "nose": (100, 110), "l_eye": (104, 105), "r_eye": (96, 105), "l_ear": (110, 108), "r_ear": (90, 108),
@@ -441,11 +441,11 @@ def test_deep_nesting_is_refused(tmp_path):
 
 
 def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("posenet3d.data.openpose.MAX_BYTES", 1000)
+    monkeypatch.setattr("posenet3d.io.keypoints.openpose.MAX_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("0.json", b" " * 2000)
     assert "unpacks to more" in refused(tmp_path / "a.zip")
-    monkeypatch.setattr("posenet3d.data.npz_file.MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr("posenet3d.io.checked_npz.MAX_UNPACKED_BYTES", 1000)
     np.savez_compressed(tmp_path / "a.npz", keypoints_2d=np.zeros((1000, 17, 2)))
     assert "unpacks to" in refused(tmp_path / "a.npz")
 

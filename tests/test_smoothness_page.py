@@ -9,23 +9,31 @@ import torch
 from app_with_stub import StubLifter, stub_checkpoints
 from streamlit.testing.v1 import AppTest
 
-from explorer import figures, resources, smoothness, smoothness_figures
-from explorer.actors import GROUND_TRUTH, NOBODY, Actor, Source, truth_of
-from explorer.smoothness import ALL_BONES, ALL_JOINTS, ALONE, BONE_LABELS, MOVING, QUANTITIES
-from posenet3d import checkpoint
-from posenet3d.data.synthetic import bundled_sequences
-from posenet3d.evaluation import evaluate
-from posenet3d.lifted import Lifted
+from explorer import cache
+from explorer.charts import errors as error_charts
+from explorer.charts import motion as motion_charts
+from explorer.compare import motion as motion_numbers
+from explorer.compare.candidates import GROUND_TRUTH, NOBODY, Actor, Source, truth_of
+from explorer.compare.motion import ALL_BONES, ALL_JOINTS, ALONE, BONE_LABELS, MOVING, QUANTITIES
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.lifting import checkpoint
 from posenet3d.models.teacher import Teacher, TeacherConfig
-from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import JOINT
+from posenet3d.synthetic.sequences import bundled_sequences
 
 FPS = 30.0
 CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
 NOISY = CLIPS["synthetic walk (noisy detector)"]
 WITHOUT_TRUTH = replace(NOISY, joints_3d=None, name="no truth")
-STYLES = {"calm": figures.FIRST, "rough": figures.SECOND, GROUND_TRUTH: figures.TRUTH, ALONE: smoothness_figures.ALONE}
+STYLES = {
+    "calm": error_charts.FIRST,
+    "rough": error_charts.SECOND,
+    GROUND_TRUTH: error_charts.TRUTH,
+    ALONE: motion_charts.ALONE,
+}
 
 
 def actor(label: str, joints_3d: np.ndarray, tmp_path) -> Actor:
@@ -44,8 +52,8 @@ def actors(tmp_path) -> list[Actor]:
 
 
 @pytest.fixture
-def motions(actors) -> list[smoothness.Motion]:
-    return smoothness.motions_of(WALK, actors, shaken(WALK.joints_3d, 0.05))
+def motions(actors) -> list[motion_numbers.Motion]:
+    return motion_numbers.motions_of(WALK, actors, shaken(WALK.joints_3d, 0.05))
 
 
 # The numbers
@@ -54,12 +62,12 @@ def motions(actors) -> list[smoothness.Motion]:
 def test_truth_is_looked_at_whether_it_is_shown_or_not(actors):
     shown = [*actors, Actor(GROUND_TRUTH, "truth", truth_of(WALK))]
     for chosen in (actors, shown):
-        assert [m.label for m in smoothness.motions_of(WALK, chosen, None)] == ["calm", "rough", GROUND_TRUTH]
-    assert [m.label for m in smoothness.motions_of(WITHOUT_TRUTH, actors, None)] == ["calm", "rough"]
+        assert [m.label for m in motion_numbers.motions_of(WALK, chosen, None)] == ["calm", "rough", GROUND_TRUTH]
+    assert [m.label for m in motion_numbers.motions_of(WITHOUT_TRUTH, actors, None)] == ["calm", "rough"]
 
 
 def test_overview_agrees_with_evaluate(actors, motions):
-    table = smoothness.overview(motions, FPS)
+    table = motion_numbers.overview(motions, FPS)
     for mine in actors:
         overall = evaluate([replace(mine.lifted, name=WALK.name)], [WALK])["overall"]
         row = table.loc[mine.label]
@@ -70,7 +78,7 @@ def test_overview_agrees_with_evaluate(actors, motions):
 
 
 def test_overview_orders_what_shakes(motions):
-    table = smoothness.overview(motions, FPS)
+    table = motion_numbers.overview(motions, FPS)
     assert list(table.index) == ["calm", "rough", GROUND_TRUTH, ALONE]
     assert table.loc[GROUND_TRUTH, ("jerk", "% of truth")] == pytest.approx(100)
     assert table.loc["calm", ("jerk", "% of truth")] == pytest.approx(100, abs=1)  # a wrong size is no shaking
@@ -83,14 +91,14 @@ def test_units_are_those_that_are_said():
     frames = np.arange(60)[:, None]
     joints = np.zeros((60, 17, 3))
     joints[:, JOINT["l_wrist"], 0] = 0.5 * 3.0 * (frames[:, 0] / FPS) ** 2  # 3 m/s²
-    motion = smoothness.motions_of(WITHOUT_TRUTH, [], joints)
-    mean = {name: smoothness.over_time(motion, q, "left wrist", FPS)[ALONE] for name, q in QUANTITIES.items()}
+    motion = motion_numbers.motions_of(WITHOUT_TRUTH, [], joints)
+    mean = {name: motion_numbers.over_time(motion, q, "left wrist", FPS)[ALONE] for name, q in QUANTITIES.items()}
     assert mean["Acceleration"][30] == pytest.approx(3.0)
     assert mean["Speed"][30] == pytest.approx(3.0 * 29.5 / FPS)
     assert mean["Jerk"][30] == pytest.approx(0, abs=1e-6)
-    everybody = smoothness.over_time(motion, QUANTITIES["Acceleration"], ALL_JOINTS, FPS)[ALONE]
+    everybody = motion_numbers.over_time(motion, QUANTITIES["Acceleration"], ALL_JOINTS, FPS)[ALONE]
     assert everybody[30] == pytest.approx(3.0 / 17)
-    per_joint = smoothness.per_joint(motion, QUANTITIES["Acceleration"], FPS)[ALONE]
+    per_joint = motion_numbers.per_joint(motion, QUANTITIES["Acceleration"], FPS)[ALONE]
     assert dict(zip(MOVING, per_joint, strict=True))["left wrist"] == pytest.approx(3.0)
     assert per_joint.sum() == pytest.approx(3.0)
 
@@ -99,64 +107,66 @@ def test_gaps_are_left_out_and_never_bridged(actors, tmp_path):
     joints = WALK.joints_3d.copy()
     joints[100:110] = np.nan
     joints[110:] += 1.0  # a leap over the gap must not count
-    gappy = smoothness.motions_of(WALK, [actor("gappy", joints, tmp_path)], None)
+    gappy = motion_numbers.motions_of(WALK, [actor("gappy", joints, tmp_path)], None)
     for name, quantity in QUANTITIES.items():
-        curve = smoothness.over_time(gappy, quantity, ALL_JOINTS, FPS)["gappy"]
+        curve = motion_numbers.over_time(gappy, quantity, ALL_JOINTS, FPS)["gappy"]
         assert np.isnan(curve[100:110]).all()
-        usual = smoothness.over_time(gappy, quantity, ALL_JOINTS, FPS)[GROUND_TRUTH]
+        usual = motion_numbers.over_time(gappy, quantity, ALL_JOINTS, FPS)[GROUND_TRUTH]
         assert np.nanmax(curve) < 1.5 * np.nanmax(usual), name
-    row = smoothness.overview(gappy, FPS).loc["gappy"]
+    row = motion_numbers.overview(gappy, FPS).loc["gappy"]
     assert row["known", "% of joints"] == pytest.approx(100 * 230 / 240)
     assert row["jerk", "% of truth"] == pytest.approx(100, abs=1)  # over the same frames
-    assert np.isnan(smoothness.foot_curves(gappy, 0, FPS)["gappy"][100:111]).all()
-    assert np.isnan(smoothness.bone_drift(gappy, ALL_BONES)["gappy"][100:110]).all()
+    assert np.isnan(motion_numbers.foot_curves(gappy, 0, FPS)["gappy"][100:111]).all()
+    assert np.isnan(motion_numbers.bone_drift(gappy, ALL_BONES)["gappy"][100:110]).all()
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4])
 @pytest.mark.parametrize("sequence", [WALK, WITHOUT_TRUTH], ids=lambda s: s.name)
 def test_a_few_frames(frames, sequence, tmp_path):
     clip = sequence.frames(0, frames)
-    motions = smoothness.motions_of(clip, [actor("calm", WALK.joints_3d[:frames], tmp_path)], WALK.joints_3d[:frames])
-    table = smoothness.overview(motions, FPS)
+    motions = motion_numbers.motions_of(
+        clip, [actor("calm", WALK.joints_3d[:frames], tmp_path)], WALK.joints_3d[:frames]
+    )
+    table = motion_numbers.overview(motions, FPS)
     assert np.isfinite(table["speed", "m/s"]).all() == (frames > 1)
     assert np.isfinite(table["jerk", "mm/frame³"]).all() == (frames > 3)
-    (sentence,) = smoothness.verdicts(motions)
+    (sentence,) = motion_numbers.verdicts(motions)
     assert ("too few frames" in sentence) == (frames <= 3)
-    assert smoothness.spectra(motions, ALL_JOINTS, FPS) == {}
+    assert motion_numbers.spectra(motions, ALL_JOINTS, FPS) == {}
 
 
 def test_nobody_in_the_clip(tmp_path):
     nobody = np.full((50, 17, 3), np.nan)
     clip = WITHOUT_TRUTH.frames(0, 50)
-    motions = smoothness.motions_of(clip, [actor("nobody", nobody, tmp_path)], nobody)
-    row = smoothness.overview(motions, FPS).loc["nobody"]
+    motions = motion_numbers.motions_of(clip, [actor("nobody", nobody, tmp_path)], nobody)
+    row = motion_numbers.overview(motions, FPS).loc["nobody"]
     assert row.pop(("known", "% of joints")) == 0
     assert row.isna().all()
-    panels = {ALL_JOINTS: smoothness.over_time(motions, QUANTITIES["Speed"], ALL_JOINTS, FPS)}
-    smoothness_figures.over_time(panels, {"nobody": figures.FIRST} | STYLES, FPS, "m/s", cut=ALONE)
+    panels = {ALL_JOINTS: motion_numbers.over_time(motions, QUANTITIES["Speed"], ALL_JOINTS, FPS)}
+    motion_charts.over_time(panels, {"nobody": error_charts.FIRST} | STYLES, FPS, "m/s", cut=ALONE)
 
 
 def test_feet_are_on_the_floor_for_everybody_at_the_same_time(motions, actors):
-    by_truth = smoothness.feet_on_floor(motions, FPS)
+    by_truth = motion_numbers.feet_on_floor(motions, FPS)
     assert by_truth.any(0).all()
     assert not by_truth.all(0).any()
-    np.testing.assert_array_equal(by_truth, smoothness.feet_on_floor(motions[::-1], FPS))
-    without = smoothness.motions_of(WITHOUT_TRUTH, actors, None)
-    by_height = smoothness.feet_on_floor(without, FPS)
-    np.testing.assert_array_equal(by_height, smoothness.feet_on_floor(without[:1], FPS))
+    np.testing.assert_array_equal(by_truth, motion_numbers.feet_on_floor(motions[::-1], FPS))
+    without = motion_numbers.motions_of(WITHOUT_TRUTH, actors, None)
+    by_height = motion_numbers.feet_on_floor(without, FPS)
+    np.testing.assert_array_equal(by_height, motion_numbers.feet_on_floor(without[:1], FPS))
 
 
 def test_bone_drift_of_one_bone(tmp_path):
     joints = WALK.joints_3d.copy()
     elbow, wrist = JOINT["l_elbow"], JOINT["l_wrist"]
     joints[7, wrist] = joints[7, elbow] + 1.5 * (joints[7, wrist] - joints[7, elbow])
-    motions = smoothness.motions_of(WALK, [actor("long", joints, tmp_path)], None)
+    motions = motion_numbers.motions_of(WALK, [actor("long", joints, tmp_path)], None)
     bone = BONE_LABELS.index("left elbow to left wrist")
-    drift = smoothness.bone_drift(motions, BONE_LABELS[bone])["long"]
+    drift = motion_numbers.bone_drift(motions, BONE_LABELS[bone])["long"]
     assert drift[7] == pytest.approx(50, abs=0.5)
     assert np.delete(drift, 7).max() < 0.5
-    assert smoothness.bone_drift(motions, ALL_BONES)["long"][7] == pytest.approx(50 / 16, abs=0.2)
-    assert smoothness.bone_spread(motions)["long"].argmax() == bone
+    assert motion_numbers.bone_drift(motions, ALL_BONES)["long"][7] == pytest.approx(50 / 16, abs=0.2)
+    assert motion_numbers.bone_spread(motions)["long"].argmax() == bone
 
 
 # The sentences
@@ -167,7 +177,7 @@ def test_sentences_against_the_truth(tmp_path):
     sleepy = np.apply_along_axis(lambda x: np.convolve(np.pad(x, 4, mode="edge"), kernel, "valid"), 0, WALK.joints_3d)
     three = {"same": WALK.joints_3d, "sleepy": sleepy, "shaky": shaken(WALK.joints_3d, 0.005)}
     actors = [actor(label, joints, tmp_path) for label, joints in three.items()]
-    same, sleepy, shaky = smoothness.verdicts(smoothness.motions_of(WALK, actors, None))
+    same, sleepy, shaky = motion_numbers.verdicts(motion_numbers.motions_of(WALK, actors, None))
     assert "flows as the truth does, with 100 % of" in same
     assert "smoother than the truth" in sleepy
     assert "smoothed away" in sleepy
@@ -176,26 +186,26 @@ def test_sentences_against_the_truth(tmp_path):
 
 def test_sentences_without_truth(tmp_path):
     calm = [actor("calm", WALK.joints_3d, tmp_path)]
-    (sentence,) = smoothness.verdicts(smoothness.motions_of(WITHOUT_TRUTH, calm, shaken(WALK.joints_3d, 0.05)))
+    (sentence,) = motion_numbers.verdicts(motion_numbers.motions_of(WITHOUT_TRUTH, calm, shaken(WALK.joints_3d, 0.05)))
     assert "times less jerk than frame by frame" in sentence
     assert "truth" not in sentence
-    (sentence,) = smoothness.verdicts(smoothness.motions_of(WITHOUT_TRUTH, calm, WALK.joints_3d))
+    (sentence,) = motion_numbers.verdicts(motion_numbers.motions_of(WITHOUT_TRUTH, calm, WALK.joints_3d))
     assert "moves much as frame by frame" in sentence
-    assert smoothness.verdicts(smoothness.motions_of(WITHOUT_TRUTH, calm, None)) == []
+    assert motion_numbers.verdicts(motion_numbers.motions_of(WITHOUT_TRUTH, calm, None)) == []
 
 
 # The figures
 
 
 def test_what_is_cut_does_not_set_the_scale(motions):
-    panels = {ALL_JOINTS: smoothness.over_time(motions, QUANTITIES["Jerk"], ALL_JOINTS, FPS)}
-    cut = smoothness_figures.over_time(panels, STYLES, FPS, "mm/frame³", cut=ALONE)
-    whole = smoothness_figures.over_time(panels, STYLES, FPS, "mm/frame³")
+    panels = {ALL_JOINTS: motion_numbers.over_time(motions, QUANTITIES["Jerk"], ALL_JOINTS, FPS)}
+    cut = motion_charts.over_time(panels, STYLES, FPS, "mm/frame³", cut=ALONE)
+    whole = motion_charts.over_time(panels, STYLES, FPS, "mm/frame³")
     others = max(np.nanmax(curve) for label, curve in panels[ALL_JOINTS].items() if label != ALONE)
     assert cut.layout.yaxis.range[1] == pytest.approx(1.1 * others)
     assert whole.layout.yaxis.range[1] == pytest.approx(1.1 * np.nanmax(panels[ALL_JOINTS][ALONE]))
-    means = smoothness.per_joint(motions, QUANTITIES["Jerk"], FPS)
-    bars = smoothness_figures.per_joint(MOVING, means, STYLES, "mm/frame³", cut=ALONE)
+    means = motion_numbers.per_joint(motions, QUANTITIES["Jerk"], FPS)
+    bars = motion_charts.per_joint(MOVING, means, STYLES, "mm/frame³", cut=ALONE)
     assert bars.layout.xaxis.range[1] == pytest.approx(1.1 * max(v.max() for k, v in means.items() if k != ALONE))
 
 
@@ -203,8 +213,8 @@ def test_ten_thousand_frames_keep_their_peaks_in_few_points():
     curve = np.ones(10_000)
     curve[4321] = 9.0
     curve[5000:5100] = np.nan
-    (line,) = smoothness_figures.over_time({"one": {"calm": curve}}, STYLES, FPS, "m/s").data
-    assert len(line.x) <= figures.MAP_COLUMNS
+    (line,) = motion_charts.over_time({"one": {"calm": curve}}, STYLES, FPS, "m/s").data
+    assert len(line.x) <= error_charts.MAP_COLUMNS
     assert line.y[np.nanargmax(line.y)] == 9
     assert line.x[np.nanargmax(line.y)] == pytest.approx(4321 / FPS, abs=0.3)
     assert np.isnan(line.y).any()
@@ -213,21 +223,21 @@ def test_ten_thousand_frames_keep_their_peaks_in_few_points():
 def test_lines_and_shades():
     panels = {name: {"calm": np.ones(6), "rough": np.zeros(6)} for name in ("left", "right")}
     shaded = {"left": np.array([0, 1, 1, 0, 0, 0], bool), "right": np.zeros(6, bool)}
-    figure = smoothness_figures.over_time(panels, STYLES, FPS, "m/s", shaded=shaded)
-    shades = [trace for trace in figure.data if trace.name == smoothness_figures.SHADED]
+    figure = motion_charts.over_time(panels, STYLES, FPS, "m/s", shaded=shaded)
+    shades = [trace for trace in figure.data if trace.name == motion_charts.SHADED]
     np.testing.assert_allclose(shades[0].y, np.array([0, 1.1, 1.1, 0, 0, 0]), rtol=1e-6)
     assert not np.any(shades[1].y)
     legend = [trace.name for trace in figure.data if trace.showlegend]
-    assert sorted(legend) == sorted({"calm", "rough", smoothness_figures.SHADED})
+    assert sorted(legend) == sorted({"calm", "rough", motion_charts.SHADED})
 
 
 def test_spectrum_is_drawn_for_those_who_have_one(actors):
     alone = shaken(WALK.joints_3d, 0.05)
     alone[::20] = np.nan
-    motions = smoothness.motions_of(WALK, actors, alone)
-    spectra = smoothness.spectra(motions, "left wrist", FPS)
+    motions = motion_numbers.motions_of(WALK, actors, alone)
+    spectra = motion_numbers.spectra(motions, "left wrist", FPS)
     assert list(spectra) == ["calm", "rough", GROUND_TRUTH]
-    figure = smoothness_figures.spectrum(spectra, STYLES, 6.0)
+    figure = motion_charts.spectrum(spectra, STYLES, 6.0)
     assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
     assert 10 ** np.array(figure.layout.xaxis.range) == pytest.approx([0.5, 15])
     high = {label: density[frequency > 6].mean() for label, (frequency, density) in spectra.items()}
@@ -246,7 +256,7 @@ def page_alone():
     import explorer
     from explorer import sidebar
 
-    page = st.navigation([st.Page(Path(explorer.__file__).parent / "views" / "smoothness.py")])
+    page = st.navigation([st.Page(Path(explorer.__file__).parent / "pages" / "smoothness.py")])
     sidebar.choose()
     page.run()
 
@@ -255,8 +265,8 @@ def page_alone():
 def without_network(tmp_path, monkeypatch) -> AppTest:
     st.cache_resource.clear()
     st.cache_data.clear()
-    monkeypatch.setattr(resources, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
-    monkeypatch.setattr(resources.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
+    monkeypatch.setattr(cache, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
+    monkeypatch.setattr(cache.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
     return AppTest.from_function(page_alone, default_timeout=60)
 
 

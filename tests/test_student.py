@@ -10,16 +10,16 @@ from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import pose_rotations
-from posenet3d.data.packed import write_packed
-from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
-from posenet3d.data.windows import mirror
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.normalise import mirror
 from posenet3d.errors import InputError
-from posenet3d.evaluation import evaluate
-from posenet3d.inference import Lifter
-from posenet3d.lifted import Lifted
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.evaluation.metrics import bone_lengths
+from posenet3d.io.keypoints.packed import write_packed
+from posenet3d.lifting.lifter import Lifter
 from posenet3d.losses import body as body_losses
-from posenet3d.metrics import bone_lengths
 from posenet3d.models.student import Student, StudentConfig, landmarks_in_root_distances
+from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.mirror_guard import handedness
 
 
@@ -132,7 +132,7 @@ def test_body_losses_rank_poses(motions):
 
 def test_the_mirrored_body_is_the_body_of_the_mirrored_pose():
     """What mirror averaging rests on: reflecting rotations and swapping sides reflects the landmarks."""
-    from posenet3d.clipwise import _SMPL_MIRROR
+    from posenet3d.lifting.sliding_window import _SMPL_MIRROR
 
     landmarks = landmarks_of(load_body())
     rotations = pose_rotations(torch.randn(1, 3), 0.3 * torch.randn(1, 69))

@@ -3,13 +3,13 @@ import time
 import numpy as np
 import pytest
 
-from posenet3d import metrics
-from posenet3d.camera import project
-from posenet3d.data.motions import MOTIONS
-from posenet3d.data.noise import DetectorNoise, with_detector_noise
-from posenet3d.data.puppet import ANKLE_HEIGHT, joints
-from posenet3d.data.synthetic import bundled_sequences, synthetic_sequence
-from posenet3d.skeleton import JOINT, MIRROR, PARENTS
+from posenet3d.core.camera import project
+from posenet3d.core.skeleton import JOINT, MIRROR, PARENTS
+from posenet3d.evaluation import metrics
+from posenet3d.synthetic.detector_noise import DetectorNoise, with_detector_noise
+from posenet3d.synthetic.motions import MOTIONS
+from posenet3d.synthetic.sequences import bundled_sequences, synthetic_sequence
+from posenet3d.synthetic.stick_figure import ANKLE_HEIGHT, joints
 
 FPS = 30
 every_motion = pytest.mark.parametrize("motion", list(MOTIONS))

@@ -13,22 +13,23 @@ import pytest
 import torch
 
 from posenet3d.__main__ import main
-from posenet3d.data.corruption import corrupt
-from posenet3d.data.packed import write_packed
-from posenet3d.data.synthetic import MOTIONS, synthetic_sequence
-from posenet3d.data.windows import clips_from, split_by_take, window_indices
+from posenet3d.config import from_dict, override, to_dict
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.normalise import place
 from posenet3d.errors import InputError
-from posenet3d.evaluation import evaluate
-from posenet3d.inference import Lifter
-from posenet3d.lifted import Lifted
-from posenet3d.models.cleaner import Cleaner, CleanerConfig, smooth
-from posenet3d.models.teacher import Teacher, TeacherConfig, place
-from posenet3d.pose2d.training import EstimatorTraining
-from posenet3d.training.cleaner import CleanerPhase
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.io.keypoints.packed import write_packed
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.models.denoiser import Cleaner, CleanerConfig, smooth
+from posenet3d.models.teacher import Teacher, TeacherConfig
+from posenet3d.pose2d.training.phases import EstimatorTraining
+from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
+from posenet3d.training.clips import clips_from, split_by_take, window_indices
+from posenet3d.training.corruption import corrupt
+from posenet3d.training.denoiser import CleanerPhase
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.loop import flat_then_cosine, weigh
 from posenet3d.training.mirror_guard import handedness, repair_mirror_world
-from posenet3d.training.settings import from_dict, override, to_dict
 from posenet3d.training.teacher import train_teacher
 
 ROOT = Path(__file__).parent.parent
@@ -114,7 +115,7 @@ def test_the_guard_finds_and_repairs_the_mirror_world(motions, tmp_path):
     """Turn a trained lifter over, as training itself sometimes does; the guard must see it from 2D alone and turn it back."""
     teacher = Lifter.load().teacher
     clip = clips_from(motions)
-    from posenet3d.data.windows import at_pelvis
+    from posenet3d.core.normalise import at_pelvis
 
     rays = at_pelvis(clip.rays)[::20]
 

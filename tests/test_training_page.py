@@ -10,18 +10,18 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from explorer import run_figures
-from explorer.figures import COLOURS
+from explorer.charts import training as training_charts
+from explorer.charts.errors import COLOURS
 from explorer.runs import Curve, duration, find_runs, read_log, read_run, standing, status
-from posenet3d.data.synthetic import bundled_sequences
 from posenet3d.errors import InputError
+from posenet3d.synthetic.sequences import bundled_sequences
 from posenet3d.training.joint import JointTraining
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.loop import LoopSettings
 from posenet3d.training.student import StudentTraining
 from posenet3d.training.teacher import train_teacher
 
-PAGE = Path(__file__).parent.parent / "explorer" / "views" / "training.py"
+PAGE = Path(__file__).parent.parent / "explorer" / "pages" / "training.py"
 STEPS = {
     "teacher": {"cleaner_steps": 100, "frame_steps": 200, "temporal_steps": 100},
     "student": {"frame_steps": 200, "temporal_steps": 100},
@@ -232,7 +232,7 @@ def test_duration(seconds, said):
 
 
 def test_phase_table_has_steps_time_and_speed(tmp_path):
-    table = run_figures.phase_table(read_run("a", make_run(tmp_path / "a", text=teacher_log(200))))
+    table = training_charts.phase_table(read_run("a", make_run(tmp_path / "a", text=teacher_log(200))))
     assert list(table["phase"]) == ["cleaner", "frame", "temporal"]
     assert list(table["steps"]) == ["100 of 100", "100 of 200", "0 of 100"]
     assert list(table["time"]) == ["10 s", "10 s", "–"]
@@ -245,13 +245,13 @@ def test_phase_table_has_steps_time_and_speed(tmp_path):
 def test_settings_that_differ_come_first(tmp_path):
     a = read_run("a", make_run(tmp_path / "a"))
     b = read_run("b", make_run(tmp_path / "b", "student", lr=0.002))
-    table = run_figures.settings_table([a, b]).set_index("setting")
+    table = training_charts.settings_table([a, b]).set_index("setting")
     differing = table[table["differs"] == "≠"]
     assert set(differing.index) == {"stage", "training.cleaner_steps", "training.lr"}
     assert list(table.index[:3]) == list(differing.index)
     assert list(table.loc["training.cleaner_steps", ["a", "b"]]) == ["100", "–"]
     assert list(table.loc["model.dilations", ["a", "b"]]) == ["1, 2", "1, 2"]
-    assert list(run_figures.settings_table([a]).columns) == ["setting", "a"]
+    assert list(training_charts.settings_table([a]).columns) == ["setting", "a"]
 
 
 @pytest.mark.parametrize(
@@ -259,20 +259,20 @@ def test_settings_that_differ_come_first(tmp_path):
 )
 def test_every_weighted_term_has_words(settings):
     names = {field.name for field in dataclasses.fields(settings.weights)}
-    assert names <= set(run_figures.TERMS)
+    assert names <= set(training_charts.TERMS)
 
 
 def test_terms_come_in_the_order_of_their_words_unknown_ones_last(tmp_path):
     text = line(125, "frame", brightness=1.0, symmetry=1.0, pose=1.0, consistency_2d=1.0)
     run = read_run("a", make_run(tmp_path / "a", text=text))
-    assert run_figures.term_names([run], None) == ["consistency_2d", "pose", "symmetry", "brightness"]
-    assert run_figures.term_names([run], "cleaner") == []
+    assert training_charts.term_names([run], None) == ["consistency_2d", "pose", "symmetry", "brightness"]
+    assert training_charts.term_names([run], "cleaner") == []
 
 
 def test_two_runs_are_overlaid_in_two_colours(tmp_path):
     a = read_run("a", make_run(tmp_path / "a", text=teacher_log()))
     b = read_run("b", make_run(tmp_path / "b", text=teacher_log(), temporal_steps=300))
-    chart = run_figures.term_chart([a, b], "pose", None, is_log=True)
+    chart = training_charts.term_chart([a, b], "pose", None, is_log=True)
     assert [trace.name for trace in chart.data] == ["a, training", "a, held-out", "b, training", "b, held-out"]
     assert [trace.line.color for trace in chart.data] == [COLOURS[0]] * 2 + [COLOURS[1]] * 2
     assert chart.layout.yaxis.type == "log"
@@ -283,7 +283,7 @@ def test_two_runs_are_overlaid_in_two_colours(tmp_path):
 def test_within_a_phase_runs_line_up_though_their_plans_differ(tmp_path):
     a = read_run("a", make_run(tmp_path / "a", text=teacher_log()))
     b = read_run("b", make_run(tmp_path / "b", "student", text=line(25, "frame", pose=1.0)))
-    chart = run_figures.term_chart([a, b], "pose", "frame", is_log=False)
+    chart = training_charts.term_chart([a, b], "pose", "frame", is_log=False)
     assert list(chart.data[0].x[:2]) == [25, 50]  # 125 and 150 of the whole run
     assert chart.data[0].x[-1] == 200
     assert list(chart.data[-1].x) == [25]
@@ -294,7 +294,7 @@ def test_where_the_other_runs_phases_begin_is_marked_if_it_differs(tmp_path):
     a = read_run("a", make_run(tmp_path / "a", text=teacher_log()))
     same = read_run("b", make_run(tmp_path / "b", text=teacher_log()))
     other = read_run("c", make_run(tmp_path / "c", "student", text=teacher_log()))
-    shapes = [run_figures.term_chart([a, b], "pose", None, is_log=False).layout.shapes for b in (same, other)]
+    shapes = [training_charts.term_chart([a, b], "pose", None, is_log=False).layout.shapes for b in (same, other)]
     assert [len(of) for of in shapes] == [3, 4]
     assert shapes[1][-1].x0 == 200
 
@@ -308,7 +308,7 @@ def test_thinned_keeps_ends_and_every_spike(count):
         values[i] = (-1) ** number * (100 + number)
     values[count // 2 : count // 2 + 1] = np.nan if count > 5 else 0.0
     steps = np.arange(count, dtype=float)
-    thin = run_figures.thinned(Curve(steps, values))
+    thin = training_charts.thinned(Curve(steps, values))
     assert len(thin.steps) <= 1300
     assert (np.diff(thin.steps) > 0).all()
     assert {steps[i] for i in spikes} <= set(thin.steps)
@@ -316,7 +316,7 @@ def test_thinned_keeps_ends_and_every_spike(count):
 
 
 def test_a_curve_without_any_number_is_thinned_too():
-    thin = run_figures.thinned(Curve(np.arange(5000.0), np.full(5000, np.nan)))
+    thin = training_charts.thinned(Curve(np.arange(5000.0), np.full(5000, np.nan)))
     assert 2 <= len(thin.steps) <= 1300
 
 
@@ -324,7 +324,7 @@ def test_a_log_of_100000_lines_is_drawn_with_few_points(tmp_path):
     rows = [line(25 * i, "frame", pose=1.0 + (i == 77_777)) for i in range(1, 100_001)]
     run = read_run("a", make_run(tmp_path / "a", text="".join(rows), frame_steps=2_500_000))
     assert len(run.log.steps) == 100_000
-    trace = run_figures.term_chart([run], "pose", None, is_log=False).data[0]
+    trace = training_charts.term_chart([run], "pose", None, is_log=False).data[0]
     assert len(trace.x) <= 1300
     assert trace.x[list(trace.y).index(2.0)] == 25 * 77_777
 
@@ -364,7 +364,7 @@ def test_a_run_is_shown_term_by_term(page, tmp_path):
     assert headings(page) == {"position", "pose"}
     assert charts(page) == 2
     assert any(
-        "**pose** · weight 1" in text.value and run_figures.TERMS["pose"] in text.value for text in page.markdown
+        "**pose** · weight 1" in text.value and training_charts.TERMS["pose"] in text.value for text in page.markdown
     )
     page.radio(key="phase").set_value("cleaner").run()
     page.radio(key="scale").set_value("log").run()
@@ -465,4 +465,4 @@ def test_what_training_leaves_can_be_looked_at(page, tmp_path):
     run = read_run("first", tmp_path / "runs" / "first")
     logged = set(run.log.training) | set(run.log.held_out)
     assert headings(page) == logged
-    assert logged <= set(run_figures.TERMS)
+    assert logged <= set(training_charts.TERMS)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posenet3d.data.video import Film, is_film, open_film, pictures_of
 from posenet3d.errors import InputError
+from posenet3d.io.video import Film, is_film, open_film, pictures_of
 
 LEVELS = list(range(20, 220, 10))
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from posenet3d.__main__ import main
-from posenet3d.body.parameters import BodyParameters
-from posenet3d.data.synthetic import bundled_sequences
-from posenet3d.export.movie import rendering_problem
-from posenet3d.inference import Lifter
-from posenet3d.lifted import read_lifted
-from posenet3d.metrics import pa_mpjpe
-from posenet3d.pose2d.detectors import DETECTORS
-from posenet3d.pose2d.rendering import Scene, draw
-from posenet3d.pose2d.strangers import random_background, random_clothes
+from posenet3d.core.body_parameters import BodyParameters
+from posenet3d.detection.detectors import DETECTORS
+from posenet3d.evaluation.metrics import pa_mpjpe
+from posenet3d.exports.movie import rendering_problem
+from posenet3d.io.lifted_npz import read_lifted
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.pose2d.data.random_people import random_background, random_clothes
+from posenet3d.pose2d.data.rendering import Scene, draw
+from posenet3d.synthetic.sequences import bundled_sequences
 
 WALK = bundled_sequences()[0].frames(0, 40)
 SIZE = (640, 480)

@@ -48,15 +48,15 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from scipy.spatial.transform import Rotation
 
-from explorer import resources
-from explorer.actors import Actor
+from explorer import cache
+from explorer.compare.candidates import Actor
 from explorer.viewer import BUNDLE, viewer
-from posenet3d.atomic import atomic_write
-from posenet3d.data.synthetic import bundled_sequences
-from posenet3d.export.motion import Motion, motion_of
-from posenet3d.inference import Lifter
-from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import BONES
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import BONES
+from posenet3d.exports.motion import Motion, motion_of
+from posenet3d.io.atomic import atomic_write
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.synthetic.sequences import bundled_sequences
 
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 FLAGS += ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]  # nobody waits for servers elsewhere
@@ -340,7 +340,7 @@ def serve_ours(scene: str, *_: int) -> None:
     import streamlit as st
 
     st.set_page_config(layout="wide")
-    viewer(resources.payload(*st.cache_resource(actors)(scene)))
+    viewer(cache.payload(*st.cache_resource(actors)(scene)))
 
 
 def serve_rerun(scene: str, web: int, data: int) -> None:

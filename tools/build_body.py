@@ -26,9 +26,9 @@ from body_recipe.shape_space import mean_and_directions
 from body_recipe.surface import Half, closed_half, thin_out
 from body_recipe.tpose import Rig, joint_of_bone, smpl_joints
 
-from posenet3d.atomic import atomic_write
 from posenet3d.body.files import DEFAULT_BODY, WEIGHT_STEPS
 from posenet3d.body.layer import Body, BodyArrays
+from posenet3d.io.atomic import atomic_write
 
 PEOPLE, CHUNK, SEED = 1500, 50, 0
 KEPT = 3790

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save
 
-from posenet3d.atomic import atomic_write
-from posenet3d.checkpoint import BUNDLED
+from posenet3d.io.atomic import atomic_write
+from posenet3d.paths import BUNDLED
 
 
 def bundle(run: Path, name: str) -> Path:

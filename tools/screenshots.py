@@ -14,8 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from posenet3d.data.csv_file import write_csv
-from posenet3d.data.synthetic import bundled_sequences
+from posenet3d.io.keypoints.csv_table import write_csv
+from posenet3d.synthetic.sequences import bundled_sequences
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = Path("/usr/bin/chromium")

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from explorer.backdrop import Backdrop
+from explorer.browser_video import Backdrop
 
-BUNDLE = Path(__file__).parent / "viewer.js"
+BUNDLE = Path(__file__).parent / "dist" / "viewer.js"
 
 _mount = st.components.v2.component("posenet3d_viewer", js=BUNDLE.read_text(encoding="utf-8"))
 
 
 def viewer(data: dict[str, Any], start: int = 0, video: Backdrop | None = None, key: str = "viewer") -> int:
-    """Show `explorer.scene.payload` from frame `start` on, over its video; returns the frame that it rests on.
+    """Show `explorer.viewer.payload.payload` from frame `start` on, over its video; returns the frame that it rests on.
 
     The frame reaches Python on pause and after a scrub, not while playing.
     """

@@ -11,7 +11,7 @@ for (const name of [...readdirSync("src").map((file) => `src/${file}`), "package
 
 await build({
   entryPoints: ["src/main.js"],
-  outfile: "viewer.js",
+  outfile: "dist/viewer.js",
   bundle: true,
   minify: true,
   format: "esm",

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from posenet3d.body.layer import N_BETAS, N_BODY_JOINTS, Body, pose_feature
-from posenet3d.jointsets import JOINT_SETS
+from posenet3d.core.jointsets import JOINT_SETS
 
 SKULL_CAP = 0.075
 """Radius (m) around the highest vertex whose mean is the head top: one to two centimetres below the vertex itself."""
@@ -130,7 +130,7 @@ class Landmarks(nn.Module):
 
 
 def landmarks_of(body: Body, joint_set: str = "h36m17") -> Landmarks:
-    """The landmarks of a joint set of `posenet3d.jointsets`, in its order.
+    """The landmarks of a joint set of `posenet3d.core.jointsets`, in its order.
 
     The body's own regressor is used where its file brings one. Otherwise (official SMPL) the limbs' landmarks are the
     joints of the body, and the trunk's and head's lie between them and the top of the skull.

@@ -17,7 +17,7 @@ N_BODY_JOINTS = 24
 N_BETAS = 10
 
 BODY_PARENTS: tuple[int, ...] = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-"""SMPL's tree, in the order of `posenet3d.jointsets`'s smpl24."""
+"""SMPL's tree, in the order of `posenet3d.core.jointsets`'s smpl24."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from posenet3d.jointsets import JOINT_SETS
+from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.losses.bones import bending
 
 # No landmark tells these joints apart from their parents, or only just: without a pull to rest they drift.

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from posenet3d.skeleton import BONE_CHILDREN, BONE_PARENTS, BONES, JOINT, MIRROR
+from posenet3d.core.skeleton import BONE_CHILDREN, BONE_PARENTS, BONES, JOINT, MIRROR
 
 PARTNER = [BONES.index((MIRROR[parent], MIRROR[child])) for parent, child in BONES]
 """Index of each bone's left-right partner."""

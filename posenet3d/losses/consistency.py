@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from posenet3d.models.teacher import place
+from posenet3d.core.normalise import place
 
 Lift = Callable[[Tensor], Tensor]
 """Rays (batch, steps, joints, 2) to depth offsets (batch, steps, joints)."""

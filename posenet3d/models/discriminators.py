@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.models.blocks import ResidualMLP
-from posenet3d.skeleton import N_JOINTS
 
 
 @dataclass(frozen=True)

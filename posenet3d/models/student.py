@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from posenet3d.body.landmarks import Landmarks
 from posenet3d.body.layer import N_BETAS, N_BODY_JOINTS
-from posenet3d.data.windows import apparent_size
+from posenet3d.core.normalise import apparent_size
+from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.models.blocks import ResidualMLP
-from posenet3d.skeleton import N_JOINTS
 
 _ROTATIONS = 6 * N_BODY_JOINTS
 

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.models.blocks import ResidualMLP
-from posenet3d.models.cleaner import Cleaner, CleanerConfig
-from posenet3d.skeleton import N_JOINTS
+from posenet3d.models.denoiser import Cleaner, CleanerConfig
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,3 @@ class Teacher(nn.Module):
         """Per-frame offsets before the sign."""
         raw = self.frame(scaled.reshape(-1, 2 * N_JOINTS)).view(scaled.shape[:-1])
         return raw - raw[..., :1]
-
-
-def place(rays: Float[Tensor, "*batch joints 2"], offsets: Float[Tensor, "*batch joints"], unit: float) -> Tensor:
-    """Points (*batch, joints, 3) in root distances: along each ray at z = 1 + unit * offset, kept in front of the camera."""
-    z = (1 + unit * offsets).clamp(0.3, 3.0)[..., None]
-    return torch.cat([rays * z, z], -1)

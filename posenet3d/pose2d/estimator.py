@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 
-from posenet3d.jointsets import JOINT_SETS, JointSet
-from posenet3d.pose2d.calibration import read_calibration
-from posenet3d.pose2d.crops import Box, cut, view_of
-from posenet3d.pose2d.network import decode
-from posenet3d.pose2d.runs import load_estimator, load_refiner
-from posenet3d.pose2d.training import both_ways, from_unit, start_of
+from posenet3d.core.jointsets import JOINT_SETS, JointSet
+from posenet3d.pose2d.data.crops import Box, cut, view_of
+from posenet3d.pose2d.evaluation.calibration import read_calibration
+from posenet3d.pose2d.pose_network import decode
+from posenet3d.pose2d.training.phases import both_ways, from_unit, start_of
+from posenet3d.pose2d.training.runs import load_estimator, load_refiner
 
 AT_ONCE = 32
 """Crops per pass through the network."""

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from posenet3d.jointsets import JOINT_SETS
-from posenet3d.pose2d.network import PYRAMID, Maps
+from posenet3d.core.jointsets import JOINT_SETS
+from posenet3d.pose2d.pose_network import PYRAMID, Maps
 
 BONES = {
     "coco17": (

@@ -21,20 +21,21 @@ from tqdm import tqdm
 
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import Landmarks, landmarks_of
-from posenet3d.checkpoint import load_student, load_teacher, load_weights, read_config
-from posenet3d.clipwise import depth_of_clip
-from posenet3d.data.windows import Clips, Tilt, at_pelvis, mirror, training_clips, window_indices
+from posenet3d.config import from_dict, to_dict
+from posenet3d.core.normalise import at_pelvis, mirror, place
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.errors import InputError
-from posenet3d.fitting import fitted_body_of_clip
+from posenet3d.lifting.checkpoint import load_student, load_teacher, load_weights, read_config
+from posenet3d.lifting.fit_body import fitted_body_of_clip
+from posenet3d.lifting.sliding_window import depth_of_clip
 from posenet3d.losses import adversarial, consistency
 from posenet3d.models.student import Embodied, Student, landmarks_in_root_distances
-from posenet3d.models.teacher import Teacher, place
-from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import N_JOINTS
+from posenet3d.models.teacher import Teacher
+from posenet3d.training.clips import Clips, Tilt, training_clips, window_indices
 from posenet3d.training.lifter import Networks, TeacherTraining, TemporalPhase, any_frame, noisy_copy
 from posenet3d.training.loop import LoopSettings, PhasePlan, fit
 from posenet3d.training.run_folder import describe_clips, open_run
-from posenet3d.training.settings import from_dict, to_dict
 from posenet3d.training.student import student_terms
 
 

@@ -7,15 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from posenet3d.data.corruption import corrupt
-from posenet3d.data.windows import Clips, Tilt, at_pelvis, window_indices
+from posenet3d.config import to_dict
+from posenet3d.core.normalise import at_pelvis
+from posenet3d.core.rotation import random_views
 from posenet3d.losses import adversarial, bones, consistency
 from posenet3d.models.discriminators import DiscriminatorConfig, MotionDiscriminator, PoseDiscriminator
 from posenet3d.models.teacher import Teacher, TeacherConfig
-from posenet3d.rotation import random_views
+from posenet3d.training.clips import Clips, Tilt, window_indices
+from posenet3d.training.corruption import corrupt
 from posenet3d.training.loop import LoopSettings, descend, weigh
 from posenet3d.training.mirror_guard import handedness, repair_mirror_world
-from posenet3d.training.settings import to_dict
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from posenet3d.atomic import atomic_write
 from posenet3d.errors import InputError
+from posenet3d.io.atomic import atomic_write
 
 _SEED_STRIDE = 1_000_003  # a prime, so that (seed, phase, step, rank) rarely collide
 

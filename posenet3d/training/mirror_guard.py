@@ -4,8 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from posenet3d.core.normalise import place
 from posenet3d.losses import bones
-from posenet3d.models.teacher import Teacher, place
+from posenet3d.models.teacher import Teacher
 
 
 def handedness(pose: Float[Tensor, "*batch joints 3"]) -> float:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from posenet3d import __version__
-from posenet3d.atomic import atomic_write
-from posenet3d.checkpoint import read_config
-from posenet3d.data.windows import Clips
 from posenet3d.errors import InputError
+from posenet3d.io.atomic import atomic_write
+from posenet3d.lifting.checkpoint import read_config
+from posenet3d.training.clips import Clips
 
 
 def describe_clips(clips: Clips) -> dict[str, Any]:

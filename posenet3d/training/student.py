@@ -18,19 +18,20 @@ from tqdm import tqdm
 
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
-from posenet3d.checkpoint import load_teacher, read_config
-from posenet3d.clipwise import depth_of_clip
-from posenet3d.data.windows import Clips, at_pelvis, mirror, training_clips, window_indices
+from posenet3d.config import to_dict
+from posenet3d.core.normalise import at_pelvis, mirror, place
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import MIRROR
+from posenet3d.lifting.checkpoint import load_teacher, read_config
+from posenet3d.lifting.sliding_window import depth_of_clip
 from posenet3d.losses import body as body_losses
 from posenet3d.losses import consistency
 from posenet3d.models.student import Embodied, Student, StudentConfig, landmarks_in_root_distances
-from posenet3d.models.teacher import Teacher, place
-from posenet3d.sequence import PoseSequence
-from posenet3d.skeleton import MIRROR
+from posenet3d.models.teacher import Teacher
+from posenet3d.training.clips import Clips, training_clips, window_indices
 from posenet3d.training.lifter import noisy_copy
 from posenet3d.training.loop import LoopSettings, PhasePlan, descend, fit, weigh
 from posenet3d.training.run_folder import describe_clips, open_run
-from posenet3d.training.settings import to_dict
 
 
 @dataclass(frozen=True)

@@ -10,25 +10,17 @@ from pathlib import Path
 
 import torch
 
-from posenet3d.checkpoint import load_weights
-from posenet3d.data.windows import (
-    STATED_TILT,
-    Clips,
-    Tilt,
-    at_pelvis,
-    head_length,
-    measure_tilt,
-    training_clips,
-    usual_sizes,
-)
+from posenet3d.config import to_dict
+from posenet3d.core.normalise import at_pelvis, head_length
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
+from posenet3d.lifting.checkpoint import load_weights
 from posenet3d.models.teacher import Teacher
-from posenet3d.sequence import PoseSequence
-from posenet3d.training.cleaner import CleanerPhase
+from posenet3d.training.clips import STATED_TILT, Clips, Tilt, measure_tilt, training_clips, usual_sizes
+from posenet3d.training.denoiser import CleanerPhase
 from posenet3d.training.lifter import FramePhase, Networks, TeacherTraining, TemporalPhase, noisy_copy
 from posenet3d.training.loop import PhasePlan, fit
 from posenet3d.training.run_folder import describe_clips, open_run
-from posenet3d.training.settings import to_dict
 
 
 def train_teacher(

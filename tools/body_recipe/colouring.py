@@ -3,7 +3,7 @@
 import numpy as np
 
 from posenet3d.body.layer import BodyArrays
-from posenet3d.jointsets import JOINT_SETS
+from posenet3d.core.jointsets import JOINT_SETS
 
 SKIN, TOP, SHORTS = np.array([196, 190, 184]), np.array([110, 131, 152]), np.array([66, 72, 84])
 SOFT = 0.006

@@ -5,8 +5,8 @@ import torch
 
 from body_recipe.regression import Mirrored, fit_row
 from posenet3d.body.layer import BODY_PARENTS, Body, pose_rotations
-from posenet3d.jointsets import JOINT_SETS
-from posenet3d.skeleton import JOINT_NAMES
+from posenet3d.core.jointsets import JOINT_SETS
+from posenet3d.core.skeleton import JOINT_NAMES
 
 NAMES = JOINT_SETS["smpl24"].joints
 LEFT = [j for j, name in enumerate(NAMES) if name.startswith("l_")]

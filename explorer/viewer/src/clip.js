@@ -1,4 +1,4 @@
-// One clip and the answers to it as explorer/scene.py packs them: flat arrays beside the words and names that explain them.
+// One clip and the answers to it as explorer/viewer/payload.py packs them: flat arrays beside the words and names that explain them.
 
 const ARRAYS = ["input_px", "confidence", "curve_reference"];
 const OF_ACTOR = ["pose", "ground", "curve"];

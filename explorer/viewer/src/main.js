@@ -1,5 +1,5 @@
 // The Streamlit component: called at mount, and again whenever its data or the theme changes. The same script makes a page of
-// its own (explorer/share.py) live.
+// its own (explorer/viewer/standalone.py) live.
 import { Clip } from "./clip.js";
 import { openPage } from "./page.js";
 import { Viewer } from "./viewer.js";

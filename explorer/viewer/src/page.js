@@ -1,4 +1,4 @@
-// A page that was saved to disk: the clip lies in it as JSON, its arrays in one compressed block (explorer/share.py).
+// A page that was saved to disk: the clip lies in it as JSON, its arrays in one compressed block (explorer/viewer/standalone.py).
 import { Clip } from "./clip.js";
 import { Viewer } from "./viewer.js";
 

@@ -1,4 +1,4 @@
-// The source video behind the joints: explorer/backdrop.py made it with one picture per frame of the clip.
+// The source video behind the joints: explorer/browser_video.py made it with one picture per frame of the clip.
 
 export class Video {
   onPicture = () => {}; // a picture that was asked for is there

@@ -1,0 +1,47 @@
+"""What ``posenet3d evaluate`` does."""
+
+import argparse
+import json
+
+from tqdm import tqdm
+
+from posenet3d.errors import InputError
+from posenet3d.evaluation.evaluate import evaluate, report_text
+from posenet3d.evaluation.protocols import PROTOCOLS, score, score_text
+from posenet3d.evaluation.published import table
+from posenet3d.io.keypoints.packed import read_packed
+from posenet3d.io.lifted_npz import read_lifted
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
+    """``posenet3d evaluate``: all our numbers, or with ``--protocol`` a benchmark's own."""
+    _check(options)
+    predictions, truth = read_lifted(options.prediction), read_packed(options.data)
+    if options.protocol is None:
+        result = evaluate(predictions, truth)
+        text = report_text(result)
+    else:
+        result = score(predictions, truth, options.protocol, every=options.every)
+        text = score_text(result)
+        if options.table is not None:
+            columns = tuple(column.name for column in PROTOCOLS[options.protocol].columns)
+            text = table(options.protocol, columns, result["average"], _row_name(options), options.input_2d)
+    tqdm.write(json.dumps(result, indent=2) if options.json else text)
+
+
+def _row_name(options: argparse.Namespace) -> str:
+    return f"{options.table} (1 of {options.every} frames)" if options.every > 1 else options.table
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.protocol is not None and options.protocol not in PROTOCOLS:
+        problem = f"there is no protocol '{options.protocol[:30]}'"
+        raise InputError("--protocol", problem, f"choose one of {', '.join(PROTOCOLS)}")
+    if options.every < 1:
+        raise InputError("--every", f"{options.every} is not usable", "give 1 for every frame, 64 for every 64th")
+    if options.protocol is None and (options.every != 1 or options.table is not None):
+        raise InputError("--every and --table", "are for a protocol", "add --protocol, such as h36m-p2")
+    if options.table is None and options.input_2d is not None:
+        raise InputError("--input-2d", "is for a table", "add --table NAME, or leave it out")
+    if options.table is not None and options.json:
+        raise InputError("--table and --json", "are two ways to print", "leave one out")

@@ -1,0 +1,82 @@
+"""What ``posenet3d train`` does; apart from the other commands, which need not wait for TensorBoard's import."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from posenet3d.config import from_dict, override
+from posenet3d.errors import InputError
+from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.lifting.checkpoint import find_checkpoint, read_config
+from posenet3d.training.joint import JointTraining, train_joint
+from posenet3d.training.lifter import TeacherTraining
+from posenet3d.training.student import StudentTraining, train_student
+from posenet3d.training.teacher import train_teacher
+
+Training = TypeVar("Training", TeacherTraining, StudentTraining, JointTraining)
+
+
+def train(options: argparse.Namespace) -> None:
+    """``posenet3d train``: fresh, resumed, or on many processes under torchrun."""
+    _check(options)
+    kind = {"teacher": TeacherTraining, "student": StudentTraining, "joint": JointTraining}[options.stage]
+    settings = _settings_of(options.out, kind) if options.resume else _checked(kind(), options.set)
+    sequences = [sequence for path in options.data for sequence in read_sequences(path)]
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # started by torchrun
+        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    out, is_resumed = options.out, options.resume
+    try:
+        if isinstance(settings, JointTraining):
+            runs = {"teacher_run": find_checkpoint(options.init), "student_run": find_checkpoint(options.student)}
+            train_joint(sequences, settings, out, **runs, is_resumed=is_resumed)
+        elif isinstance(settings, StudentTraining):
+            teacher_run = find_checkpoint(options.init or "teacher")
+            train_student(sequences, settings, out, teacher_run=teacher_run, is_resumed=is_resumed)
+        else:
+            train_teacher(sequences, settings, out, is_resumed=is_resumed, init=options.init)
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what cannot be begun before any data is read."""
+    out: Path = options.out
+    if out.exists() and not out.is_dir():
+        raise InputError(out, "is not a folder", "choose another --out")
+    has_state = (out / "state" / "latest.pt").exists()
+    if has_state and not options.resume:
+        raise InputError(out, "already holds a run", "add --resume to go on with it, or choose another --out")
+    if options.resume and not has_state:
+        raise InputError(out, "holds no run to resume (no state/latest.pt)", "leave --resume out to start one")
+    if options.resume and options.set:
+        raise InputError("--set", "cannot change a run that is being resumed", "start a new run with --out and --init")
+    if options.stage == "joint" and (options.init is None or options.student is None):
+        raise InputError(
+            "train joint", "needs both runs", "name the teacher's run with --init, the student's with --student"
+        )
+    if options.stage != "joint" and options.student is not None:
+        raise InputError("--student", "belongs to 'train joint'", "leave it out")
+
+
+def _settings_of(run: Path, kind: type[Training]) -> Training:
+    config = read_config(run)
+    model = {"model": config["model"]} if kind is TeacherTraining else {"model": config.get("student")}
+    try:
+        return from_dict(kind, config["training"] | ({} if kind is JointTraining else model))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(run / "config.json", f"cannot be used to go on ({error})", "start a new run") from error
+
+
+def _checked(settings: Training, assignments: list[str]) -> Training:
+    try:
+        return override(settings, assignments)
+    except InputError:
+        raise
+    except ValueError as error:  # a settings dataclass refused its values
+        raise InputError("--set", str(error), "change the value") from error

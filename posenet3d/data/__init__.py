@@ -1,1 +1,0 @@
-"""Readers (one file per format), benchmark sets, synthetic motion and training windows."""

@@ -1,0 +1,53 @@
+"""What detectors found, kept in the user's cache folder by content; the oldest goes when there is too much."""
+
+import gzip
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from posenet3d.errors import InputError
+from posenet3d.io.atomic import atomic_write
+
+MOST_BYTES = 500_000_000
+SUFFIX = ".json.gz"
+
+
+def folder() -> Path:
+    """Where it is kept: ``POSENET3D_CACHE``, or the user's cache folder."""
+    return Path(os.environ.get("POSENET3D_CACHE") or platformdirs.user_cache_path("posenet3d")) / "detections"
+
+
+def read(key: str) -> Any:
+    """What is kept under a key, which is then the youngest; None if nothing is, or nothing whole."""
+    file = folder() / (key + SUFFIX)
+    try:
+        content = json.loads(gzip.decompress(file.read_bytes()))
+        file.touch()
+    except (OSError, EOFError, zlib.error, ValueError):
+        return None
+    return content
+
+
+def write(key: str, content: Any) -> None:
+    """Keep something (JSON), whole or not at all. A folder that cannot be written only costs the next visit its time."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder() / (key + SUFFIX)) as file:
+            file.write(gzip.compress(json.dumps(content).encode(), mtime=0))
+        _forget_oldest()
+    except (OSError, InputError):
+        return
+
+
+def _forget_oldest() -> None:
+    files = [(file.stat().st_mtime, file.stat().st_size, file) for file in folder().glob("*" + SUFFIX)]
+    total = sum(size for _, size, _ in files)
+    for _, size, file in sorted(files)[:-1]:  # never the one just written
+        if total <= MOST_BYTES:
+            return
+        file.unlink(missing_ok=True)
+        total -= size

@@ -1,0 +1,283 @@
+"""What each training stage bought: trains every run of the table that is missing, measures it, and writes the table.
+
+Measured numbers are kept beside the table as JSON, so that the command can be stopped and started again; to measure a run anew,
+delete its entry there.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import isnan
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Literal
+
+from tqdm import tqdm
+
+from posenet3d.config import override
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.errors import InputError
+from posenet3d.evaluation.evaluate import METRICS, evaluate
+from posenet3d.io.atomic import atomic_write
+from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.lifting.lifter import Lifter
+from posenet3d.training.baselines.chen2019 import EarlierTraining, lift_as_earlier, load_earlier, train_earlier
+from posenet3d.training.joint import JointTraining, train_joint
+from posenet3d.training.lifter import TeacherTraining
+from posenet3d.training.student import StudentTraining, train_student
+from posenet3d.training.teacher import train_teacher
+
+COLUMNS = ("pa_mpjpe", "n_mpjpe", "mpjve", "acceleration_error", "jitter")
+DATA_SETS = ("dev", "dev_detected")
+UNFITTED = "student, network alone"
+
+Measured = dict[str, dict[str, dict[str, dict[str, float]]]]
+"""Run, model ('teacher', 'student' or `UNFITTED`), data set, metric."""
+
+BASELINE = (
+    "tilt_mean_deg=0", "tilt_sd_deg=11.5", "roll_sd_deg=0", "discriminator.dropout=0.25", "weights.gradient_penalty=0",
+    "frame_steps=13000", "temporal_steps=0",  # these, but for the steps, as `EarlierTraining`
+)  # fmt: skip
+"""Our own teacher trained on single frames only: our camera, cleaner and mirror averaging around the earlier method's losses."""
+
+FAMILIES = {
+    "temporal": ("motion", "body_motion", "shaking"),
+    "self-consistency": ("consistency_2d", "consistency_3d", "body_consistency_3d"),
+    "adversarial": ("pose", "motion", "body_pose", "body_motion"),
+    "distillation": ("distillation", "consensus", "consensus_views"),
+    "bone": ("constancy", "symmetry", "wrong_bend", "shape"),
+}
+"""Loss families of the joint stage by the names of their weights."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: a stage, what is changed of its settings, and the runs it starts from."""
+
+    name: str
+    stage: Literal["teacher", "student", "joint", "earlier"]
+    changes: tuple[str, ...] = ()
+    teacher: str = ""
+    student: str = ""
+
+
+def plan(seeds: int, short: tuple[str, ...] = ("steps=600",)) -> list[Run]:
+    """Every run of the table, each after the runs it needs.
+
+    Args:
+        seeds: how many seeds the main rows get; the ablations get one.
+        short: settings of the ablations' shorter joint stage.
+    """
+    runs = []
+    for seed in range(seeds):
+        runs.append(Run(f"teacher-{seed}", "teacher", (f"loop.seed={seed}",)))
+        runs.append(Run(f"student-{seed}", "student", (f"loop.seed={seed}",), f"teacher-{seed}"))
+        runs.append(Run(f"joint-{seed}", "joint", (f"loop.seed={seed}",), f"teacher-{seed}", f"student-{seed}"))
+        runs.append(Run(f"earlier-{seed}", "earlier", (f"loop.seed={seed}",)))
+        runs.append(Run(f"baseline-{seed}", "teacher", (*BASELINE, f"loop.seed={seed}")))
+    runs.append(Run("joint-short", "joint", short, "teacher-0", "student-0"))
+    for family, names in FAMILIES.items():
+        off = tuple(f"weights.{name}=0" for name in names)
+        runs.append(Run(f"joint-short-without-{family}", "joint", (*short, *off), "teacher-0", "student-0"))
+    return runs
+
+
+def report(data: Path, runs: Path, out: Path, *, seeds: int = 3, is_trained: bool = True) -> str:
+    """Train and measure what is missing, then write the table.
+
+    Args:
+        data: folder with ``train_2d.npz``, ``dev.npz`` and ``dev_detected.npz``.
+        runs: folder of the run folders; unfinished ones are resumed.
+        out: Markdown file; the numbers go beside it, with the ending ``.json``.
+        seeds: seeds of the main rows.
+        is_trained: False leaves out what no finished run folder gives.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: a file is missing or cannot be used.
+    """
+    files = {name: data / f"{name}.npz" for name in ("train_2d", *DATA_SETS)}
+    for path in files.values():
+        if not path.is_file():
+            names = ", ".join(p.name for p in files.values())
+            raise InputError(path, "is missing", f"give a folder that holds {names}")
+    numbers = out.with_suffix(".json")
+    measured: Measured = json.loads(numbers.read_text()) if numbers.is_file() else {}
+    test = {name: read_sequences(files[name]) for name in DATA_SETS}
+    training: list[PoseSequence] = []
+    for run in tqdm(plan(seeds), desc="runs"):
+        if run.name in measured:
+            continue
+        if is_trained:
+            training = training or read_sequences(files["train_2d"])
+            _train(run, training, runs)
+        if (runs / run.name / "state" / "finished").is_file():
+            measured[run.name] = _measure(runs / run.name, run.stage, test)
+            with atomic_write(numbers) as file:
+                file.write(json.dumps(measured, indent=1).encode())
+    text = table(measured, seeds)
+    with atomic_write(out) as file:
+        file.write(text.encode())
+    return text
+
+
+def _train(run: Run, sequences: list[PoseSequence], runs: Path) -> None:
+    out = runs / run.name
+    is_resumed = (out / "state" / "latest.pt").exists()
+    if run.stage == "teacher":
+        train_teacher(sequences, override(TeacherTraining(), run.changes), out, is_resumed=is_resumed)
+    elif run.stage == "earlier":
+        train_earlier(sequences, override(EarlierTraining(), run.changes), out, is_resumed=is_resumed)
+    elif run.stage == "student":
+        settings = override(StudentTraining(), run.changes)
+        train_student(sequences, settings, out, teacher_run=runs / run.teacher, is_resumed=is_resumed)
+    else:
+        train_joint(
+            sequences, override(JointTraining(), run.changes), out,
+            teacher_run=runs / run.teacher, student_run=runs / run.student, is_resumed=is_resumed,
+        )  # fmt: skip
+
+
+def _measure(folder: Path, stage: str, test: dict[str, list[PoseSequence]]) -> dict[str, dict[str, dict[str, float]]]:
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for name, lift in _lifters(folder, stage).items():
+        result[name] = {}
+        for data_set, sequences in test.items():
+            overall = evaluate(lift(sequences), sequences)["overall"]
+            result[name][data_set] = {column: overall[column] for column in (*COLUMNS, "jitter_truth")}
+    return result
+
+
+def _lifters(folder: Path, stage: str) -> dict[str, Callable[[list[PoseSequence]], list[Lifted]]]:
+    """By model, what a run of the stage can be measured by."""
+    if stage == "earlier":
+        network = load_earlier(folder)
+        return {"teacher": lambda sequences: [lift_as_earlier(network, sequence) for sequence in sequences]}
+    lifters: dict[str, Callable[[list[PoseSequence]], list[Lifted]]] = {}
+    if stage in ("teacher", "joint"):  # a student's folder holds its teacher too, which has been measured
+        lifters["teacher"] = Lifter.load(folder, model="teacher")
+    if stage in ("student", "joint"):
+        student = Lifter.load(folder, model="student")
+        lifters |= {"student": student, UNFITTED: partial(student, is_fitted=False)}
+    return lifters
+
+
+def table(measured: Measured, seeds: int) -> str:
+    """The results as Markdown; rows without a measured run say so."""
+
+    def of(run: str, model: str) -> list[dict[str, dict[str, float]]]:
+        is_main = run in ("earlier", "baseline", "teacher", "student", "joint")
+        names = [f"{run}-{seed}" for seed in range(seeds)] if is_main else [run]
+        return [measured[name][model] for name in names if name in measured]
+
+    main = {
+        "earlier method (Chen et al. 2019), single frames": of("earlier", "teacher"),
+        "our teacher on single frames": of("baseline", "teacher"),
+        "teacher alone (stage 1)": of("teacher", "teacher"),
+        "student alone (stage 2)": of("student", "student"),
+        "teacher after joint fine-tuning (stage 3)": of("joint", "teacher"),
+        "student after joint fine-tuning (stage 3)": of("joint", "student"),
+    }
+    shorter = ", ".join(next(run for run in plan(1) if run.name == "joint-short").changes)
+    unfitted = {
+        "student alone": of("student", UNFITTED),
+        "student after joint fine-tuning": of("joint", UNFITTED),
+    }
+    ablations = {
+        f"{model}, {label}": of(run, model)
+        for model in ("teacher", "student")
+        for label, run in {
+            "before": f"{model}-0",
+            "all losses": "joint-short",
+            **{f"without {family}": f"joint-short-without-{family}" for family in FAMILIES},
+        }.items()
+    }
+    return "\n".join(
+        [
+            "# Results",
+            "",
+            "Made by `python -m posenet3d report`; numbers of every run in [results.json](results.json). Millimetres; the mean",
+            f"over seeds with its standard deviation where there are several (up to {seeds}). PA-MPJPE is strict: no reflection.",
+            "Networks saw 2D only; 3D of the development set is for this table.",
+            "",
+            "## Stages",
+            "",
+            *_rows(main),
+            "",
+            "The student's network by itself, without the fit of its body to the 2D (`posenet3d/lifting/fit_body.py`):",
+            "",
+            *_rows(unfitted),
+            "",
+            "## Claims",
+            "",
+            *_claims(main),
+            "",
+            "## Joint fine-tuning without a family of losses",
+            "",
+            f"From teacher-0 and student-0, shorter than above ({shorter}), one seed. Off, by weight: "
+            + "; ".join(f"{family}: {', '.join(names)}" for family, names in FAMILIES.items())
+            + ".",
+            "",
+            *_rows(ablations),
+            "",
+        ]
+    )
+
+
+def _rows(rows: dict[str, list[dict[str, dict[str, float]]]]) -> list[str]:
+    heads = [f"{METRICS[c].label} {METRICS[c].unit}" for c in COLUMNS]
+    lines = []
+    for data_set, title in zip(DATA_SETS, ("clean 2D (dev.npz)", "detected 2D (dev_detected.npz)"), strict=True):
+        truth = [m[data_set]["jitter_truth"] for ms in rows.values() for m in ms]
+        lines += [f"| {title} | seeds | {' | '.join(heads)} |", "|---|---|" + "---|" * len(heads)]
+        for label, ms in rows.items():
+            cells = [_spread([m[data_set][column] for m in ms]) for column in COLUMNS]
+            lines.append(f"| {label} | {len(ms)} | {' | '.join(cells)} |")
+        if truth:
+            lines.append(f"| the truth's own | | | | | | {mean(truth):.2f} |")
+        lines.append("")
+    return lines[:-1]
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "not run"
+    return f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
+
+
+def _claims(rows: dict[str, list[dict[str, dict[str, float]]]]) -> list[str]:
+    """Each claim with what was wanted and what was measured."""
+    earlier, baseline, teacher, student, teacher_joint, student_joint = rows.values()
+
+    def average(ms: list[dict[str, dict[str, float]]], data_set: str, column: str = "pa_mpjpe") -> float:
+        return mean(m[data_set][column] for m in ms) if ms else float("nan")
+
+    def claim(text: str, value: float, target: float, unit: str = "mm") -> str:
+        if isnan(value) or isnan(target):
+            return f"| {text} | - | - | not measured |"
+        verdict = "met" if value <= target else f"missed by {value - target:.2f} {unit}"
+        return f"| {text} | {target:.2f} {unit} | {value:.2f} {unit} | {verdict} |"
+
+    lines = ["| claim | wanted, at most | measured | |", "|---|---|---|---|"]
+    for name, ms, target, least in (("teacher", teacher_joint, 46.0, 52.0), ("student", student_joint, 48.0, 55.0)):
+        value = average(ms, "dev")
+        lines.append(claim(f"{name} after stage 3, strict PA clean: target", value, target))
+        lines.append(claim(f"{name} after stage 3, strict PA clean: at the least", value, least))
+        gap = average(ms, "dev_detected") - value
+        lines.append(claim(f"{name} after stage 3, detected beyond clean", gap, 5.0))
+    for name, before, after in (("teacher", teacher, teacher_joint), ("student", student, student_joint)):
+        values = [m["dev"]["pa_mpjpe"] for m in before]
+        spread = stdev(values) if len(values) > 1 else float("nan")
+        change = average(after, "dev") - average(before, "dev")
+        lines.append(claim(f"{name}: change of strict PA in stage 3, against the spread over seeds", change, -spread))
+        half = average(teacher, "dev_detected", "acceleration_error") / 2
+        value = average(after, "dev_detected", "acceleration_error")
+        lines.append(claim(f"{name}: acceleration error on detected 2D, half of stage 1's", value, half, "mm/frame²"))
+    for name, ms in (("the earlier method", earlier), ("our own teacher on single frames", baseline)):
+        wanted = 0.82 * average(ms, "dev")
+        lines.append(claim(f"teacher after stage 3, 18 % below {name}", average(teacher_joint, "dev"), wanted))
+    return lines

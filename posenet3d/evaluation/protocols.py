@@ -1,0 +1,187 @@
+"""The benchmarks' own ways to a number, by name: which clips, frames and joints count, after what alignment, averaged how.
+
+Human3.6M: subjects S9 and S11, all cameras; errors are averaged over the frames of each action and then over the actions, as
+the tables of its papers do (VideoPose3D's evaluation). Protocol 1 is MPJPE, protocol 2 PA-MPJPE without reflection; some
+papers count every 64th frame (``--every 64``). MPI-INF-3DHP: 3DPCK and AUC over the 14 joints of the authors' script, or over
+all 17 as later papers do, valid frames only. 3DPW: PA-MPJPE of the 14 joints that SMPL papers score (LSP's).
+
+`posenet3d.evaluation.metrics` says what each error is taken after.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT_NAMES
+from posenet3d.errors import InputError
+from posenet3d.evaluation import metrics
+from posenet3d.evaluation.evaluate import check_match, joined, json_number
+
+ALL_JOINTS = JOINT_NAMES
+LIMBS_NECK_HEAD = tuple(name for name in JOINT_NAMES if name not in ("pelvis", "spine", "neck_nose"))
+"""The 14 joints of 3DHP's script, which are LSP's, too: H36M's thorax stands for the neck, its head for the head top."""
+
+ErrorOf = Callable[[metrics.Poses, metrics.Poses], metrics.Errors]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of a protocol: an error in mm, and a share of joints where `share` is given."""
+
+    name: str
+    error: ErrorOf
+    unit: str = "mm"
+    share: Callable[[np.ndarray], float] = metrics.finite_mean
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A benchmark's way to its numbers; the first column is the one that papers compare."""
+
+    title: str
+    columns: tuple[Column, ...]
+    joints: tuple[str, ...] = ALL_JOINTS
+    subjects: tuple[str, ...] = ()  # only these; all where empty
+    is_action_mean: bool = False  # a mean over actions, not over frames
+
+
+def _pa_of(joints: tuple[str, ...]) -> ErrorOf:
+    """PA-MPJPE in which only these joints are aligned."""
+    rows = [JOINT_NAMES.index(name) for name in joints]
+
+    def error(predicted: metrics.Poses, truth: metrics.Poses) -> metrics.Errors:
+        errors = np.full(predicted.shape[:2], np.nan)
+        errors[:, rows] = metrics.pa_mpjpe(predicted[:, rows], truth[:, rows])
+        return errors
+
+    return error
+
+
+MPJPE, N_MPJPE = Column("MPJPE", metrics.mpjpe), Column("N-MPJPE", metrics.n_mpjpe)
+PCK_COLUMNS = (
+    Column("PCK@150", metrics.mpjpe, "%", metrics.pck),
+    Column("AUC", metrics.mpjpe, "%", metrics.auc),
+    MPJPE,
+    Column("N-PCK@150", metrics.n_mpjpe, "%", metrics.pck),
+    Column("N-AUC", metrics.n_mpjpe, "%", metrics.auc),
+)
+H36M_TEST = ("S9", "S11")
+
+PROTOCOLS: dict[str, Protocol] = {
+    "h36m-p1": Protocol("Human3.6M protocol 1", (MPJPE,), subjects=H36M_TEST, is_action_mean=True),
+    "h36m-p2": Protocol(
+        "Human3.6M protocol 2", (Column("PA-MPJPE", metrics.pa_mpjpe),), subjects=H36M_TEST, is_action_mean=True
+    ),
+    "h36m-n": Protocol("Human3.6M, N-MPJPE", (N_MPJPE,), subjects=H36M_TEST, is_action_mean=True),
+    "3dhp": Protocol("MPI-INF-3DHP, 14 joints", PCK_COLUMNS, LIMBS_NECK_HEAD),
+    "3dhp-17": Protocol("MPI-INF-3DHP, 17 joints", PCK_COLUMNS),
+    "3dpw": Protocol("3DPW, 14 joints", (Column("PA-MPJPE", _pa_of(LIMBS_NECK_HEAD)), MPJPE, N_MPJPE), LIMBS_NECK_HEAD),
+}
+
+
+def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: str, *, every: int = 1) -> dict:
+    """A protocol's numbers.
+
+    Args:
+        predictions: one per clip, in the order of `truth`.
+        truth: with 3D.
+        name: in `PROTOCOLS`.
+        every: only the frames 0, every, 2 x every ... of each clip count.
+
+    Returns:
+        ``{'protocol', 'every', 'subjects', 'clips', 'frames', 'average': {column: value}, 'per_action': {action: {...}}}``; a
+        value without a frame is None. ``frames`` are those with a prediction and a truth, ``frames_missing`` those with a
+        truth alone: they are left out of every average.
+
+    Raises:
+        InputError: the clips do not match, or none is of the protocol's subjects.
+        ValueError: an unknown protocol, or `every` below 1.
+    """
+    if name not in PROTOCOLS or every < 1:
+        raise ValueError(f"'{name}' is none of {', '.join(PROTOCOLS)}, or every {every}th frame makes no sense")
+    protocol = PROTOCOLS[name]
+    check_match(predictions, truth)
+    pairs = [
+        (p, g)
+        for p, g in zip(predictions, truth, strict=True)
+        if not protocol.subjects or g.subject in protocol.subjects
+    ]
+    if not pairs:
+        wanted = " and ".join(protocol.subjects)
+        raise InputError("the data", f"has no clip of {wanted}, which {protocol.title} counts", "give the test set")
+    by_action: dict[str, list[dict[str, np.ndarray]]] = {}
+    for p, g in pairs:
+        by_action.setdefault(g.action, []).append(_errors(p, g, protocol, every))
+    actions = {action: joined(parts) for action, parts in by_action.items()}
+    per_action = {action: _numbers(errors, protocol) for action, errors in sorted(actions.items())}
+    everything = joined([part for parts in by_action.values() for part in parts])
+    frames = int(np.isfinite(everything[protocol.columns[0].name]).any(1).sum())
+    if frames == 0:
+        remedy = "lift the data again, or give data with ground truth"
+        raise InputError("the prediction", "no frame that counts has finite joints in prediction and truth", remedy)
+    if protocol.is_action_mean:
+        known = [[row[c.name] for row in per_action.values()] for c in protocol.columns]
+        average = {c.name: _mean(values) for c, values in zip(protocol.columns, known, strict=True)}
+    else:
+        average = _numbers(everything, protocol)
+    return {
+        "protocol": name,
+        "every": every,
+        "subjects": sorted({g.subject for _, g in pairs if g.subject}) if protocol.subjects else [],
+        "clips": len(pairs),
+        "frames": frames,
+        "frames_missing": sum(_n_missing(p, g, every) for p, g in pairs),
+        "average": average,
+        "per_action": per_action if len(per_action) > 1 or "" not in per_action else {},
+    }
+
+
+def score_text(result: dict) -> str:
+    """The result of `score` as a table for a terminal."""
+    protocol = PROTOCOLS[result["protocol"]]
+    every = f", every {result['every']}th frame" if result["every"] > 1 else ""
+    mean = "mean over actions" if protocol.is_action_mean else "mean over frames"
+    heads = [f"{column.name} {column.unit}" for column in protocol.columns]
+    rows = {**result["per_action"], mean: result["average"]}
+    width = max(len(name) for name in rows)
+    missing = f"; left out: {result['frames_missing']} without a prediction" if result["frames_missing"] else ""
+    lacking = [subject for subject in protocol.subjects if subject not in result["subjects"]]
+    only = f" (without {' and '.join(lacking)}: not the whole test set)" if lacking else ""
+    lines = [f"{protocol.title}{only}: {result['clips']} clips, {result['frames']} frames{every}{missing}", ""]
+    lines.append("  ".join([" " * width, *heads]))
+    for name, row in rows.items():
+        cells = [
+            f"{'-' if row[c.name] is None else format(row[c.name], '.1f'):>{len(head)}}"
+            for c, head in zip(protocol.columns, heads, strict=True)
+        ]
+        lines.append("  ".join([f"{name:<{width}}", *cells]))
+    return "\n".join(lines)
+
+
+def _errors(p: Lifted, g: PoseSequence, protocol: Protocol, every: int) -> dict[str, np.ndarray]:
+    """Every column's error (frames, the protocol's joints), NaN in frames without prediction or truth."""
+    assert g.joints_3d is not None  # `check_match` has seen to it
+    predicted, truth = p.joints_3d[::every].astype(np.float64), g.joints_3d[::every].astype(np.float64)
+    unknown = ~(np.isfinite(predicted).all((1, 2)) & np.isfinite(truth).all((1, 2)))
+    predicted[unknown], truth[unknown] = np.nan, np.nan
+    rows = [JOINT_NAMES.index(joint) for joint in protocol.joints]
+    taken = {error: error(predicted, truth)[:, rows] for error in {column.error for column in protocol.columns}}
+    return {column.name: taken[column.error] for column in protocol.columns}
+
+
+def _n_missing(p: Lifted, g: PoseSequence, every: int) -> int:
+    assert g.joints_3d is not None
+    is_known = np.isfinite(g.joints_3d[::every]).all((1, 2))
+    return int((is_known & ~np.isfinite(p.joints_3d[::every]).all((1, 2))).sum())
+
+
+def _numbers(errors: dict[str, np.ndarray], protocol: Protocol) -> dict[str, float | None]:
+    return {column.name: json_number(column.share(errors[column.name])) for column in protocol.columns}
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

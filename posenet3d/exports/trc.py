@@ -1,0 +1,40 @@
+"""TRC: marker trajectories as OpenSim reads them."""
+
+import re
+
+import numpy as np
+
+from posenet3d.core.lifted import Lifted
+from posenet3d.core.skeleton import JOINT_NAMES, N_JOINTS
+from posenet3d.exports.motion import Exported, n_without_person, turned_joints
+
+
+def trc_file(lifted: Lifted, axes: str = "y_up") -> Exported:
+    """The 17 joints of a clip as markers, in millimetres; y up as OpenSim wants it. Works for skeletons and bodies.
+
+    Frames are numbered from 1 and time starts at 0, as usual in TRC. A joint that is not known has empty cells,
+    as TRC writes a marker that was not seen.
+    """
+    name = (
+        re.sub(r"[^\w.-]+", "_", lifted.name, flags=re.ASCII) or "clip"
+    )  # a tab or a line break would tear the header
+    count, rate = len(lifted), f"{lifted.fps:.10g}"
+    labels = "\t".join(f"{joint}\t\t" for joint in JOINT_NAMES)
+    header = [
+        f"PathFileType\t4\t(X/Y/Z)\t{name}.trc",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        f"{rate}\t{rate}\t{count}\t{N_JOINTS}\tmm\t{rate}\t1\t{count}",
+        f"Frame#\tTime\t{labels}",
+        "\t\t" + "\t".join(f"{axis}{marker + 1}" for marker in range(N_JOINTS) for axis in "XYZ"),
+        "",
+    ]
+    joints_mm = 1000 * turned_joints(lifted, axes)
+    rows = [
+        "\t".join([str(frame + 1), f"{frame / lifted.fps:.6f}", *(_cell(value) for value in values)])
+        for frame, values in enumerate(joints_mm.reshape(count, -1))
+    ]
+    return Exported("\n".join([*header, *rows, ""]).encode(), n_blank=n_without_person(lifted))
+
+
+def _cell(value: float) -> str:
+    return f"{value:.4f}" if np.isfinite(value) else ""

@@ -1,0 +1,180 @@
+"""Npz from anywhere, checked field by field: what is not what it should be raises `InputError` naming the field."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS
+from posenet3d.errors import InputError
+from posenet3d.io.atomic import atomic_write
+
+MAX_UNPACKED_BYTES = 2**32
+"""Ten million frames; a compressed file that unpacks to more is a mistake or a trap."""
+
+Arrays = dict[str, np.ndarray]
+
+
+def load_arrays(path: Path, fields: Sequence[str]) -> Arrays:
+    """The named fields of an npz, as far as it has them; anything else in it is not even read.
+
+    Raises:
+        InputError: there is no such file, or it is damaged, not an npz, pickled or beyond `MAX_UNPACKED_BYTES`.
+    """
+    try:
+        check_npz(path)
+        with np.load(path, allow_pickle=False) as stored:
+            return {field: stored[field] for field in fields if field in stored.files}
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, zlib, numpy's header parser: a dozen kinds for a damaged or pickled file
+        raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write an npz, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written there, or could not be read again for its size.
+    """
+    size = sum(array.nbytes for array in arrays.values())
+    if size > MAX_UNPACKED_BYTES:
+        raise InputError(path, f"would unpack to {size >> 20} MiB", "write fewer clips into a file")
+    with atomic_write(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def check_npz(path: Path) -> list[str]:
+    """The names of the fields of an npz.
+
+    Raises:
+        InputError: there is no such file, it is no npz, or it unpacks to more than `MAX_UNPACKED_BYTES`.
+    """
+    if not path.exists():
+        raise InputError(path, "there is no such file", "check the path")
+    if not path.is_file():  # a pipe would be waited for without end
+        raise InputError(path, "is not a plain file", "give an npz file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
+    unpacked = sum(info.file_size for info in entries)
+    if unpacked > MAX_UNPACKED_BYTES:
+        raise InputError(path, f"unpacks to {unpacked >> 20} MiB", "split it into smaller files")
+    return [info.filename.removesuffix(".npy") for info in entries]
+
+
+def numeric(data: Arrays, field: str, path: Path) -> np.ndarray | None:
+    """A field as numbers in floating point (float32 stays); None where absent.
+
+    Raises:
+        InputError: it holds something else.
+    """
+    array = data.get(field)
+    if array is None:
+        return None
+    if array.dtype.kind not in "fiu":
+        raise wrong(path, field, f"is of type {array.dtype}", "it must hold plain numbers")
+    return array if array.dtype == np.float32 else array.astype(np.float64)
+
+
+def texts(data: Arrays, field: str, count: int, path: Path) -> list[str]:
+    """One text per clip (or joint); empty where the field is absent.
+
+    Raises:
+        InputError: other than `count` texts.
+    """
+    if field not in data:
+        return []
+    found = np.atleast_1d(data[field])
+    if found.dtype.kind != "U" or found.shape != (count,):
+        problem = f"has type {found.dtype} and shape {found.shape}"
+        raise wrong(path, field, problem, f"it must hold {count} texts")
+    return [str(text) for text in found]
+
+
+def expect(array: np.ndarray, shape: tuple[int, ...], field: str, path: Path) -> None:
+    """Refuse an array of another shape.
+
+    Raises:
+        InputError: naming the field and the shape it must have.
+    """
+    if array.shape != shape:
+        raise wrong(path, field, f"has shape {array.shape}", f"it must be {shape}")
+
+
+def clip_rows(data: Arrays, n_frames: int, path: Path) -> list[slice]:
+    """The rows of every clip.
+
+    Raises:
+        InputError: `start` and `length` are not whole numbers, disagree, leave the array or overlap.
+    """
+    present = [field for field in ("start", "length") if field in data]
+    if not present:
+        return [slice(0, n_frames)]
+    for field in ("start", "length"):
+        if field not in data or data[field].dtype.kind not in "iu" or data[field].ndim != 1:
+            raise wrong(path, field, "is not a list of whole numbers", "give 'start' and 'length' of every clip")
+    start, length = (data[field].astype(np.int64) for field in ("start", "length"))
+    if len(start) != len(length) or len(start) == 0:
+        raise wrong(path, "length", f"is for {len(length)} clips, 'start' for {len(start)}", "give both per clip")
+    # n_frames - length cannot overflow, start + length could.
+    outside = (length < 1) | (length > n_frames) | (start < 0) | (start > n_frames - length)
+    if outside.any():
+        clip = int(outside.argmax())
+        problem = f"gives clip {clip} the frames {start[clip]} to {start[clip] + length[clip]} of {n_frames}"
+        raise wrong(path, "start", problem, "every clip must lie inside the array and have a frame")
+    order = np.argsort(start)
+    if (start[order][1:] < (start + length)[order][:-1]).any():
+        raise wrong(path, "start", "makes clips overlap", "every frame belongs to one clip")
+    return [slice(int(s), int(s + n)) for s, n in zip(start, length, strict=True)]
+
+
+def clip_table(clips: Sequence[Any]) -> Arrays:
+    """`start`, `length`, `name`, `subject`, `action` and `fps` of sequences or takes that lie end to end."""
+    lengths = np.array([len(clip) for clip in clips], np.int64)
+    return {
+        "start": np.cumsum(lengths) - lengths,
+        "length": lengths,
+        "name": np.array([clip.name for clip in clips]),
+        "subject": np.array([clip.subject for clip in clips]),
+        "action": np.array([clip.action for clip in clips]),
+        "fps": np.array([clip.fps for clip in clips], np.float64),
+    }
+
+
+def rates(data: Arrays, count: int, path: Path) -> Float[np.ndarray, " clips"]:
+    """Frames per second of every clip; one number serves all, the default where `fps` is absent.
+
+    Raises:
+        InputError: not numbers, not one per clip, or no frame rate.
+    """
+    fps = numeric(data, "fps", path)
+    if fps is None:
+        return np.full(count, DEFAULT_FPS)
+    if fps.shape not in ((), (1,), (count,)):
+        raise wrong(path, "fps", f"has shape {fps.shape}", "give one number, or one per clip")
+    found = np.broadcast_to(fps, (count,)).astype(np.float64)
+    refuse(
+        ~((found >= MIN_FPS) & (found <= MAX_FPS)), "fps", path, f"must be {MIN_FPS:g} to {MAX_FPS:g} frames per second"
+    )
+    return found
+
+
+def refuse(bad: Bool[np.ndarray, " clips"], field: str, path: Path, rule: str) -> None:
+    """Refuse a field that is bad for any clip, naming the first.
+
+    Raises:
+        InputError: it is.
+    """
+    if bad.any():
+        raise wrong(path, field, f"of clip {int(bad.argmax())} is not usable", f"it {rule}")
+
+
+def wrong(path: Path, field: str, problem: str, remedy: str) -> InputError:
+    """The error for a field that is not what it should be."""
+    return InputError(path, f"field '{field}' {problem}", remedy)

@@ -1,0 +1,100 @@
+"""Pickled dictionaries of arrays, in files of their own (3DPW, AIST++) and in npz (VideoPose3D and its successors).
+
+Nothing in them is executed: `posenet3d.safe_pickle` knows arrays and nothing else.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posenet3d.errors import InputError
+from posenet3d.io.checked_json import MAX_PIXEL
+from posenet3d.io.checked_npz import check_npz, wrong
+from posenet3d.safe_pickle import UnsafePickle, plain, read_object_npz, read_pickle
+
+
+def load_pickle(path: Path, fields: tuple[str, ...]) -> dict[str, Any]:
+    """These fields of the dictionary in a pickle, as far as it has them, their arrays opened; the others stay closed.
+
+    Raises:
+        InputError: it cannot be read, names anything but arrays, or has none of the fields.
+    """
+    try:
+        content = read_pickle(path)
+        content = {field: plain(content[field]) for field in fields if field in content}
+    except UnsafePickle as error:
+        raise InputError(path, f"is not usable: {error}", "give the file as it was downloaded") from error
+    except OSError as error:
+        raise InputError(path, "cannot be read", "check the path and its permissions") from error
+    if not content:
+        raise InputError(
+            path, f"has no field {' or '.join(repr(f) for f in fields)}", "give the file as it was downloaded"
+        )
+    return content
+
+
+def load_dictionary(path: Path, field: str) -> dict[str, Any]:
+    """The dictionary in a field of an npz, keys as texts.
+
+    Raises:
+        InputError: there is none, or it names anything but arrays.
+    """
+    check_npz(path)
+    try:
+        content = read_object_npz(path, field)
+    except UnsafePickle as error:
+        raise InputError(path, f"is not usable: {error}", f"give the file that has '{field}'") from error
+    if not isinstance(content, dict):
+        raise wrong(path, field, "is no dictionary", "give the file as the data set's scripts write it")
+    return {str(key): value for key, value in content.items()}
+
+
+LARGEST = 1e9
+"""A thousand kilometres in millimetres: what is larger is a damaged number, and its square would overflow."""
+
+MOST_NUMBERS = 10**8
+"""In nested lists; lists that hold one another many times would unfold to more than any memory."""
+
+
+def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Path) -> np.ndarray:
+    """A part of such a dictionary as float64 numbers, NaN among them; None in `shape` is any length but 0.
+
+    Raises:
+        InputError: it is something else; `where` names it.
+    """
+    is_usable = isinstance(value, np.ndarray) or (isinstance(value, list) and _unfolded(value) <= MOST_NUMBERS)
+    try:
+        array = np.asarray(value) if is_usable else np.empty(0)
+    except ValueError:  # lists of different lengths
+        array = np.empty(0, object)
+    fits = array.ndim == len(shape) and all(
+        have == want if want is not None else have > 0 for have, want in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype.kind not in "fiu" or not fits:
+        wanted = " x ".join("n" if size is None else str(size) for size in shape)
+        raise wrong(path, where, f"has shape {array.shape} and type {array.dtype}", f"it must be {wanted} numbers")
+    numbers = array.astype(np.float64)
+    if (np.abs(numbers) > LARGEST).any():
+        raise wrong(path, where, f"holds {np.nanmax(np.abs(numbers)):g}", "download the file again")
+    return numbers
+
+
+def camera_matrix(value: Any, where: str, path: Path) -> np.ndarray:
+    """K in pixels.
+
+    Raises:
+        InputError: as `number_array`, or no camera has it.
+    """
+    K = number_array(value, (3, 3), where, path)
+    if not (np.isfinite(K).all() and min(K[0, 0], K[1, 1]) > 1 and np.abs(K).max() <= MAX_PIXEL):
+        raise wrong(path, where, "is no camera's matrix", "it must hold focal lengths and centre in pixels")
+    return K
+
+
+def _unfolded(value: Any) -> int:
+    """How many numbers nested lists hold, by their first entries."""
+    count = 1
+    while isinstance(value, list) and value:
+        count, value = count * len(value), value[0]
+    return count

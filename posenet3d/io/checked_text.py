@@ -1,0 +1,93 @@
+"""Motion capture as text, for BVH, AMC and TRC: read whole, checked number by number, and bounded before it is computed."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from posenet3d.core.sequence import MAX_FPS, MIN_FPS
+from posenet3d.errors import InputError
+from posenet3d.io.checked_json import describe, read_bytes
+
+MAX_VALUE = 1e7
+"""Ten kilometres in millimetres, or an angle after thousands of turns: what is larger is a damaged number."""
+
+MAX_JOINTS = 1000
+"""A skeleton with every finger and a face has 200."""
+
+MAX_POINTS = 10**8
+"""Joints times frames: four hours of sixty joints at 120 frames per second."""
+
+
+def read_text(path: Path) -> str:
+    r"""The text of a file in UTF-8, with or without a byte order mark; every line ends in '\n', however it ended.
+
+    Raises:
+        InputError: as `posenet3d.io.checked_json.read_bytes`, with a remedy that does not speak of detectors.
+    """
+    try:
+        content = read_bytes(path)
+    except InputError as error:
+        raise InputError(path, error.problem, "give the path of a whole, readable motion-capture file") from error
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", errors="replace").read()
+
+
+def numbers(words: Sequence[str], path: Path, where: str) -> Float[np.ndarray, " numbers"]:
+    """Words as numbers.
+
+    Raises:
+        InputError: one is not a number, not finite or beyond `MAX_VALUE`; the message says where.
+    """
+    values = np.fromiter(map(_float, words), np.float64, len(words))
+    is_wrong = ~(np.abs(values) <= MAX_VALUE)
+    if is_wrong.any():
+        problem = f"{where} holds {describe(words[int(is_wrong.argmax())])}"
+        raise InputError(path, problem, "it must hold plain numbers: export the file again")
+    return values
+
+
+def _float(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return np.nan
+
+
+def number(word: str, path: Path, where: str) -> float:
+    """One word as a number.
+
+    Raises:
+        InputError: as `numbers`.
+    """
+    return float(numbers([word], path, where)[0])
+
+
+def check_rate(fps: float, path: Path, where: str) -> float:
+    """The frame rate, if it is one.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not MIN_FPS <= fps <= MAX_FPS:
+        remedy = f"it must be {MIN_FPS:g} to {MAX_FPS:g} frames per second"
+        raise InputError(path, f"{where} gives {fps:g} frames per second", remedy)
+    return fps
+
+
+def check_size(path: Path, *, frames: int, joints: int, announced: float = 1) -> None:
+    """Refuse what is not whole or would fill the memory; a file that has more frames than announced passes.
+
+    Raises:
+        InputError: no frame, fewer than the file announces, or beyond `MAX_JOINTS` or `MAX_POINTS`.
+    """
+    if frames == 0:
+        raise InputError(path, "holds no frame", "export it with its motion")
+    if frames < announced:
+        problem = f"announces {announced:g} frames and holds {frames}"
+        raise InputError(path, problem, "copy the whole file again, or correct the number of frames in it")
+    if joints > MAX_JOINTS:
+        raise InputError(path, f"has {joints} joints, more than {MAX_JOINTS}", "give one person's skeleton")
+    if frames * joints > MAX_POINTS:
+        raise InputError(path, f"has {frames} frames of {joints} joints", "split it into shorter takes")

@@ -1,0 +1,1 @@
+"""Data sets of the field; `read` recognises them, one file per data set."""

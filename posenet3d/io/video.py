@@ -1,0 +1,245 @@
+"""Films and folders of pictures: what is known about one before it is looked at, and its pictures one after the other.
+
+Pictures are decoded as they are asked for, so that a film of any length takes the memory of a few of them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS
+from posenet3d.errors import InputError
+from posenet3d.io.checked_json import last_number
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".gif", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+GIVE = "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictures"
+
+Picture = UInt8[np.ndarray, "height width 3"]
+
+
+class Still(NamedTuple):
+    """A picture of a film."""
+
+    name: str  # of its file
+    size: tuple[int, int]  # upright width and height, pixels
+
+
+@dataclass(frozen=True)
+class Film:
+    """What is known about a film: when each picture is shown, how large they are, and perhaps the lens.
+
+    A film of uneven rate is one of even rate in which some pictures are missing: `rows` says where each picture stands
+    on the even clock of `fps`. For a steady film that is 0, 1, 2 ...
+    """
+
+    file: Path
+    times_s: Float[np.ndarray, " pictures"]
+    size: tuple[int, int]  # upright width and height of the first picture, pixels
+    fps: float
+    fov_deg: float | None = None  # across the longer side, as the camera wrote it
+    stills: tuple[Still, ...] = ()  # of a folder of pictures, which may differ in size
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    def still(self, number: int) -> Still:
+        """One of its pictures."""
+        return self.stills[number] if self.stills else Still(self.file.name, self.size)
+
+    @property
+    def rows(self) -> Int[np.ndarray, " pictures"]:
+        """The row of each picture on the even clock; no two share one."""
+        nearest = np.round(self.times_s * self.fps).astype(int)
+        steps = np.arange(len(nearest))
+        return np.maximum.accumulate(nearest - steps) + steps
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether no picture is missing on the even clock."""
+        return int(self.rows[-1]) == len(self) - 1
+
+
+def is_film(path: Path) -> bool:
+    """Whether the name is that of a video or a picture, or the folder holds pictures and no JSON (OpenPose's may hold both)."""
+    if path.is_dir():
+        try:
+            suffixes = {file.suffix.lower() for file in path.iterdir()}
+        except OSError as error:
+            raise InputError(path, "cannot be read", "check its permissions") from error
+        return ".json" not in suffixes and not suffixes.isdisjoint(PICTURE_SUFFIXES)
+    return path.suffix.lower() in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES)
+
+
+def _is_of_pictures(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def open_film(path: str | Path, fps: float | None = None) -> Film:
+    """Look at a film without decoding more than its first picture.
+
+    Args:
+        path: a video, a picture, or a folder of pictures, which are taken in the order of the numbers in their names.
+        fps: overrides the film's own rate; for pictures the default is 30.
+
+    Raises:
+        InputError: it is not there, is no film, or holds no picture.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(path, "there is no such file", "check the path")
+    if _is_of_pictures(path):
+        return _film_of_pictures(path, fps)
+    with _reading(path), av.open(path, "r") as container:
+        if not container.streams.video:
+            raise InputError(path, "has no picture", GIVE)
+        stream = container.streams.video[0]
+        # The last packet is empty: the end. AVI has no pts. Packets are let go at once: they hold the whole file.
+        stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
+        base, declared = stream.time_base or Fraction(1), stream.average_rate
+        focal_mm = _focal_length({**container.metadata, **stream.metadata})
+    first = next(pictures_of(path), None)
+    if first is None or not stamps:
+        raise InputError(path, "has no picture that can be read", GIVE)
+    known = all(stamp is not None for stamp in stamps)
+    times = np.sort(np.array(stamps, np.float64)) * float(base) if known else np.arange(len(stamps)) / DEFAULT_FPS
+    times -= times[0]
+    rate = fps or _rate(times, None if declared is None else float(declared))
+    if fps is not None:
+        times = np.arange(len(times)) / fps
+    height, width = first.shape[:2]
+    return Film(path, times, (width, height), rate, _angle(focal_mm))
+
+
+def pictures_of(path: Path, height_px: int | None = None) -> Iterator[Picture]:
+    """Every picture in turn, upright, RGB; with `height_px` no higher than that and with even sides.
+
+    What is damaged at the end of a video is left out, as a player leaves it out.
+
+    Raises:
+        InputError: it cannot be opened, or a picture of a folder cannot be read.
+    """
+    if _is_of_pictures(path):
+        for file in _files(path):
+            yield _still(file, height_px)
+        return
+    with _reading(path), av.open(path, "r") as container:
+        container.streams.video[0].thread_type = "AUTO"
+        frames = container.decode(video=0)
+        while True:
+            try:
+                frame = next(frames)
+            except (StopIteration, av.error.InvalidDataError, av.error.EOFError):
+                return
+            yield _upright(frame, height_px)
+
+
+def _upright(frame: av.VideoFrame, height_px: int | None) -> Picture:
+    turns = round(frame.rotation / 90)  # phones film sideways and note it: degrees counter-clockwise
+    if height_px is not None:
+        height = frame.width if turns % 2 else frame.height
+        scale = min(1.0, height_px / height)
+        frame = frame.reformat(_even(frame.width * scale), _even(frame.height * scale), "rgb24")
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+
+
+def _even(length: float) -> int:
+    return max(2, 2 * round(length / 2))
+
+
+def _rate(times: np.ndarray, declared: float | None) -> float:
+    """Pictures per second: the declared rate where the stamps agree with it, else the one of the usual step."""
+    if len(times) < 2:
+        return declared or DEFAULT_FPS
+    usual = 1 / max(float(np.median(np.diff(times))), 1 / MAX_FPS)
+    return declared if declared and abs(usual / declared - 1) < 0.02 else usual
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """FFmpeg's errors as one sentence."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise InputError(path, f"cannot be read as a video ({error.strerror})", GIVE) from error
+
+
+def _film_of_pictures(folder: Path, fps: float | None) -> Film:
+    files = _files(folder)
+    if not files:
+        raise InputError(folder, "holds no picture", GIVE)
+    rate = fps or DEFAULT_FPS
+    stills = tuple(Still(file.name, _size(file)) for file in files)
+    return Film(folder, np.arange(len(files)) / rate, stills[0].size, rate, _field_of_view(files[0]), stills)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Pictures in the order of the last numbers in their names, then of the names; a picture is a folder of one."""
+    if folder.is_file():
+        return [folder]
+    try:
+        files = [f for f in folder.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES and not f.name.startswith(".")]
+    except OSError as error:
+        raise InputError(folder, "cannot be read", "check its permissions") from error
+    return sorted(files, key=lambda file: (last_number(file.name) or 0, file.name))
+
+
+SIDEWAYS = (5, 6, 7, 8)
+"""Values of EXIF's orientation that exchange width and height."""
+
+
+def _size(file: Path) -> tuple[int, int]:
+    """Upright width and height; the pixels are not decoded."""
+    with _opened(file) as image:
+        width, height = image.size
+        return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(file) as image:
+            yield image
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
+        raise InputError(file, "is no picture that can be read", "take it out, or save it again") from error
+
+
+def _still(file: Path, height_px: int | None) -> Picture:
+    with _opened(file) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    if height_px is not None:
+        scale = min(1.0, height_px / upright.height)
+        upright = upright.resize((_even(upright.width * scale), _even(upright.height * scale)))
+    return np.asarray(upright)
+
+
+def _field_of_view(file: Path) -> float | None:
+    """Degrees across the longer side of a picture; None where EXIF does not say."""
+    with Image.open(file) as image:
+        focal_mm = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
+    return _angle(float(focal_mm) if focal_mm else None)
+
+
+def _focal_length(metadata: dict[str, str]) -> float | None:
+    """In terms of 36 mm film, as telephones note it in a video (com.apple.quicktime.camera.focal_length.35mm_equivalent)."""
+    for key, value in metadata.items():
+        if "focal" in key.lower() and "35mm" in key.lower():
+            try:
+                return float(value)
+            except ValueError:
+                return None
+    return None
+
+
+def _angle(focal_mm: float | None) -> float | None:
+    """Degrees across 36 mm of film; None for what no lens can have."""
+    return float(np.degrees(2 * np.arctan(36 / 2 / focal_mm))) if focal_mm and 5 <= focal_mm <= 2000 else None

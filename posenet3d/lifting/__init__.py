@@ -1,0 +1,1 @@
+"""2D to 3D: networks run over whole clips, bodies fitted to the 2D, checkpoints loaded."""

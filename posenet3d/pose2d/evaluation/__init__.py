@@ -1,0 +1,1 @@
+"""Scores, calibration and ablation of the 2D networks."""

@@ -1,0 +1,1 @@
+"""Made motion and made observations: stick figures, virtual cameras, detector noise."""

@@ -1,0 +1,1 @@
+"""Earlier methods, trained on the same data for comparison."""
