@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from posenet3d.errors import InputError
-from posenet3d.io.video import Film, Picture, open_film, pictures_of
+from posenet3d.io.video import Picture, Video, open_video, read_frames
 
 HEIGHT_PX = 480
 """The copy is at most this high: the panel in which it is shown is no larger."""
@@ -28,7 +28,7 @@ class Backdrop:
     """The copy (MP4, H.264), one picture per frame of the clip, and the film that it was made from."""
 
     content: bytes
-    film: Film
+    film: Video
     fps: float  # of the copy: the clip's
 
 
@@ -46,7 +46,7 @@ def backdrop(file: Path, frames: int, fps: float, progress: Callable[[float], No
     Raises:
         InputError: it is no video, or ends long before the clip does.
     """
-    film = open_film(file)
+    film = open_video(file)
     seconds = float(film.times_s[-1])
     if len(film) < frames and seconds < 0.5 * frames / fps:
         problem = f"has {len(film)} frames in {seconds:.1f} s, and the clip {frames} in {frames / fps:.1f} s"
@@ -54,7 +54,7 @@ def backdrop(file: Path, frames: int, fps: float, progress: Callable[[float], No
     rate = Fraction(fps).limit_denominator(1001)
     target, stream = io.BytesIO(), None
     with av.open(target, "w", format="mp4") as out:
-        for number, picture in _at(_wanted(film, frames, fps), pictures_of(file, HEIGHT_PX)):
+        for number, picture in _at(_wanted(film, frames, fps), read_frames(file, HEIGHT_PX)):
             if stream is None:
                 stream = out.add_stream("libx264", rate=rate, options=QUALITY)
                 stream.height, stream.width = picture.shape[:2]
@@ -70,7 +70,7 @@ def backdrop(file: Path, frames: int, fps: float, progress: Callable[[float], No
     return Backdrop(target.getvalue(), film, float(rate))
 
 
-def _wanted(film: Film, frames: int, fps: float) -> np.ndarray:
+def _wanted(film: Video, frames: int, fps: float) -> np.ndarray:
     """The film's picture for each frame of the clip."""
     if abs(len(film) - frames) <= max(2, SPARE * frames):
         return np.minimum(np.arange(frames), len(film) - 1)

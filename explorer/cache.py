@@ -16,7 +16,7 @@ from explorer.viewer import payload as viewer_payload
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.lifting.checkpoint import list_checkpoints
 from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, Lifter
 from posenet3d.synthetic.sequences import bundled_sequences
@@ -52,7 +52,7 @@ def read_upload(files: tuple[Upload, ...], fps: float | None = None) -> list[Pos
             (folder / Path(name).name).write_bytes(content)
         source = folder / Path(files[0][0]).name if len(files) == 1 else folder
         try:
-            return read_sequences(source, fps=fps)
+            return read_keypoints(source, fps=fps)
         except InputError as error:
             raise InputError(Path(error.file).name, error.problem, error.remedy) from error
 
@@ -67,8 +67,8 @@ class Lifting:
     """How the user wants a sequence lifted; see `posenet3d.lifting.lifter.Lifter`."""
 
     height_m: float = DEFAULT_HEIGHT_M
-    is_refined: bool = False
-    is_fitted: bool = True
+    refine: bool = False
+    fit: bool = True
 
 
 def lift(

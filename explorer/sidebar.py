@@ -180,14 +180,14 @@ def _lifting_options(models: Sequence[str], sequence: PoseSequence) -> tuple[Lif
         st.session_state.setdefault(key, usual)
     with st.expander("Lifting"):
         if "student" in models:  # its body has its own size and bones of constant length
-            is_fitted = st.toggle(
+            fit = st.toggle(
                 "Fit the student to the 2D",
-                key="is_fitted",
+                key="fit",
                 persist_state="session",
                 help="Turns the body's joints onto the 2D; off shows the network's own answer (the command line's "
                 "--no-fit).",
             )
-            how = replace(how, is_fitted=is_fitted)
+            how = replace(how, fit=fit)
         if "teacher" in models:
             height_m = st.number_input(
                 "Body height for the teacher (m)",
@@ -198,13 +198,13 @@ def _lifting_options(models: Sequence[str], sequence: PoseSequence) -> tuple[Lif
                 persist_state="session",
                 help="Sets the scale: one view cannot tell a tall person far away from a short one nearby.",
             )
-            is_refined = st.toggle(
+            refine = st.toggle(
                 "Steady bones",
-                key="is_refined",
+                key="refine",
                 persist_state="session",
                 help="Nudges depth so that every bone keeps its length over the clip (the command line's --refine).",
             )
-            how = replace(how, height_m=height_m, is_refined=is_refined)
+            how = replace(how, height_m=height_m, refine=refine)
         if sequence.K is None and sequence.image_size is not None:
             fov_deg = st.number_input(
                 "Field of view (degrees)",

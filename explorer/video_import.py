@@ -16,8 +16,8 @@ from posenet3d.core.camera import DEFAULT_FOV_DEG
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.detection.detect import detect, sequences_in
 from posenet3d.detection.detectors import Detector
-from posenet3d.detection.left_right import put_right
-from posenet3d.io.video import open_film
+from posenet3d.detection.left_right import fix_left_right
+from posenet3d.io.video import open_video
 
 DETECTION_SHARE = 0.9
 """Of the work; the rest is the copy."""
@@ -47,13 +47,13 @@ def look_at(file: Path, fps: float | None, detector: Detector, progress: Callabl
         InputError: it is no video, nobody is in it, or the detector fails.
     """
     started = time.perf_counter()
-    film = open_film(file, fps)
+    film = open_video(file, fps)
     detections = detect(film, detector, progress=lambda share: progress(DETECTION_SHARE * share))
     detected = time.perf_counter()
-    tracks, notes = put_right(sequences_in(film, detections))
+    tracks, notes = fix_left_right(sequences_in(film, detections))
     if (looked := len(detections["images"])) < len(film):
         notes.append(f"Only the first {looked} of {len(film)} pictures can be decoded.")
-    if not film.is_steady:
+    if not film.has_constant_rate:
         notes.append(
             f"Its rate is uneven: {len(tracks[0]) - len(film)} frames of the {film.fps:.4g} a second are missing."
         )

@@ -12,7 +12,7 @@ import torch
 from pictures import row, skeleton_2d, skeleton_3d
 
 from posenet3d.core.camera import look_at_rays, project, to_rays, turn_rays
-from posenet3d.core.normalise import place
+from posenet3d.core.normalise import unproject
 from posenet3d.core.skeleton import JOINT
 from posenet3d.evaluation import metrics
 from posenet3d.losses.bones import bending, lengths
@@ -154,14 +154,14 @@ assert metrics.mpjpe(twice[None], truth[None]).mean() > 100 > 1e-6 > metrics.n_m
 # ## How the library writes a pose
 #
 # So the networks only guess what is lost: one *depth offset* per joint against the pelvis. The rest is geometry
-# (`posenet3d.models.teacher.place`): a joint lies on its ray, whatever the network says, and reprojection is right by
+# (`posenet3d.models.teacher.unproject`): a joint lies on its ray, whatever the network says, and reprojection is right by
 # construction.
 
 # %%
 virtual = turn_rays(look_at_rays(rays[None, 0, :2]), rays[None, :, :2])[0]
 unit = 0.127
 offsets = torch.randn(17, generator=torch.Generator().manual_seed(0))
-points = place(torch.from_numpy(virtual), offsets, unit)
+points = unproject(torch.from_numpy(virtual), offsets, unit)
 back = points[:, :2] / points[:, 2:]
 print("random offsets, rays off by", float((back - torch.from_numpy(virtual)).abs().max()))
 assert torch.allclose(back, torch.from_numpy(virtual))

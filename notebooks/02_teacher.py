@@ -123,7 +123,7 @@ for _ in range(600):
     real = rays[torch.randint(len(rays), (128,), generator=draws)] / unit
     source = views["flat" if torch.rand((), generator=draws) < 0.5 else "something else every time"]
     made = source[torch.randint(len(picked), (128,), generator=draws)]
-    loss = adversarial.telling(critic(real), critic(made)).mean()
+    loss = adversarial.discriminator_loss(critic(real), critic(made)).mean()
     adam.zero_grad()
     loss.backward()
     adam.step()

@@ -23,10 +23,10 @@ from posenet3d.pose2d.data.crops import cut, view_of
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.evaluation.ablation import table
 from posenet3d.pose2d.losses import bins_loss, label_loss, structure_losses
-from posenet3d.pose2d.pose_network import Reading, chances, decode, targets
+from posenet3d.pose2d.pose_network import PoseOutput, decode, probabilities, targets
 from posenet3d.pose2d.predict import PeopleEstimator
 from posenet3d.pose2d.refiner import BONES, Refiner
-from posenet3d.pose2d.training.phases import EstimatorTraining, both_ways, from_unit, start_of, to_unit
+from posenet3d.pose2d.training.phases import EstimatorTraining, flip_averaged, from_unit, initial_pose, to_unit
 from posenet3d.pose2d.training.runs import Photographs, people_held_out, train_estimator
 
 torch.manual_seed(0)
@@ -84,7 +84,7 @@ crops = torch.stack([crop_of(person) for person in unseen])
 joints = torch.stack([labelled(person) for person in unseen])
 visibility = np.stack([person.joints[:, 2] for person in unseen])
 with torch.no_grad():
-    wanted = both_ways(bundled.network, crops)
+    wanted = flip_averaged(bundled.network, crops)
 _, sure = decode(wanted)
 print(
     f"confidence where joints can be seen {sure[visibility == 2].mean():.2f}, where hidden {sure[visibility == 1].mean():.2f}"
@@ -100,7 +100,7 @@ plot, axes = plt.subplots(1, 3, figsize=(10, 2.8), layout="constrained", width_r
 draw_joints(axes[0], crops[person].permute(1, 2, 0), np.column_stack([joints[person], visibility[person]]), "the label")
 for one, joint, what in ((axes[1], shown[0], "surest"), (axes[2], shown[-1], "least sure")):
     bins = np.arange(wanted.x.shape[-1]) / 2
-    one.plot(bins, chances(wanted.x[person, joint]), label="the network")
+    one.plot(bins, probabilities(wanted.x[person, joint]), label="the network")
     one.plot(bins, targets(joints[person, joint, 0], len(bins)), "--", label="the label")
     one.set(title=f"{what}: {names[joint]}", xlabel="pixels from the left")
     one.legend(fontsize=8)
@@ -152,7 +152,7 @@ assert away["labels and teacher"] < away["labels"]
 
 def reading_of(places):
     lines = (targets(places[..., axis], 2 * size) for axis, size in ((0, config.breadth), (1, config.height)))
-    return Reading(*(line.clamp(min=1e-9).log() / 10 for line in lines), wanted.tokens[:1], wanted.maps)
+    return PoseOutput(*(line.clamp(min=1e-9).log() / 10 for line in lines), wanted.tokens[:1], wanted.maps)
 
 
 right = joints[person][None].clamp(min=12, max=80)
@@ -187,7 +187,7 @@ assert together[1] < 0.05 * alone[1], "for the structure loss only one is no fig
 
 # %%
 with torch.no_grad():
-    start = start_of(wanted, config)
+    start = initial_pose(wanted, config)
     untrained = Refiner(bundled.refiner.config).eval()(start)[-1]
 assert torch.allclose(untrained, start.pose, atol=1e-6), "the identity to begin with"
 

@@ -19,13 +19,13 @@ from posenet3d.core.camera import project
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.detection.detect import detect, sequences_in
 from posenet3d.detection.detectors import find_detector
-from posenet3d.detection.left_right import put_right
+from posenet3d.detection.left_right import fix_left_right
 from posenet3d.evaluation import metrics
 from posenet3d.evaluation.evaluate import METRICS
 from posenet3d.evaluation.motion import HUMAN_HZ, share_above, velocity_spectrum
 from posenet3d.io.keypoints.csv_table import write_csv
-from posenet3d.io.keypoints.read import read_sequences
-from posenet3d.io.video import is_film, open_film
+from posenet3d.io.keypoints.read import read_keypoints
+from posenet3d.io.video import is_video, open_video
 from posenet3d.lifting.lifter import Lifter
 from posenet3d.synthetic.detector_noise import with_detector_noise
 from posenet3d.synthetic.sequences import synthetic_sequence
@@ -45,12 +45,12 @@ else:
 # A video is looked at picture by picture; people are followed, and sides that the detector exchanged for a moment are put right.
 
 # %%
-if is_film(file):
-    film = open_film(file)
-    people, notes = put_right(sequences_in(film, detect(film, find_detector())))
+if is_video(file):
+    film = open_video(file)
+    people, notes = fix_left_right(sequences_in(film, detect(film, find_detector())))
     print(*notes, sep="\n")
 else:
-    people = read_sequences(file)
+    people = read_keypoints(file)
 for person in people:
     print(
         f"{person.name}: {len(person)} frames at {person.fps:g} per second, {100 * person.is_observed.mean():.0f} % of joints seen"

@@ -235,7 +235,7 @@ def _add_report(commands) -> None:
 def _report(options: argparse.Namespace) -> None:
     from posenet3d.evaluation.ablation import report
 
-    print(report(options.data, options.runs, options.out, seeds=options.seeds, is_trained=not options.no_train))
+    print(report(options.data, options.runs, options.out, seeds=options.seeds, train=not options.no_train))
 
 
 def _add_checkpoints(commands) -> None:

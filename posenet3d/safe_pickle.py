@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 NUMBERS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
 OBJECTS = {"O", "O8"}
-DEEPEST = 8
+MAX_NESTING = 8
 """chumpy objects may wrap one another; official files do so once or twice."""
 
 
@@ -69,7 +69,7 @@ def plain(value: Any, depth: int = 0, opened: dict[int, Any] | None = None) -> A
     Raises:
         UnsafePickle: an array is damaged, or the content is nested without end.
     """
-    if depth > DEEPEST:
+    if depth > MAX_NESTING:
         raise UnsafePickle("its content is nested without end")
     opened = {} if opened is None else opened
     if id(value) not in opened:
@@ -106,7 +106,7 @@ def as_array(value: object, depth: int = 0) -> np.ndarray | sp.csr_matrix:
     Raises:
         UnsafePickle: there are none.
     """
-    if depth > DEEPEST:
+    if depth > MAX_NESTING:
         raise UnsafePickle("its objects wrap one another without end")
     try:
         return _opened(value, depth)

@@ -149,7 +149,7 @@ def measure(browser: Browser, name: str, scene: str, stage: tuple[float, float])
     context.add_init_script(LOGBOOK)
     with served(name, scene) as (web, data):
         received: Counter[str] = Counter()
-        film = Film(context.new_page(), (0, 0, *window))
+        film = Video(context.new_page(), (0, 0, *window))
         film.page.goto(address(name, tap(web, received, "program"), tap(data, received, "data")))
         film.wait_for_rest()
         if name == "ours":  # its script comes with the data
@@ -161,7 +161,7 @@ def measure(browser: Browser, name: str, scene: str, stage: tuple[float, float])
         for visit in range(1 + VISITS):
             sys.stderr.write(f"{scene}, {name}: timing\n" * (visit == 1))
             film.page.close()
-            film = Film(context.new_page(), (round(x), round(y + height / 2), round(x + width), round(y + height)))
+            film = Video(context.new_page(), (round(x), round(y + height / 2), round(x + width), round(y + height)))
             film.page.goto(address(name, web, data), wait_until="commit")
             if visit == 0:  # fills the browser's cache
                 final = film.wait_for_rest()
@@ -175,7 +175,7 @@ def measure(browser: Browser, name: str, scene: str, stage: tuple[float, float])
     return (width, height), numbers
 
 
-def scrub(film: "Film", name: str) -> dict[str, float]:
+def scrub(film: "Video", name: str) -> dict[str, float]:
     """Times from the key to the picture."""
     page, times = film.page, []
     if name == "ours":
@@ -193,7 +193,7 @@ def scrub(film: "Film", name: str) -> dict[str, float]:
     return {f"{row}, {what}": float(np.percentile(rows[row], p)) for row in rows if rows[row] for what, p in percents}
 
 
-def play(film: "Film", name: str) -> dict[str, float]:
+def play(film: "Video", name: str) -> dict[str, float]:
     """What is drawn while the clip runs."""
     film.session.send("Page.stopScreencast")
     film.page.locator(VIEWERS[name][3]).last.focus()
@@ -207,7 +207,7 @@ def play(film: "Film", name: str) -> dict[str, float]:
     return {"playing, frames drawn per second": rate, "playing, thousand pixels per frame": pixels / 1000}
 
 
-class Film:
+class Video:
     """The pictures that come out of the browser and when they came; only what is inside `area` is looked at."""
 
     def __init__(self, page: Page, area: tuple[int, int, int, int]):
@@ -317,7 +317,7 @@ def actors(scene: str) -> tuple[PoseSequence, list[Actor]]:
     rows = {field: getattr(clip, field) for field in ("keypoints_px", "confidence", "joints_3d")}
     clip = replace(clip, **{field: np.resize(values, (FRAMES, *values.shape[1:])) for field, values in rows.items()})
     student = Lifter.load(model="student")
-    second = Lifter.load()([clip]) if scene == "skeleton" else student([clip], is_fitted=False)
+    second = Lifter.load()([clip]) if scene == "skeleton" else student([clip], fit=False)
     return clip, [Actor("student", "first", student([clip])[0]), Actor("beside it", "second", second[0])]
 
 

@@ -19,7 +19,7 @@ GALLERY = NOTEBOOKS.parent / "docs" / "notebooks"
 SHOWN = {"01": 1, "02": 2, "03": 2, "04": 0, "05": 1, "06": 1, "07": 2}
 """Number of a notebook to which of its pictures docs/notebooks.md shows, counted from 0."""
 
-LONGEST_S = 600
+MAX_S = 600
 
 
 def sources() -> list[Path]:
@@ -43,7 +43,7 @@ def executed(notebook: NotebookNode) -> NotebookNode:
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed; a failed check of a claim, too.
     """
-    return NotebookClient(notebook, timeout=LONGEST_S, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+    return NotebookClient(notebook, timeout=MAX_S, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
 
 
 def is_in_step(source: Path) -> bool:
@@ -70,7 +70,7 @@ def tidied(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def pictures_of(notebook: NotebookNode) -> list[bytes]:
+def read_frames(notebook: NotebookNode) -> list[bytes]:
     """Its pictures as PNG, in order."""
     found = [
         out.data["image/png"]
@@ -92,7 +92,7 @@ def main() -> None:
         notebook = tidied(executed(parsed(source)))
         nbformat.write(notebook, source.with_suffix(".ipynb"))
         number = source.stem[:2]
-        (GALLERY / f"{number}.png").write_bytes(pictures_of(notebook)[SHOWN[number]])
+        (GALLERY / f"{number}.png").write_bytes(read_frames(notebook)[SHOWN[number]])
         sys.stdout.write(f"{source.stem}: {time.monotonic() - started:.0f} s\n")
 
 

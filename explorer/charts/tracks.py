@@ -10,10 +10,10 @@ from explorer.charts.errors import COLOURS
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import BONES
 
-MOST_COLUMNS = 1200
+MAX_COLUMNS = 1200
 """A longer clip is drawn with its least complete frame per column."""
 
-MOST_ROWS = 40
+MAX_ROWS = 40
 
 
 def track_table(tracks: Sequence[PoseSequence]) -> pd.DataFrame:
@@ -39,9 +39,9 @@ def track_table(tracks: Sequence[PoseSequence]) -> pd.DataFrame:
 
 def presence(tracks: Sequence[PoseSequence]) -> go.Figure:
     """When each person was seen and how completely: one row per person, brightness is the share of joints seen."""
-    shown = tracks[:MOST_ROWS]
+    shown = tracks[:MAX_ROWS]
     frames = max(len(track) for track in shown)
-    columns = min(frames, MOST_COLUMNS)
+    columns = min(frames, MAX_COLUMNS)
     edges = np.linspace(0, frames, columns + 1).astype(int)[:-1]
     share = np.full((len(shown), frames), np.nan)
     for row, track in enumerate(shown):
@@ -68,7 +68,7 @@ def presence(tracks: Sequence[PoseSequence]) -> go.Figure:
 def people_in_frame(tracks: Sequence[PoseSequence], frame: int) -> go.Figure:
     """Everybody's 2D joints in one frame, in image coordinates, one colour per person."""
     figure = go.Figure()
-    for number, track in enumerate(tracks[:MOST_ROWS]):
+    for number, track in enumerate(tracks[:MAX_ROWS]):
         if frame >= len(track) or not track.is_observed[frame].any():
             continue
         points = track.keypoints_px[frame]

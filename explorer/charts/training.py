@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from explorer.charts.errors import COLOURS, GREY
 from explorer.runs import Curve, Phase, Run, duration, lines_of, steps_per_second
 
-MOST_POINTS = 1200
+MAX_POINTS = 1200
 """A longer curve is drawn with its lowest and highest point of each stretch, so that no spike is lost."""
 
 MARGIN = 1.02  # so that the last dot is not cut in half
@@ -107,7 +107,7 @@ def term_chart(runs: Sequence[Run], term: str, phase: str | None, *, is_log: boo
     return figure
 
 
-def thinned(curve: Curve, most: int = MOST_POINTS) -> Curve:
+def thinned(curve: Curve, most: int = MAX_POINTS) -> Curve:
     """At most about `most` of the curve's points, among them every stretch's lowest and highest."""
     count = len(curve.values)
     if count <= most:

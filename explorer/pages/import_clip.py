@@ -217,7 +217,7 @@ def look(name: str, tracks: Sequence[PoseSequence]) -> None:
         st.markdown("**Who is in it**")
         table = track_charts.track_table(tracks)
         if name in sidebar.videos():
-            table.insert(0, "picture", pictures_of(sidebar.videos()[name], tracks))
+            table.insert(0, "picture", read_frames(sidebar.videos()[name], tracks))
         picked = st.dataframe(
             table,
             hide_index=True,
@@ -247,7 +247,7 @@ def look(name: str, tracks: Sequence[PoseSequence]) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs={Backdrop: lambda video: video.content})
-def pictures_of(video: Backdrop, _tracks: Sequence[PoseSequence]) -> list[str]:
+def read_frames(video: Backdrop, _tracks: Sequence[PoseSequence]) -> list[str]:
     """`thumbnails`, once per video."""
     return thumbnails(video, _tracks)
 

@@ -12,7 +12,7 @@ from explorer.compare.motion import ALL_BONES, ALL_JOINTS, ALONE, BONE_LABELS, F
 from posenet3d.errors import InputError
 from posenet3d.evaluation.motion import HUMAN_HZ, LOW_M, PLANTED_M_S
 from posenet3d.lifting.checkpoint import load_teacher
-from posenet3d.lifting.single_frame import lift_each_frame
+from posenet3d.lifting.single_frame import lift_single_frames
 
 READING = f"""
 **How to read it.** The ground truth is the aim, not zero: more jerk than the truth means that the result shakes; less means
@@ -55,7 +55,7 @@ def frame_by_frame() -> np.ndarray | None:
             st.warning(f"Nothing to compare with {ALONE}: {error}")
             return None
         with st.spinner(f"Lifting {ALONE} ..."):
-            kept = {first.key: lift_each_frame(teacher, sequence, first.lifted.joints_3d)}
+            kept = {first.key: lift_single_frames(teacher, sequence, first.lifted.joints_3d)}
         st.session_state["frame by frame"] = kept
     return kept[first.key]
 

@@ -27,7 +27,7 @@ WEIGHT_STEPS = 65535
 
 POSE_FEATURES = 9 * (N_BODY_JOINTS - 1)
 SMPL_VERTICES = 6890
-LARGEST_NPZ = 1 << 30
+MAX_NPZ = 1 << 30
 REMEDY = "give an SMPL file (.pkl or .npz) with 24 joints and at least 10 shape directions"
 
 _ARRAYS = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")
@@ -127,7 +127,7 @@ def _read_pkl(path: Path) -> dict:
 
 def _read_npz(path: Path) -> dict:
     with zipfile.ZipFile(path) as archive:
-        if sum(part.file_size for part in archive.infolist()) > LARGEST_NPZ:
+        if sum(part.file_size for part in archive.infolist()) > MAX_NPZ:
             raise InputError(path, "unpacks to more than a gigabyte", REMEDY)
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in _ARRAYS if name in file}

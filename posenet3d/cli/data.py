@@ -12,7 +12,7 @@ from posenet3d.core.sequence import MAX_FPS, MIN_FPS, PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import check_target
-from posenet3d.io.datasets.read import CAPTURED, FORMATS, Choices, Content, read
+from posenet3d.io.datasets.read import FORMATS, MOCAP_FORMATS, Content, ReadOptions, read
 from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.io.mocap import trc
 from posenet3d.io.mocap.amc import INCH_M
@@ -53,7 +53,7 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
 
 def _film(content: Content, options: argparse.Namespace) -> None:
     if not content.takes:
-        remedy = f"give a file of {', '.join(CAPTURED)}, or what 'posenet3d data convert' made of it"
+        remedy = f"give a file of {', '.join(MOCAP_FORMATS)}, or what 'posenet3d data convert' made of it"
         raise InputError(options.source, "is no motion in 3D without cameras", remedy)
     sequences = film(
         content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, has_truth=not options.train
@@ -89,8 +89,8 @@ def _check_seen(takes: list[Take], sequences: list[PoseSequence], path: Path) ->
             raise InputError(path, problem, "name hips, knees, ankles, shoulders, elbows and wrists as usual")
 
 
-def _choices(options: argparse.Namespace) -> Choices:
-    return Choices(
+def _choices(options: argparse.Namespace) -> ReadOptions:
+    return ReadOptions(
         detections=options.detections,
         subjects=None if options.subjects is None else tuple(part.strip() for part in options.subjects.split(",")),
         unit=_unit(options.unit),

@@ -10,14 +10,14 @@ from posenet3d.detection.detect import Detections, detect
 from posenet3d.detection.detectors import DETECTORS, find_detector, install
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
-from posenet3d.io.video import Film, open_film
+from posenet3d.io.video import Video, open_video
 
 
 def detect_command(options: argparse.Namespace) -> None:
     """``posenet3d detect``: a film's people as COCO JSON."""
     if not options.out.parent.is_dir():
         raise InputError(options.out, "its folder does not exist", "make the folder first")
-    film = open_film(options.input, options.fps)
+    film = open_video(options.input, options.fps)
     detections = look(film, options)
     with atomic_write(options.out) as file:
         file.write(json.dumps(detections).encode())
@@ -26,7 +26,7 @@ def detect_command(options: argparse.Namespace) -> None:
     tqdm.write(f"{options.out}: {len(people)} detections of {tracks} person(s) in {len(images)} pictures")
 
 
-def look(film: Film, options: argparse.Namespace) -> Detections:
+def look(film: Video, options: argparse.Namespace) -> Detections:
     """Run the detector that the options name, with a progress bar.
 
     Raises:

@@ -11,13 +11,13 @@ from posenet3d.cli.detect import look
 from posenet3d.core.camera import DEFAULT_FOV_DEG, pinhole
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.detection.detect import sequences_in
-from posenet3d.detection.left_right import put_right
+from posenet3d.detection.left_right import fix_left_right
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import check_target
 from posenet3d.io.checked_json import MAX_PIXEL
-from posenet3d.io.keypoints.read import choose_track, read_sequences
+from posenet3d.io.keypoints.read import choose_track, read_keypoints
 from posenet3d.io.lifted_npz import write_lifted
-from posenet3d.io.video import Film, is_film, open_film
+from posenet3d.io.video import Video, is_video, open_video
 from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, Lifter
 
 
@@ -30,7 +30,7 @@ def lift(options: argparse.Namespace) -> None:
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
     check_target(options.out, options.input)  # said before the work, not after it
     watch = _Watch()
-    film = open_film(options.input, options.fps) if is_film(options.input) else None
+    film = open_video(options.input, options.fps) if is_video(options.input) else None
     sequences = _read(options) if film is None else _look(film, options)
     sequences = _chosen(sequences, options)
     watch.lap("detect" if film else "read")
@@ -44,12 +44,12 @@ def lift(options: argparse.Namespace) -> None:
         results = lifter(
             sequences,
             height_m=height,
-            is_refined=options.refine,
-            is_fitted=not options.no_fit,
+            refine=options.refine,
+            fit=not options.no_fit,
             progress=lambda share: bar.update(round(share * bar.total) - bar.n),
         )
     watch.lap("lift")
-    if film is not None and not film.is_steady:
+    if film is not None and not film.has_constant_rate:
         results = [result.at(film.rows) for result in results]  # a row for every picture, none for what is missing
     write_lifted(options.out, results)
     watch.lap("write")
@@ -81,15 +81,15 @@ def _read(options: argparse.Namespace) -> list[PoseSequence]:
         if getattr(options, name) is not None:
             option = "--" + name.replace("_", "-")
             raise InputError(option, "is for videos", "leave it out: the input holds 2D joints already")
-    return read_sequences(options.input, joint_set=options.joint_set, fps=options.fps)
+    return read_keypoints(options.input, joint_set=options.joint_set, fps=options.fps)
 
 
-def _look(film: Film, options: argparse.Namespace) -> list[PoseSequence]:
+def _look(film: Video, options: argparse.Namespace) -> list[PoseSequence]:
     """Find the people in a film, and say what was done to what was found."""
     if options.joint_set is not None:
         raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
     detections = look(film, options)
-    sequences, notes = put_right(sequences_in(film, detections))
+    sequences, notes = fix_left_right(sequences_in(film, detections))
     for note in notes:
         tqdm.write(note)
     if options.fov is None and film.fov_deg is None:

@@ -16,11 +16,11 @@ from posenet3d.pose2d.data.annotations import Pictures, read_labels
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.evaluation.ablation import report
 from posenet3d.pose2d.evaluation.evaluate import score
-from posenet3d.pose2d.person_detector import FinderTraining
+from posenet3d.pose2d.person_detector import PersonDetectorTraining
 from posenet3d.pose2d.training.phases import EstimatorTraining, RefinerTraining
-from posenet3d.pose2d.training.runs import Photographs, train_estimator, train_finder, train_refiner
+from posenet3d.pose2d.training.runs import Photographs, train_estimator, train_person_detector, train_refiner
 
-Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining, FinderTraining)
+Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining, PersonDetectorTraining)
 
 
 def pose2d(options: argparse.Namespace) -> None:
@@ -38,14 +38,14 @@ def train(options: argparse.Namespace) -> None:
     if options.stage == "refine":
         refining = _settings(options, RefinerTraining, photographs.joint_set)
         runs = {"student_run": options.student, "teacher_run": options.teacher}
-        train_refiner(photographs, refining, options.out, **runs, is_resumed=options.resume)
+        train_refiner(photographs, refining, options.out, **runs, resume=options.resume)
     elif options.stage == "finder":
-        finding = _settings(options, FinderTraining)
-        train_finder(photographs, finding, options.out, imagenet=options.imagenet, is_resumed=options.resume)
+        finding = _settings(options, PersonDetectorTraining)
+        train_person_detector(photographs, finding, options.out, imagenet=options.imagenet, resume=options.resume)
     else:
         settings = _settings(options, EstimatorTraining, photographs.joint_set)
         runs = {"teacher_run": options.teacher, "init": options.init, "imagenet": options.imagenet}
-        train_estimator(photographs, settings, options.out, **runs, is_resumed=options.resume)
+        train_estimator(photographs, settings, options.out, **runs, resume=options.resume)
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -53,7 +53,7 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and not options.out.parent.is_dir():
         raise InputError(options.out, "its folder does not exist", "make the folder first")
     photographs = _photographs(options)
-    estimator = Estimator(options.run_folder, is_refined=not options.no_refine)
+    estimator = Estimator(options.run_folder, refine=not options.no_refine)
     if estimator.joint_set.name != photographs.joint_set:
         problem = f"estimates {estimator.joint_set.name}, and the data has {photographs.joint_set}"
         raise InputError(options.run_folder, problem, "give data with the same joints")

@@ -22,7 +22,7 @@ FOCAL_PX = 420.0
 AT_ONCE = 100
 """Pictures per worker: their vertices' colours lie in memory."""
 
-LEAST_PX, LEAST_JOINTS, VISIBLE = 8, 3, 2
+MIN_PX, MIN_JOINTS, VISIBLE = 8, 3, 2
 """Nobody labels a person who is narrower than this or of whom fewer joints can be seen."""
 
 CROWDS = (0.5, 0.2, 0.15, 0.1, 0.05)
@@ -67,7 +67,7 @@ def _annotations(scene: Scene, joints: np.ndarray, image: int, before: int) -> l
     """Those of whom something can be seen."""
     people: list[dict[str, Any]] = []
     for box, rows in zip(boxes_of(scene.people, SIZE, FOCAL_PX), joints, strict=True):
-        if min(box[2:]) < LEAST_PX or (rows[:, 2] == VISIBLE).sum() < LEAST_JOINTS:
+        if min(box[2:]) < MIN_PX or (rows[:, 2] == VISIBLE).sum() < MIN_JOINTS:
             continue
         people.append(
             {

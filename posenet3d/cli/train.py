@@ -9,7 +9,7 @@ import torch
 
 from posenet3d.config import from_dict, override
 from posenet3d.errors import InputError
-from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.lifting.checkpoint import find_checkpoint, read_config
 from posenet3d.training.joint import JointTraining, train_joint
 from posenet3d.training.lifter import TeacherTraining
@@ -24,21 +24,21 @@ def train(options: argparse.Namespace) -> None:
     _check(options)
     kind = {"teacher": TeacherTraining, "student": StudentTraining, "joint": JointTraining}[options.stage]
     settings = _settings_of(options.out, kind) if options.resume else _checked(kind(), options.set)
-    sequences = [sequence for path in options.data for sequence in read_sequences(path)]
+    sequences = [sequence for path in options.data for sequence in read_keypoints(path)]
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # started by torchrun
         torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    out, is_resumed = options.out, options.resume
+    out, resume = options.out, options.resume
     try:
         if isinstance(settings, JointTraining):
             runs = {"teacher_run": find_checkpoint(options.init), "student_run": find_checkpoint(options.student)}
-            train_joint(sequences, settings, out, **runs, is_resumed=is_resumed)
+            train_joint(sequences, settings, out, **runs, resume=resume)
         elif isinstance(settings, StudentTraining):
             teacher_run = find_checkpoint(options.init or "teacher")
-            train_student(sequences, settings, out, teacher_run=teacher_run, is_resumed=is_resumed)
+            train_student(sequences, settings, out, teacher_run=teacher_run, resume=resume)
         else:
-            train_teacher(sequences, settings, out, is_resumed=is_resumed, init=options.init)
+            train_teacher(sequences, settings, out, resume=resume, init=options.init)
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()

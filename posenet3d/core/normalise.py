@@ -35,7 +35,7 @@ def apparent_size(rays: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*bat
     return (rays - rays.mean(-2, keepdim=True)).square().sum(-1).mean(-1).sqrt()
 
 
-def place(rays: Float[Tensor, "*batch joints 2"], offsets: Float[Tensor, "*batch joints"], unit: float) -> Tensor:
+def unproject(rays: Float[Tensor, "*batch joints 2"], offsets: Float[Tensor, "*batch joints"], unit: float) -> Tensor:
     """Points (*batch, joints, 3) in root distances: along each ray at z = 1 + unit * offset, kept in front of the camera."""
     z = (1 + unit * offsets).clamp(0.3, 3.0)[..., None]
     return torch.cat([rays * z, z], -1)

@@ -12,7 +12,7 @@ import platformdirs
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
 
-MOST_BYTES = 500_000_000
+MAX_BYTES = 500_000_000
 SUFFIX = ".json.gz"
 
 
@@ -47,7 +47,7 @@ def _forget_oldest() -> None:
     files = [(file.stat().st_mtime, file.stat().st_size, file) for file in folder().glob("*" + SUFFIX)]
     total = sum(size for _, size, _ in files)
     for _, size, file in sorted(files)[:-1]:  # never the one just written
-        if total <= MOST_BYTES:
+        if total <= MAX_BYTES:
             return
         file.unlink(missing_ok=True)
         total -= size

@@ -15,7 +15,7 @@ from posenet3d.detection import cache
 from posenet3d.detection.detectors import Detector, RunningDetector
 from posenet3d.errors import InputError
 from posenet3d.io.keypoints.people import Footage, Person, common_count, sequences_of_people, track_ids
-from posenet3d.io.video import Film, pictures_of
+from posenet3d.io.video import Video, read_frames
 
 HEIGHT_PX = 1080
 """Detectors shrink what they are given to a few hundred pixels; more than this would only make the way to them longer."""
@@ -25,12 +25,12 @@ Detections = dict[str, Any]
 
 
 def detect(
-    film: Film, detector: Detector, model_file: Path | None = None, progress: Callable[[float], None] | None = None
+    film: Video, detector: Detector, model_file: Path | None = None, progress: Callable[[float], None] | None = None
 ) -> Detections:
     """Look at every picture of a film, or remember what was seen there before.
 
     Args:
-        film: from `posenet3d.io.video.open_film`.
+        film: from `posenet3d.io.video.open_video`.
         detector: from `posenet3d.detection.detectors.find_detector`.
         model_file: a model of the user's, for detectors that take one.
         progress: is told the share done; what it raises stops the work and leaves nothing behind.
@@ -48,8 +48,8 @@ def detect(
     return detections
 
 
-def sequences_in(film: Film, detections: Detections) -> list[PoseSequence]:
-    """Everybody in the film, most complete first, one row per tick of the film's even clock (`Film.rows`).
+def sequences_in(film: Video, detections: Detections) -> list[PoseSequence]:
+    """Everybody in the film, most complete first, one row per tick of the film's even clock (`Video.rows`).
 
     Raises:
         InputError: nobody was seen.
@@ -75,19 +75,19 @@ def sequences_in(film: Film, detections: Detections) -> list[PoseSequence]:
     return [replace(sequence, video_path=film.file, K=K) for sequence in sequences]
 
 
-def _to_first(film: Film, number: int) -> np.ndarray:
+def _to_first(film: Video, number: int) -> np.ndarray:
     """From a picture's pixels to those of the film's first, which its clip is in; pictures of a folder may differ in size."""
     (width, height), own = film.size, film.still(number).size
     return np.array([width / own[0], height / own[1], 1.0])
 
 
 def _look(
-    film: Film, detector: Detector, model_file: Path | None, progress: Callable[[float], None]
+    film: Video, detector: Detector, model_file: Path | None, progress: Callable[[float], None]
 ) -> list[list[np.ndarray]]:
     """Per picture everybody in it; as many pictures as can be decoded."""
     seen = []
     with RunningDetector(detector, model_file) as running:
-        for number, picture in enumerate(pictures_of(film.file, HEIGHT_PX)):
+        for number, picture in enumerate(read_frames(film.file, HEIGHT_PX)):
             width, height = film.still(number).size
             back = np.array([width / picture.shape[1], height / picture.shape[0], 1.0])
             seen.append([person * back for person in running.people(picture)])
@@ -95,7 +95,7 @@ def _look(
     return seen[: len(film)]
 
 
-def _in_coco_format(film: Film, seen: Sequence[list[np.ndarray]], joint_set: JointSet, detector: str) -> Detections:
+def _in_coco_format(film: Video, seen: Sequence[list[np.ndarray]], joint_set: JointSet, detector: str) -> Detections:
     people = [Person(frame, joints) for frame, found in enumerate(seen) for joints in found]
     if people:
         common_count(people, film.file, "keypoints")
@@ -141,7 +141,7 @@ def _box(joints: np.ndarray) -> list[float]:
     return [round(float(value), 2) for value in (*low, *(high - low))]
 
 
-def _key(film: Film, detector: Detector, model_file: Path | None) -> str:
+def _key(film: Video, detector: Detector, model_file: Path | None) -> str:
     """The same for the same pictures and the same detector, wherever the files lie and whatever they are called."""
     digest = hashlib.sha256(f"2 {detector.name} {detector.pip} {film.fps}".encode())
     networks = model_file or detector.weights

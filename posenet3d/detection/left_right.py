@@ -23,10 +23,10 @@ GROUPS = {
 CHANGE = 0.25
 """Cost of a change of state, in sizes of the person: about one limb's jump across and back."""
 
-LONGEST_S = 1.5
+MAX_S = 1.5
 """A longer run is left alone: who turns round looks like one, if the detector loses them meanwhile."""
 
-LARGEST_JUMP = 0.5
+MAX_JUMP = 0.5
 """No joint's second difference costs more, in sizes of the person: a wild detection is not a swap."""
 
 
@@ -39,7 +39,7 @@ def find_swaps(sequence: PoseSequence) -> Bool[np.ndarray, "frames groups"]:
     for column, pairs in enumerate(GROUPS.values()):
         sides = np.stack([sequence.keypoints_px[:, [JOINT[a], JOINT[b]]] for a, b in pairs], 1) / size
         seen = np.isfinite(sides).any((1, 2, 3))
-        found[:, column] = seen & _short(_smoothest(_bridged(sides.astype(np.float64))), LONGEST_S * sequence.fps)
+        found[:, column] = seen & _short(_smoothest(_bridged(sides.astype(np.float64))), MAX_S * sequence.fps)
     return found
 
 
@@ -56,7 +56,7 @@ def without_swaps(sequence: PoseSequence) -> tuple[PoseSequence, int]:
     return replace(sequence, keypoints_px=keypoints_px, confidence=confidence), int(found.any(1).sum())
 
 
-def put_right(sequences: Iterable[PoseSequence]) -> tuple[list[PoseSequence], list[str]]:
+def fix_left_right(sequences: Iterable[PoseSequence]) -> tuple[list[PoseSequence], list[str]]:
     """Every sequence `without_swaps`, and a sentence about each that had some."""
     straight, notes = [], []
     for sequence in sequences:
@@ -74,7 +74,7 @@ def _smoothest(sides: Float[np.ndarray, "frames pairs 2 2"]) -> Bool[np.ndarray,
     frames = len(sides)
     # cost[a, b, c, t]: the frames t-2, t-1, t in the states a, b, c
     second = arranged[:, None, None, :-2] - 2 * arranged[None, :, None, 1:-1] + arranged[None, None, :, 2:]
-    jump = np.minimum(np.linalg.norm(second, axis=-1), LARGEST_JUMP)
+    jump = np.minimum(np.linalg.norm(second, axis=-1), MAX_JUMP)
     cost = np.nan_to_num(jump).sum((-1, -2))
     changes = CHANGE * (np.arange(2)[:, None] != np.arange(2))
     best = changes + 0.0  # of the states of the first two frames

@@ -21,9 +21,9 @@ from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.evaluation.evaluate import METRICS, evaluate
 from posenet3d.io.atomic import atomic_write
-from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.lifting.lifter import Lifter
-from posenet3d.training.baselines.chen2019 import EarlierTraining, lift_as_earlier, load_earlier, train_earlier
+from posenet3d.training.baselines.chen2019 import Chen2019Training, lift_chen2019, load_chen2019, train_chen2019
 from posenet3d.training.joint import JointTraining, train_joint
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.student import StudentTraining, train_student
@@ -38,7 +38,7 @@ Measured = dict[str, dict[str, dict[str, dict[str, float]]]]
 
 BASELINE = (
     "tilt_mean_deg=0", "tilt_sd_deg=11.5", "roll_sd_deg=0", "discriminator.dropout=0.25", "weights.gradient_penalty=0",
-    "frame_steps=13000", "temporal_steps=0",  # these, but for the steps, as `EarlierTraining`
+    "frame_steps=13000", "temporal_steps=0",  # these, but for the steps, as `Chen2019Training`
 )  # fmt: skip
 """Our own teacher trained on single frames only: our camera, cleaner and mirror averaging around the earlier method's losses."""
 
@@ -84,7 +84,7 @@ def plan(seeds: int, short: tuple[str, ...] = ("steps=600",)) -> list[Run]:
     return runs
 
 
-def report(data: Path, runs: Path, out: Path, *, seeds: int = 3, is_trained: bool = True) -> str:
+def report(data: Path, runs: Path, out: Path, *, seeds: int = 3, train: bool = True) -> str:
     """Train and measure what is missing, then write the table.
 
     Args:
@@ -92,7 +92,7 @@ def report(data: Path, runs: Path, out: Path, *, seeds: int = 3, is_trained: boo
         runs: folder of the run folders; unfinished ones are resumed.
         out: Markdown file; the numbers go beside it, with the ending ``.json``.
         seeds: seeds of the main rows.
-        is_trained: False leaves out what no finished run folder gives.
+        train: False leaves out what no finished run folder gives.
 
     Returns:
         The table.
@@ -107,13 +107,13 @@ def report(data: Path, runs: Path, out: Path, *, seeds: int = 3, is_trained: boo
             raise InputError(path, "is missing", f"give a folder that holds {names}")
     numbers = out.with_suffix(".json")
     measured: Measured = json.loads(numbers.read_text()) if numbers.is_file() else {}
-    test = {name: read_sequences(files[name]) for name in DATA_SETS}
+    test = {name: read_keypoints(files[name]) for name in DATA_SETS}
     training: list[PoseSequence] = []
     for run in tqdm(plan(seeds), desc="runs"):
         if run.name in measured:
             continue
-        if is_trained:
-            training = training or read_sequences(files["train_2d"])
+        if train:
+            training = training or read_keypoints(files["train_2d"])
             _train(run, training, runs)
         if (runs / run.name / "state" / "finished").is_file():
             measured[run.name] = _measure(runs / run.name, run.stage, test)
@@ -127,18 +127,18 @@ def report(data: Path, runs: Path, out: Path, *, seeds: int = 3, is_trained: boo
 
 def _train(run: Run, sequences: list[PoseSequence], runs: Path) -> None:
     out = runs / run.name
-    is_resumed = (out / "state" / "latest.pt").exists()
+    resume = (out / "state" / "latest.pt").exists()
     if run.stage == "teacher":
-        train_teacher(sequences, override(TeacherTraining(), run.changes), out, is_resumed=is_resumed)
+        train_teacher(sequences, override(TeacherTraining(), run.changes), out, resume=resume)
     elif run.stage == "earlier":
-        train_earlier(sequences, override(EarlierTraining(), run.changes), out, is_resumed=is_resumed)
+        train_chen2019(sequences, override(Chen2019Training(), run.changes), out, resume=resume)
     elif run.stage == "student":
         settings = override(StudentTraining(), run.changes)
-        train_student(sequences, settings, out, teacher_run=runs / run.teacher, is_resumed=is_resumed)
+        train_student(sequences, settings, out, teacher_run=runs / run.teacher, resume=resume)
     else:
         train_joint(
             sequences, override(JointTraining(), run.changes), out,
-            teacher_run=runs / run.teacher, student_run=runs / run.student, is_resumed=is_resumed,
+            teacher_run=runs / run.teacher, student_run=runs / run.student, resume=resume,
         )  # fmt: skip
 
 
@@ -155,14 +155,14 @@ def _measure(folder: Path, stage: str, test: dict[str, list[PoseSequence]]) -> d
 def _lifters(folder: Path, stage: str) -> dict[str, Callable[[list[PoseSequence]], list[Lifted]]]:
     """By model, what a run of the stage can be measured by."""
     if stage == "earlier":
-        network = load_earlier(folder)
-        return {"teacher": lambda sequences: [lift_as_earlier(network, sequence) for sequence in sequences]}
+        network = load_chen2019(folder)
+        return {"teacher": lambda sequences: [lift_chen2019(network, sequence) for sequence in sequences]}
     lifters: dict[str, Callable[[list[PoseSequence]], list[Lifted]]] = {}
     if stage in ("teacher", "joint"):  # a student's folder holds its teacher too, which has been measured
         lifters["teacher"] = Lifter.load(folder, model="teacher")
     if stage in ("student", "joint"):
         student = Lifter.load(folder, model="student")
-        lifters |= {"student": student, UNFITTED: partial(student, is_fitted=False)}
+        lifters |= {"student": student, UNFITTED: partial(student, fit=False)}
     return lifters
 
 

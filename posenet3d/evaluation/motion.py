@@ -18,7 +18,7 @@ FEET = (JOINT["l_ankle"], JOINT["r_ankle"])
 WINDOW_S = 2.0
 """Of the spectrum: resolves half a hertz, a slow step, and still leaves many windows to average in a short clip."""
 
-LEAST_WINDOW = 16
+MIN_WINDOW = 16
 """Frames; a spectrum of fewer says nothing."""
 
 HUMAN_HZ = 6.0
@@ -45,7 +45,7 @@ def velocity_spectrum(
     """
     velocity = np.diff(np.asarray(joints_3d, np.float64), axis=0) * fps
     size = min(round(WINDOW_S * fps), len(velocity))
-    if size < LEAST_WINDOW:
+    if size < MIN_WINDOW:
         return np.zeros(0), np.zeros((0, joints_3d.shape[1]))
     windows = sliding_window_view(velocity, size, axis=0)[:: size // 2]  # windows, joints, 3, size
     is_whole = np.isfinite(windows.sum((2, 3)))

@@ -53,7 +53,7 @@ def load_dictionary(path: Path, field: str) -> dict[str, Any]:
 LARGEST = 1e9
 """A thousand kilometres in millimetres: what is larger is a damaged number, and its square would overflow."""
 
-MOST_NUMBERS = 10**8
+MAX_NUMBERS = 10**8
 """In nested lists; lists that hold one another many times would unfold to more than any memory."""
 
 
@@ -63,7 +63,7 @@ def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Pa
     Raises:
         InputError: it is something else; `where` names it.
     """
-    is_usable = isinstance(value, np.ndarray) or (isinstance(value, list) and _unfolded(value) <= MOST_NUMBERS)
+    is_usable = isinstance(value, np.ndarray) or (isinstance(value, list) and _unfolded(value) <= MAX_NUMBERS)
     try:
         array = np.asarray(value) if is_usable else np.empty(0)
     except ValueError:  # lists of different lengths

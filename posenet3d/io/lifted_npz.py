@@ -16,7 +16,7 @@ from posenet3d.io.checked_npz import Arrays, clip_rows, expect, load_arrays, num
 FIELDS = ("joints_3d", "cleaned_px", "confidence", "start", "length", "name", "fps", "model", "checkpoint")
 BODY_FIELDS = ("body_model", "betas", "global_orient", "body_pose", "transl")
 
-LARGEST_PARAMETER = 1e6
+MAX_PARAMETER = 1e6
 """Radians, metres or betas beyond this are damage, and would overflow once a body is posed with them."""
 
 
@@ -146,6 +146,6 @@ def _parameter(data: Arrays, field: str, shape: tuple[int, ...], path: Path) -> 
     array = numeric(data, field, path)
     assert array is not None  # seen by the caller
     expect(array, shape, field, path)
-    if (np.abs(array) > LARGEST_PARAMETER).any():  # infinite ones too; NaN are frames without a person
-        raise wrong(path, field, f"holds values beyond {LARGEST_PARAMETER:g}", "it is damaged, lift again")
+    if (np.abs(array) > MAX_PARAMETER).any():  # infinite ones too; NaN are frames without a person
+        raise wrong(path, field, f"holds values beyond {MAX_PARAMETER:g}", "it is damaged, lift again")
     return array.astype(np.float32)

@@ -20,7 +20,7 @@ from posenet3d.errors import InputError
 from posenet3d.io.checked_json import last_number
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".gif", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp")
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 GIVE = "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictures"
 
@@ -35,7 +35,7 @@ class Still(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Film:
+class Video:
     """What is known about a film: when each picture is shown, how large they are, and perhaps the lens.
 
     A film of uneven rate is one of even rate in which some pictures are missing: `rows` says where each picture stands
@@ -64,27 +64,27 @@ class Film:
         return np.maximum.accumulate(nearest - steps) + steps
 
     @property
-    def is_steady(self) -> bool:
+    def has_constant_rate(self) -> bool:
         """Whether no picture is missing on the even clock."""
         return int(self.rows[-1]) == len(self) - 1
 
 
-def is_film(path: Path) -> bool:
+def is_video(path: Path) -> bool:
     """Whether the name is that of a video or a picture, or the folder holds pictures and no JSON (OpenPose's may hold both)."""
     if path.is_dir():
         try:
             suffixes = {file.suffix.lower() for file in path.iterdir()}
         except OSError as error:
             raise InputError(path, "cannot be read", "check its permissions") from error
-        return ".json" not in suffixes and not suffixes.isdisjoint(PICTURE_SUFFIXES)
-    return path.suffix.lower() in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES)
+        return ".json" not in suffixes and not suffixes.isdisjoint(IMAGE_SUFFIXES)
+    return path.suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
 
 
-def _is_of_pictures(path: Path) -> bool:
-    return path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES
+def _is_of_images(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def open_film(path: str | Path, fps: float | None = None) -> Film:
+def open_video(path: str | Path, fps: float | None = None) -> Video:
     """Look at a film without decoding more than its first picture.
 
     Args:
@@ -97,8 +97,8 @@ def open_film(path: str | Path, fps: float | None = None) -> Film:
     path = Path(path)
     if not path.exists():
         raise InputError(path, "there is no such file", "check the path")
-    if _is_of_pictures(path):
-        return _film_of_pictures(path, fps)
+    if _is_of_images(path):
+        return _video_from_images(path, fps)
     with _reading(path), av.open(path, "r") as container:
         if not container.streams.video:
             raise InputError(path, "has no picture", GIVE)
@@ -107,7 +107,7 @@ def open_film(path: str | Path, fps: float | None = None) -> Film:
         stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
         base, declared = stream.time_base or Fraction(1), stream.average_rate
         focal_mm = _focal_length({**container.metadata, **stream.metadata})
-    first = next(pictures_of(path), None)
+    first = next(read_frames(path), None)
     if first is None or not stamps:
         raise InputError(path, "has no picture that can be read", GIVE)
     known = all(stamp is not None for stamp in stamps)
@@ -117,10 +117,10 @@ def open_film(path: str | Path, fps: float | None = None) -> Film:
     if fps is not None:
         times = np.arange(len(times)) / fps
     height, width = first.shape[:2]
-    return Film(path, times, (width, height), rate, _angle(focal_mm))
+    return Video(path, times, (width, height), rate, _angle(focal_mm))
 
 
-def pictures_of(path: Path, height_px: int | None = None) -> Iterator[Picture]:
+def read_frames(path: Path, height_px: int | None = None) -> Iterator[Picture]:
     """Every picture in turn, upright, RGB; with `height_px` no higher than that and with even sides.
 
     What is damaged at the end of a video is left out, as a player leaves it out.
@@ -128,7 +128,7 @@ def pictures_of(path: Path, height_px: int | None = None) -> Iterator[Picture]:
     Raises:
         InputError: it cannot be opened, or a picture of a folder cannot be read.
     """
-    if _is_of_pictures(path):
+    if _is_of_images(path):
         for file in _files(path):
             yield _still(file, height_px)
         return
@@ -173,13 +173,13 @@ def _reading(path: Path) -> Iterator[None]:
         raise InputError(path, f"cannot be read as a video ({error.strerror})", GIVE) from error
 
 
-def _film_of_pictures(folder: Path, fps: float | None) -> Film:
+def _video_from_images(folder: Path, fps: float | None) -> Video:
     files = _files(folder)
     if not files:
         raise InputError(folder, "holds no picture", GIVE)
     rate = fps or DEFAULT_FPS
     stills = tuple(Still(file.name, _size(file)) for file in files)
-    return Film(folder, np.arange(len(files)) / rate, stills[0].size, rate, _field_of_view(files[0]), stills)
+    return Video(folder, np.arange(len(files)) / rate, stills[0].size, rate, _field_of_view(files[0]), stills)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -187,7 +187,7 @@ def _files(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     try:
-        files = [f for f in folder.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES and not f.name.startswith(".")]
+        files = [f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".")]
     except OSError as error:
         raise InputError(folder, "cannot be read", "check its permissions") from error
     return sorted(files, key=lambda file: (last_number(file.name) or 0, file.name))

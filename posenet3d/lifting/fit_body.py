@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from posenet3d.body.landmarks import Landmarks
 from posenet3d.body.layer import BODY_PARENTS, N_BETAS, N_BODY_JOINTS
-from posenet3d.lifting.sliding_window import TRAINED_FPS, Advance, BodyTrack, body_of_clip, calmed, unheard
+from posenet3d.lifting.sliding_window import TRAINED_FPS, BodyTrack, OnAdvance, no_progress, predict_body, smoothed
 from posenet3d.losses.bones import bending
 from posenet3d.models.student import Student
 
@@ -29,34 +29,34 @@ STEPS = 2
 SIGMA_SEEN_M = 0.04  # how far landmarks of a body may be from the data set's joints, and of the noise
 SIGMA_TURN = 0.15  # rad: how far the network's rotations are off
 SIGMA_DISTANCE = 0.05  # of the distance
-LEAST_BEND = 0.03  # sine; see losses.bones.bending
+MIN_BEND = 0.03  # sine; see losses.bones.bending
 SIGMA_BEND = 0.05
 SIGMA_BETA = 1.0
-MOST_BETA = 3.0
+MAX_BETA = 3.0
 ALIKE = 3  # frames in a row say nearly the same about the shape: so many count as one
-_CALM_S = 1 / 30  # frames are fitted one by one
+_SMOOTHING_S = 1 / 30  # frames are fitted one by one
 _BATCH = 1024
-_NEAREST_M = 0.3
+_MIN_DISTANCE_M = 0.3
 
 
-def fitted_body_of_clip(
+def fit_body_to_clip(
     student: Student,
     landmarks: Landmarks,
     rays: Float[Tensor, "frames joints 2"],
     fps: float = TRAINED_FPS,
-    advance: Advance = unheard,
+    advance: OnAdvance = no_progress,
 ) -> BodyTrack:
     """The student's body over a clip, fitted frame by frame and calmed."""
 
     def half(share: float) -> None:
         advance(share / 2)
 
-    return calmed(fit_to_rays(landmarks, body_of_clip(student, rays, fps, half), rays, half), _CALM_S * fps)
+    return smoothed(fit_to_rays(landmarks, predict_body(student, rays, fps, half), rays, half), _SMOOTHING_S * fps)
 
 
 @torch.no_grad()
 def fit_to_rays(
-    landmarks: Landmarks, track: BodyTrack, rays: Float[Tensor, "frames joints 2"], advance: Advance = unheard
+    landmarks: Landmarks, track: BodyTrack, rays: Float[Tensor, "frames joints 2"], advance: OnAdvance = no_progress
 ) -> BodyTrack:
     """The track with rotations, distances and a shape whose landmarks lie nearer to the rays.
 
@@ -75,7 +75,7 @@ def fit_to_rays(
             advance(len(seen) / len(rays) / STEPS)
         known = torch.eye(N_BETAS) / SIGMA_BETA**2 + sum(step.known for step in steps) / ALIKE
         wanted = (track.betas - betas) / SIGMA_BETA**2 + sum(step.wanted for step in steps) / ALIKE
-        shape = (betas + torch.linalg.solve(known, wanted)).clamp(-MOST_BETA, MOST_BETA)
+        shape = (betas + torch.linalg.solve(known, wanted)).clamp(-MAX_BETA, MAX_BETA)
         change = torch.cat([step.change + step.by_shape @ (shape - betas) for step in steps])
         parents = torch.cat([step.parents for step in steps])
         turns = SIGMA_TURN * change[:, :-1].unflatten(1, (N_BODY_JOINTS, 3))
@@ -109,7 +109,7 @@ def _step(
     points = points - points[:, :1]
     moves = _moves(landmarks, parts, world)
 
-    depth = (points[..., 2] + distance[:, None]).clamp(min=_NEAREST_M)
+    depth = (points[..., 2] + distance[:, None]).clamp(min=_MIN_DISTANCE_M)
     view = points[..., :2] / depth[..., None]
 
     def seen_change(of_points: Tensor) -> Tensor:
@@ -173,7 +173,7 @@ def _hinges(points: Tensor, moves: Tensor) -> tuple[Float[Tensor, "frames 4 72"]
         points = points.detach().requires_grad_()
         bend = bending(points)
         slopes = torch.stack([torch.autograd.grad(b.sum(), points, retain_graph=True)[0] for b in bend.unbind(-1)], 1)
-    lack = (LEAST_BEND - bend.detach()).clamp(min=0)
+    lack = (MIN_BEND - bend.detach()).clamp(min=0)
     rows = torch.einsum("fhkc,fjkcw->fhjw", slopes, moves).flatten(2)
     return rows * (lack > 0)[..., None], lack
 

@@ -15,13 +15,13 @@ from posenet3d.body.landmarks import landmarks_of
 from posenet3d.core import camera
 from posenet3d.core.body_parameters import BodyParameters
 from posenet3d.core.lifted import Lifted
-from posenet3d.core.normalise import apparent_size, place
+from posenet3d.core.normalise import apparent_size, unproject
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT
 from posenet3d.lifting.checkpoint import find_checkpoint, load_student, load_teacher
-from posenet3d.lifting.fit_body import fitted_body_of_clip
-from posenet3d.lifting.refine_bones import refine
-from posenet3d.lifting.sliding_window import Advance, body_of_clip, depth_of_clip, unheard
+from posenet3d.lifting.fit_body import fit_body_to_clip
+from posenet3d.lifting.refine_bones import refine_bones
+from posenet3d.lifting.sliding_window import OnAdvance, no_progress, predict_body, predict_depth
 from posenet3d.models.student import Student
 from posenet3d.models.teacher import Teacher
 
@@ -29,7 +29,7 @@ DEFAULT_HEIGHT_M = 1.70
 """Body height assumed when none is given: one view cannot tell it."""
 
 _CHAIN_OF_HEIGHT = 0.94  # ankle to head top, of the stature: the foot below the ankle is not in the chain
-_LEAST_JOINTS = 6  # a frame with fewer joints seen says too little by itself
+_MIN_JOINTS = 6  # a frame with fewer joints seen says too little by itself
 _BRIDGED_S = 0.4  # gaps up to this long on either side of a seen frame are bridged
 _SCALE_SIGMA_S = 0.5  # a person's distance changes within a stride, not within a frame
 _CHAIN = {
@@ -77,8 +77,8 @@ class Lifter:
         sequences: Sequence[PoseSequence],
         *,
         height_m: float = DEFAULT_HEIGHT_M,
-        is_refined: bool = False,
-        is_fitted: bool = True,
+        refine: bool = False,
+        fit: bool = True,
         progress: Callable[[float], None] | None = None,
     ) -> list[Lifted]:
         """Lift every sequence.
@@ -86,34 +86,32 @@ class Lifter:
         Args:
             sequences: what to lift.
             height_m: body height in metres; sets the scale.
-            is_refined: teacher: nudge each clip towards bones of constant length (`posenet3d.lifting.refine_bones`).
-            is_fitted: student: turn the body's joints onto the 2D (`posenet3d.lifting.fit_body`); False is the network alone.
+            refine: teacher: nudge each clip towards bones of constant length (`posenet3d.lifting.refine_bones`).
+            fit: student: turn the body's joints onto the 2D (`posenet3d.lifting.fit_body`); False is the network alone.
             progress: told the share that is done, from 0 to 1; what it raises stops the work.
         """
         total, before, results = sum(len(s) for s in sequences), 0, []
         for sequence in sequences:
-            advance = unheard if progress is None else _within(progress, before / total, len(sequence) / total)
-            results.append(self._lift(sequence, height_m, is_refined, is_fitted, advance))
+            advance = no_progress if progress is None else _within(progress, before / total, len(sequence) / total)
+            results.append(self._lift(sequence, height_m, refine, fit, advance))
             before += len(sequence)
         if progress is not None:
             progress(1.0)
         return results
 
     @torch.no_grad()
-    def _lift(
-        self, sequence: PoseSequence, height_m: float, is_refined: bool, is_fitted: bool, advance: Advance
-    ) -> Lifted:
+    def _lift(self, sequence: PoseSequence, height_m: float, refine: bool, fit: bool, advance: OnAdvance) -> Lifted:
         K = sequence.intrinsics()
         cleaned = self._clean(camera.to_rays(sequence.keypoints_px.astype(np.float64), K), sequence.confidence)
         R_virtual_cam = camera.look_at_rays(cleaned[:, JOINT["pelvis"]])
         rays = torch.from_numpy(camera.turn_rays(R_virtual_cam, cleaned).astype(np.float32))
         body = None
         if self.student is None:
-            points = self._skeleton(rays, sequence.fps, is_refined, advance)
+            points = self._skeleton(rays, sequence.fps, refine, advance)
             points *= _distance(points, sequence, height_m)[:, None, None]
             joints = np.einsum("fji,fkj->fki", R_virtual_cam, points)
         else:
-            joints, body = self._embody(self.student, rays, R_virtual_cam, sequence.fps, is_fitted, advance)
+            joints, body = self._embody(self.student, rays, R_virtual_cam, sequence.fps, fit, advance)
         is_empty = ~_supported(sequence)
         joints[is_empty] = np.nan
         if body is not None:
@@ -132,16 +130,14 @@ class Lifter:
             body=body,
         )
 
-    def _skeleton(
-        self, rays: Float[Tensor, "frames 17 2"], fps: float, is_refined: bool, advance: Advance
-    ) -> np.ndarray:
+    def _skeleton(self, rays: Float[Tensor, "frames 17 2"], fps: float, refine: bool, advance: OnAdvance) -> np.ndarray:
         """The teacher's points (frames, 17, 3) in the virtual camera's frame, in root distances."""
         near, unit = self._zoom(rays, fps), self.teacher.config.unit
         seen = rays * near[:, None, None]
-        depth = torch.from_numpy(depth_of_clip(self.teacher, seen, fps, advance))
-        if is_refined:
-            depth = refine(seen, depth, unit)
-        return place(rays, depth / near[:, None], unit).double().numpy()
+        depth = torch.from_numpy(predict_depth(self.teacher, seen, fps, advance))
+        if refine:
+            depth = refine_bones(seen, depth, unit)
+        return unproject(rays, depth / near[:, None], unit).double().numpy()
 
     def _embody(
         self,
@@ -149,16 +145,16 @@ class Lifter:
         rays: Float[Tensor, "frames 17 2"],
         R_virtual_cam: np.ndarray,
         fps: float,
-        is_fitted: bool,
-        advance: Advance,
+        fit: bool,
+        advance: OnAdvance,
     ) -> tuple[np.ndarray, BodyParameters]:
         """The student's landmarks (frames, 17, 3) in metres in the camera's frame, and the parameters that make them."""
         near = self._zoom(rays, fps)
         seen = rays * near[:, None, None]
-        if is_fitted:
-            track = fitted_body_of_clip(student, self.landmarks, seen, fps, advance)
+        if fit:
+            track = fit_body_to_clip(student, self.landmarks, seen, fps, advance)
         else:
-            track = body_of_clip(student, seen, fps, advance)
+            track = predict_body(student, seen, fps, advance)
         rotations = track.rotations.clone()
         rotations[:, 0] = torch.from_numpy(R_virtual_cam.transpose(0, 2, 1)).float() @ rotations[:, 0]
         betas = track.betas.expand(len(rays), -1)
@@ -195,7 +191,7 @@ class Lifter:
         return torch.from_numpy((size.clip(low, high) / size).astype(np.float32))
 
 
-def _within(progress: Callable[[float], None], start: float, extent: float) -> Advance:
+def _within(progress: Callable[[float], None], start: float, extent: float) -> OnAdvance:
     """Tells `progress` the share of everything, while one part of it from `start` on goes on."""
     done = 0.0
 
@@ -209,7 +205,7 @@ def _within(progress: Callable[[float], None], start: float, extent: float) -> A
 
 def _supported(sequence: PoseSequence) -> np.ndarray:
     """(frames,) bool: frames near enough to one in which the person was seen."""
-    seen = sequence.is_observed.sum(1) >= _LEAST_JOINTS
+    seen = sequence.is_observed.sum(1) >= _MIN_JOINTS
     return maximum_filter1d(seen, 2 * round(_BRIDGED_S * sequence.fps) + 1)
 
 

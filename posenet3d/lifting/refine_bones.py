@@ -8,23 +8,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from posenet3d.core.normalise import place
+from posenet3d.core.normalise import unproject
 from posenet3d.losses import bones
 
 STEPS = 60
 RATE = 0.01
 ANCHOR = 4.0  # the network's depth is right more often than wrong: stay near it
 CALM = 12.0  # per squared second difference of depth
-_LARGEST_LOG_RATIO = 0.7  # a bone twice too long pulls no harder than one 1.6 times too long
+_MAX_LOG_RATIO = 0.7  # a bone twice too long pulls no harder than one 1.6 times too long
 
 
-def refine(
+def refine_bones(
     rays: Float[Tensor, "frames joints 2"], offsets: Float[Tensor, "frames joints"], unit: float
 ) -> Float[Tensor, "frames joints"]:
     """Depth offsets (in units) of one clip after the nudge; the pelvis stays at 0 and the 2D stays as it is."""
 
     def lengths_of(depth: Tensor) -> Tensor:
-        return bones.lengths(place(rays, depth, unit))
+        return bones.lengths(unproject(rays, depth, unit))
 
     with torch.enable_grad():
         start = lengths_of(offsets)
@@ -34,7 +34,7 @@ def refine(
         size = start.mean(-1, keepdim=True).log().neg().requires_grad_()  # of each frame: distance is not part of it
         optimizer = torch.optim.Adam([depth, size], lr=RATE)
         for _ in range(STEPS):
-            ratio = (lengths_of(depth) * size.exp() / shares).log().clamp(-_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO)
+            ratio = (lengths_of(depth) * size.exp() / shares).log().clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO)
             loss = ratio.square().sum() + ANCHOR * (depth - offsets).square().sum()
             loss = loss + CALM * depth.diff(n=2, dim=0).square().sum()
             optimizer.zero_grad()

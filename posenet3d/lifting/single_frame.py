@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float
 
 from posenet3d.core import camera
-from posenet3d.core.normalise import apparent_size, mirror, place
+from posenet3d.core.normalise import apparent_size, mirror, unproject
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT, MIRROR
 from posenet3d.models.teacher import Teacher
@@ -14,7 +14,7 @@ _PELVIS = JOINT["pelvis"]
 
 
 @torch.no_grad()
-def lift_each_frame(
+def lift_single_frames(
     teacher: Teacher, sequence: PoseSequence, joints_3d: Float[np.ndarray, "frames 17 3"]
 ) -> Float[np.ndarray, "frames 17 3"]:
     """Joints (m, camera frame) by the teacher's per-frame network from the 2D as it came: no neighbours, nothing cleaned.
@@ -40,7 +40,7 @@ def lift_each_frame(
     near = (size.clamp(low, high) / size)[:, None]  # as through a longer lens: see `Lifter._zoom`
     zoomed = rays * near[..., None]
     offsets = (teacher.lift_frames(zoomed) + teacher.lift_frames(mirror(zoomed))[:, list(MIRROR)]) / 2
-    points = place(rays, offsets / near, teacher.config.unit).double().numpy()
+    points = unproject(rays, offsets / near, teacher.config.unit).double().numpy()
     points *= np.linalg.norm(joints_3d[known, _PELVIS], axis=-1)[:, None, None]
     alone = np.full_like(joints_3d, np.nan)
     alone[known] = np.einsum("fji,fkj->fki", R_virtual_cam, points)

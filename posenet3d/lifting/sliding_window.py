@@ -18,7 +18,7 @@ from posenet3d.models.student import Student
 from posenet3d.models.teacher import Teacher
 
 TRAINED_FPS = 30.0
-_CALM_S = 2 / TRAINED_FPS  # depth and rotations change more slowly than their per-frame estimates shake
+_SMOOTHING_S = 2 / TRAINED_FPS  # depth and rotations change more slowly than their per-frame estimates shake
 _BATCH = 1024
 
 _SMPL_NAMES = JOINT_SETS["smpl24"].joints
@@ -26,12 +26,12 @@ _SMPL_MIRROR = [_SMPL_NAMES.index({"l_": "r_", "r_": "l_"}.get(n[:2], n[:2]) + n
 assert len(_SMPL_MIRROR) == len(BODY_PARENTS)
 
 
-Advance = Callable[[float], None]
+OnAdvance = Callable[[float], None]
 """Told the share of the work that was done since it was last told; whoever raises in it stops the work."""
 
 
-def unheard(share: float) -> None:
-    """An `Advance` for those who do not watch."""
+def no_progress(share: float) -> None:
+    """An `OnAdvance` for those who do not watch."""
 
 
 class BodyTrack(NamedTuple):
@@ -43,8 +43,8 @@ class BodyTrack(NamedTuple):
 
 
 @torch.no_grad()
-def depth_of_clip(
-    teacher: Teacher, rays: Float[Tensor, "frames 17 2"], fps: float = TRAINED_FPS, advance: Advance = unheard
+def predict_depth(
+    teacher: Teacher, rays: Float[Tensor, "frames 17 2"], fps: float = TRAINED_FPS, advance: OnAdvance = no_progress
 ) -> Float[np.ndarray, "frames 17"]:
     """The teacher's depth offsets, in units."""
 
@@ -58,12 +58,12 @@ def depth_of_clip(
         return (teacher.depth_sign * out).cpu()
 
     both = (offsets(rays) + offsets(mirror(rays))[:, list(MIRROR)]) / 2
-    return gaussian_filter1d(both.numpy(), _CALM_S * fps, axis=0, mode="nearest")
+    return gaussian_filter1d(both.numpy(), _SMOOTHING_S * fps, axis=0, mode="nearest")
 
 
 @torch.no_grad()
-def body_of_clip(
-    student: Student, rays: Float[Tensor, "frames 17 2"], fps: float = TRAINED_FPS, advance: Advance = unheard
+def predict_body(
+    student: Student, rays: Float[Tensor, "frames 17 2"], fps: float = TRAINED_FPS, advance: OnAdvance = no_progress
 ) -> BodyTrack:
     """The student's body: one shape for the clip, pose and distance for every frame."""
 
@@ -86,10 +86,10 @@ def body_of_clip(
     both = BodyTrack(
         (one.rotations + unmirrored) / 2, (one.betas + other.betas) / 2, (one.distance * other.distance).sqrt()
     )
-    return calmed(both, _CALM_S * fps)
+    return smoothed(both, _SMOOTHING_S * fps)
 
 
-def calmed(track: BodyTrack, sigma: float) -> BodyTrack:
+def smoothed(track: BodyTrack, sigma: float) -> BodyTrack:
     """The track smoothed over time by a Gaussian of `sigma` frames; rotations by their mean in the chordal sense."""
     rotations = gaussian_filter1d(track.rotations.numpy(), sigma, axis=0, mode="nearest")
     distance = gaussian_filter1d(track.distance.log().numpy(), sigma, mode="nearest")

@@ -5,12 +5,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def fooling(score_made: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+def generator_loss(score_made: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """The lifter's side: what it made should score 1."""
     return (score_made - 1).square()
 
 
-def telling(score_real: Float[Tensor, " batch"], score_made: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+def discriminator_loss(
+    score_real: Float[Tensor, " batch"], score_made: Float[Tensor, " batch"]
+) -> Float[Tensor, " batch"]:
     """The discriminator's side: real poses should score 1, made ones 0."""
     return 0.5 * ((score_real - 1).square() + score_made.square())
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from posenet3d.core.normalise import place
+from posenet3d.core.normalise import unproject
 
 Lift = Callable[[Tensor], Tensor]
 """Rays (batch, steps, joints, 2) to depth offsets (batch, steps, joints)."""
@@ -42,12 +42,12 @@ def turn(pose: Float[Tensor, "batch steps joints 3"], R_other_cam: Float[Tensor,
 
 def cycle(lift: Lift, rays: Float[Tensor, "batch steps joints 2"], R_other_cam: Tensor, unit: float) -> Cycle:
     """Once around: the same turn for all frames of a window."""
-    points = place(rays, lift(rays), unit)
+    points = unproject(rays, lift(rays), unit)
     pose = points - points[..., :1, :]
     turned = turn(pose, R_other_cam)
     view = see(turned)
     # The second lift must earn its depth: its rays are taken as given (Yu et al., ICCV 2021, detach here too).
-    again = place(view.detach(), lift(view), unit)
+    again = unproject(view.detach(), lift(view), unit)
     turned_again = again - again[..., :1, :]
     back = see(turn(turned_again, R_other_cam.mT))
     return Cycle(pose, turned, view, turned_again, back)

@@ -15,8 +15,8 @@ from posenet3d.core.skeleton import N_JOINTS
 
 
 @dataclass(frozen=True)
-class CleanerConfig:
-    """Settings of `Cleaner`."""
+class DenoiserConfig:
+    """Settings of `Denoiser`."""
 
     width: int = 160  # 0.5 M weights: a tenth of the lifter's time per frame
     dilations: tuple[int, ...] = (1, 2, 4, 8)  # sees 15 frames to each side: half a second at 30 fps
@@ -54,13 +54,13 @@ def smooth(
     return torch.where(known > 0, mean, middle)
 
 
-class Cleaner(nn.Module):
+class Denoiser(nn.Module):
     """Smoothing over time with a learnt correction: per joint, how much of the raw input to keep, and a residual."""
 
     near: Tensor
     slow: Tensor
 
-    def __init__(self, config: CleanerConfig):
+    def __init__(self, config: DenoiserConfig):
         super().__init__()
         self.register_buffer("near", smoothing_kernel(config.near_s, config.far_s), persistent=False)
         self.register_buffer("slow", smoothing_kernel(3 * config.near_s, config.far_s), persistent=False)

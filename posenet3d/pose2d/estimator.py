@@ -11,7 +11,7 @@ from posenet3d.core.jointsets import JOINT_SETS, JointSet
 from posenet3d.pose2d.data.crops import Box, cut, view_of
 from posenet3d.pose2d.evaluation.calibration import read_calibration
 from posenet3d.pose2d.pose_network import decode
-from posenet3d.pose2d.training.phases import both_ways, from_unit, start_of
+from posenet3d.pose2d.training.phases import flip_averaged, from_unit, initial_pose
 from posenet3d.pose2d.training.runs import load_estimator, load_refiner
 
 AT_ONCE = 32
@@ -21,9 +21,9 @@ AT_ONCE = 32
 class Estimator:
     """Student and, where the run has them, refiner and calibration."""
 
-    def __init__(self, run: Path, *, is_refined: bool = True, is_calibrated: bool = True):
+    def __init__(self, run: Path, *, refine: bool = True, is_calibrated: bool = True):
         self.network = load_estimator(run)
-        self.refiner = load_refiner(run) if is_refined else None
+        self.refiner = load_refiner(run) if refine else None
         self.calibration = read_calibration(run, len(self.joint_set.joints)) if is_calibrated else None
 
     @property
@@ -41,10 +41,10 @@ class Estimator:
         config = self.network.config
         views = [view_of(box, config) for box in boxes]
         crops = np.stack([cut(picture, view) for view in views]).transpose(0, 3, 1, 2)
-        reading = both_ways(self.network, torch.from_numpy(np.ascontiguousarray(crops)).float() / 255)
+        reading = flip_averaged(self.network, torch.from_numpy(np.ascontiguousarray(crops)).float() / 255)
         places, confidence = decode(reading)
         if self.refiner is not None:
-            places = from_unit(self.refiner(start_of(reading, config))[-1], config)
+            places = from_unit(self.refiner(initial_pose(reading, config))[-1], config)
         there = np.stack([view.to_picture(joints) for view, joints in zip(views, places.double().numpy(), strict=True)])
         chance = confidence.double().numpy()
         if self.calibration is not None:

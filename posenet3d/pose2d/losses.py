@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from posenet3d.pose2d.pose_network import SHARPNESS, Reading, chances, decode, targets
+from posenet3d.pose2d.pose_network import SHARPNESS, PoseOutput, decode, probabilities, targets
 
 OKS_SIGMAS = {
     # pycocotools, and crowdposetools for CrowdPose's 14; the same joints have the same ones.
@@ -20,7 +20,7 @@ OKS_SIGMAS = {
 
 
 def label_loss(
-    reading: Reading, joints: Float[Tensor, "batch joints 2"], weights: Float[Tensor, "batch joints"]
+    reading: PoseOutput, joints: Float[Tensor, "batch joints 2"], weights: Float[Tensor, "batch joints"]
 ) -> Float[Tensor, ""]:
     """Kullback-Leibler divergence from the labels' bins, over labelled joints (RTMPose, Jiang et al., 2023)."""
     wanted_x = targets(joints[..., 0], reading.x.shape[-1])
@@ -29,12 +29,12 @@ def label_loss(
     return (away * weights).sum() / weights.sum().clamp(min=1)
 
 
-def bins_loss(reading: Reading, teacher: Reading) -> Float[Tensor, ""]:
+def bins_loss(reading: PoseOutput, teacher: PoseOutput) -> Float[Tensor, ""]:
     """Kullback-Leibler divergence from the teacher's bins, over all joints, labelled or not (DWPose, Yang et al., 2023)."""
-    return (_divergence(chances(teacher.x), reading.x) + _divergence(chances(teacher.y), reading.y)).mean()
+    return (_divergence(probabilities(teacher.x), reading.x) + _divergence(probabilities(teacher.y), reading.y)).mean()
 
 
-def structure_losses(reading: Reading, teacher: Reading) -> dict[str, Float[Tensor, ""]]:
+def structure_losses(reading: PoseOutput, teacher: PoseOutput) -> dict[str, Float[Tensor, ""]]:
     """The human joints structure loss of stage 1 (Ji et al., 2025), in our reading; the paper's formula is not public.
 
     ``relations``: how alike the joints' tokens are to each other, pair by pair (cosines about their mean), compared with the
@@ -80,7 +80,7 @@ def _relations(tokens: Tensor) -> Float[Tensor, "batch joints joints"]:
     return centred @ centred.mT
 
 
-def _distances(reading: Reading) -> Float[Tensor, "batch joints joints"]:
+def _distances(reading: PoseOutput) -> Float[Tensor, "batch joints joints"]:
     places, _ = decode(reading)
     # The square root has no slope at 0, and every joint is at 0 from itself.
     away = ((places[:, :, None] - places[:, None]).square().sum(-1) + 1e-6).sqrt()

@@ -18,17 +18,17 @@ from torch import Tensor, nn
 from posenet3d.pose2d.backbones import LiteBackbone, ResidualBackbone, conv
 from posenet3d.pose2d.data.crops import Box
 from posenet3d.pose2d.data.mosaics import Mosaics
-from posenet3d.training.loop import LoopSettings, descend, weigh
+from posenet3d.training.loop import LoopSettings, optimizer_step, weighted_sum
 
 STRIDE = 8
-MOST_OVERLAP = 0.55
+MAX_OVERLAP = 0.55
 """Of two boxes that share more than this (intersection over union) the less sure one goes."""
 
 CHANNELS = 64
 
 
 @dataclass(frozen=True)
-class FinderConfig:
+class PersonDetectorConfig:
     """Shape of the finder."""
 
     width: int = 16
@@ -42,12 +42,12 @@ class FinderConfig:
             raise ValueError("side must be a multiple of 32 and at least 64")
 
 
-class Finder(nn.Module):
+class PersonDetector(nn.Module):
     """Pictures to maps of five numbers: logit of a middle, its place in the cell, logarithms of the box's sides in strides."""
 
     rarity: Tensor
 
-    def __init__(self, config: FinderConfig):
+    def __init__(self, config: PersonDetectorConfig):
         super().__init__()
         self.config = config
         w = config.width
@@ -69,7 +69,7 @@ class Finder(nn.Module):
 
 @torch.no_grad()
 def find(
-    finder: Finder, picture: Image.Image, least: float, looks: Sequence[float] = (1.0,)
+    finder: PersonDetector, picture: Image.Image, least: float, looks: Sequence[float] = (1.0,)
 ) -> list[tuple[Box, float]]:
     """Boxes of the people in a picture (pixels) and how sure each is, surest first; none less sure than `least`.
 
@@ -79,12 +79,12 @@ def find(
     seen = [candidate for look in looks for candidate in _look(finder, picture, least, look)]
     found: list[tuple[Box, float]] = []
     for box, chance in sorted(seen, key=lambda candidate: -candidate[1]):
-        if all(overlap(box, other) <= MOST_OVERLAP for other, _ in found):
+        if all(overlap(box, other) <= MAX_OVERLAP for other, _ in found):
             found.append((box, chance))
     return found
 
 
-def _look(finder: Finder, picture: Image.Image, least: float, look: float) -> list[tuple[Box, float]]:
+def _look(finder: PersonDetector, picture: Image.Image, least: float, look: float) -> list[tuple[Box, float]]:
     side = round(look * finder.config.side / 32) * 32
     scale = side / max(picture.size)
     size = (max(1, round(scale * picture.width)), max(1, round(scale * picture.height)))
@@ -114,10 +114,10 @@ def overlap(a: Box, b: Box) -> float:
 
 
 @dataclass(frozen=True)
-class FinderTraining:
+class PersonDetectorTraining:
     """Settings of the finder's training."""
 
-    model: FinderConfig = field(default_factory=FinderConfig)
+    model: PersonDetectorConfig = field(default_factory=PersonDetectorConfig)
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(validate_every=1000, save_every=500))
     steps: int = 6000
     batch: int = 16
@@ -128,10 +128,10 @@ class FinderTraining:
     empty: float = 0.15  # share of tiles with nobody
 
 
-class FinderPhase:
+class PersonDetectorPhase:
     """Mosaics to maps."""
 
-    def __init__(self, finder: Finder, training: Mosaics, held_out: Mosaics, settings: FinderTraining):
+    def __init__(self, finder: PersonDetector, training: Mosaics, held_out: Mosaics, settings: PersonDetectorTraining):
         self.finder, self.training, self.held_out, self.settings = finder, training, held_out, settings
         self.device = next(finder.parameters()).device
         optimizer = torch.optim.AdamW(finder.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
@@ -143,10 +143,10 @@ class FinderPhase:
         draws = np.random.default_rng(int(torch.randint(2**31, (), generator=rng)))
         pictures, boxes = zip(*(self.training.draw(draws) for _ in range(self.settings.batch)), strict=True)
         maps = self.finder(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(self.device).float() / 255)
-        terms = finder_losses(maps, list(boxes))
-        descend(
+        terms = person_detector_losses(maps, list(boxes))
+        optimizer_step(
             self.optimizers["finder"],
-            weigh(terms, {"middle": 1.0, "place": self.settings.place, "size": self.settings.size}),
+            weighted_sum(terms, {"middle": 1.0, "place": self.settings.place, "size": self.settings.size}),
         )
         return terms
 
@@ -164,7 +164,9 @@ class FinderPhase:
         return {"precision": hits / max(found_boxes, 1), "recall": hits / max(true_boxes, 1)}
 
 
-def finder_losses(maps: Float[Tensor, "batch 5 rows columns"], boxes: list[list[Box]]) -> dict[str, Float[Tensor, ""]]:
+def person_detector_losses(
+    maps: Float[Tensor, "batch 5 rows columns"], boxes: list[list[Box]]
+) -> dict[str, Float[Tensor, ""]]:
     """CenterNet's terms: a focal loss of middles, whose surroundings count less as negatives, and L1 of place and size."""
     middles = torch.zeros_like(maps[:, 0])
     wanted, cells = [], []

@@ -69,7 +69,7 @@ class Maps(NamedTuple):
     c2: Float[Tensor, "batch width h4 w4"]
 
 
-class Reading(NamedTuple):
+class PoseOutput(NamedTuple):
     """What the network says of a batch of crops: per joint a line of logits for columns and one for rows, and its token."""
 
     x: Float[Tensor, "batch joints columns"]
@@ -96,11 +96,11 @@ class PoseNetwork(nn.Module):
             self.finest = nn.ModuleList([nn.Conv2d(w, PYRAMID, 1), conv(PYRAMID, w, 1)])
         self.head = _HEADS[config.head](config)
 
-    def forward(self, crops: Float[Tensor, "batch 3 height breadth"]) -> Reading:
+    def forward(self, crops: Float[Tensor, "batch 3 height breadth"]) -> PoseOutput:
         """Read a batch of crops (RGB, 0 to 1)."""
         maps = self.maps(crops)
         x, y, tokens = self.head(maps)
-        return Reading(x, y, tokens, maps)
+        return PoseOutput(x, y, tokens, maps)
 
     def maps(self, crops: Float[Tensor, "batch 3 height breadth"]) -> Maps:
         """The feature maps, which the refiner looks at, too."""
@@ -178,12 +178,12 @@ def _along(heat: Float[Tensor, "batch joints rows columns"], bins: tuple[int, in
 _HEADS = {"simcc": SimCCHead, "heatmap": HeatmapHead}
 
 
-def chances(logits: Float[Tensor, "*lines bins"]) -> Float[Tensor, "*lines bins"]:
+def probabilities(logits: Float[Tensor, "*lines bins"]) -> Float[Tensor, "*lines bins"]:
     """The probability of every bin."""
     return (SHARPNESS * logits).softmax(-1)
 
 
-def decode(reading: Reading) -> tuple[Float[Tensor, "batch joints 2"], Float[Tensor, "batch joints"]]:
+def decode(reading: PoseOutput) -> tuple[Float[Tensor, "batch joints 2"], Float[Tensor, "batch joints"]]:
     """Where the joints are, in pixels of the crop (the centre of its first pixel is 0), and how sure each is (0 to 1).
 
     A joint's place is the mean of the bins around the one about which the most is gathered: the mean over all of them would lie
@@ -191,7 +191,7 @@ def decode(reading: Reading) -> tuple[Float[Tensor, "batch joints 2"], Float[Ten
     of the torso rose from 57.3 to 58.7 %.) Its confidence is the share that lies around there, the smaller one of
     columns and rows; see `posenet3d.pose2d.evaluation.calibration` for what that is worth.
     """
-    (x, sure_x), (y, sure_y) = _peak(chances(reading.x)), _peak(chances(reading.y))
+    (x, sure_x), (y, sure_y) = _peak(probabilities(reading.x)), _peak(probabilities(reading.y))
     return torch.stack([x, y], -1), torch.minimum(sure_x, sure_y)
 
 
@@ -216,4 +216,4 @@ def targets(places: Float[Tensor, "batch joints"], bins: int) -> Float[Tensor, "
     sigma = (bins / SPLIT / 8) ** 0.5  # bins
     centre = (places[..., None] + 0.5) * SPLIT - 0.5
     squared = (torch.arange(bins, device=places.device) - centre).square()
-    return chances(torch.exp(-squared / (2 * sigma**2)))
+    return probabilities(torch.exp(-squared / (2 * sigma**2)))

@@ -15,24 +15,24 @@ from posenet3d.paths import BUNDLED_POSE2D
 from posenet3d.pose2d.data.crops import Box
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.person_detector import find, overlap
-from posenet3d.pose2d.training.runs import load_finder
+from posenet3d.pose2d.training.runs import load_person_detector
 
-LEAST_BOX, LEAST_AGAIN = 0.25, 0.15
+MIN_BOX_SCORE, MIN_SCORE_TRACKED = 0.25, 0.15
 """Boxes that are less likely than this to hold a person are not looked at; less is asked for where somebody just was."""
 
-LOOKS = (1.0, 1.5)
+INPUT_SCALES = (1.0, 1.5)
 """How large the finder is shown a picture, one look after the other; see `posenet3d.pose2d.person_detector.find`."""
 
-LEAST_JOINT = 0.3
+MIN_JOINT_SCORE = 0.3
 """Joints that are less likely than this to be right do not say where a person is."""
 
-LEAST_JOINTS = 5
+MIN_JOINTS = 5
 """Of a person at least so many joints must be likely."""
 
-MOST_OVERLAP = 0.7
+MAX_OVERLAP = 0.7
 """Two people whose joints' boxes share more than this are one, and the surer one stays."""
 
-FIRST_LOOK, SECOND_LOOK = 1.2, 1.1
+FIRST_CROP_SCALE, SECOND_CROP_SCALE = 1.2, 1.1
 """A look shows so much more than the box it goes by: the finder's boxes tend to end before the feet, and joints that are
 estimated too near to the middle would draw the next box in."""
 
@@ -49,7 +49,7 @@ class PeopleEstimator:
 
     def __init__(self, folder: Path = BUNDLED_POSE2D):
         self.estimator = Estimator(folder / "estimator")
-        self.finder = load_finder(folder / "finder")
+        self.finder = load_person_detector(folder / "finder")
 
     def __call__(
         self, picture: UInt8[np.ndarray, "height width 3"], expected: Sequence[Box] = ()
@@ -62,24 +62,24 @@ class PeopleEstimator:
         """
         image = Image.fromarray(picture)
         candidates = [
-            _larger(box, FIRST_LOOK)
-            for box, chance in find(self.finder, image, LEAST_AGAIN, LOOKS)
-            if chance >= LEAST_BOX or any(overlap(box, last) >= SAME_PLACE for last in expected)
+            _larger(box, FIRST_CROP_SCALE)
+            for box, chance in find(self.finder, image, MIN_SCORE_TRACKED, INPUT_SCALES)
+            if chance >= MIN_BOX_SCORE or any(overlap(box, last) >= SAME_PLACE for last in expected)
         ]
         people = self.estimator.joints_in(image, candidates)
-        boxes = [_larger(box, SECOND_LOOK) for person in people if (box := box_around(person)) is not None]
+        boxes = [_larger(box, SECOND_CROP_SCALE) for person in people if (box := box_around(person)) is not None]
         kept: list[tuple[Box, np.ndarray]] = []
         for person in sorted(self.estimator.joints_in(image, boxes), key=lambda joints: -joints[:, 2].mean()):
             box = box_around(person)
-            if box is not None and all(overlap(box, other) <= MOST_OVERLAP for other, _ in kept):
+            if box is not None and all(overlap(box, other) <= MAX_OVERLAP for other, _ in kept):
                 kept.append((box, person))
         return [person for _, person in kept]
 
 
 def box_around(person: Float[np.ndarray, "joints 3"]) -> Box | None:
     """The person's box by the joints that are likely right; None if there are too few of them."""
-    likely = person[person[:, 2] >= LEAST_JOINT, :2]
-    if len(likely) < LEAST_JOINTS:
+    likely = person[person[:, 2] >= MIN_JOINT_SCORE, :2]
+    if len(likely) < MIN_JOINTS:
         return None
     low, high = likely.min(0), likely.max(0)
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])

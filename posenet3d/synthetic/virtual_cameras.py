@@ -22,7 +22,7 @@ DISTANCE_M = (4.0, 6.0)
 MARGIN = 0.9
 """Share of the picture that everybody stays within."""
 
-STEP_BACK, FARTHEST_M = 1.1, 1000.0
+STEP_BACK, MAX_DISTANCE_M = 1.1, 1000.0
 
 
 def film(
@@ -75,8 +75,8 @@ def _seen_from(
     pelvis = pelvis[np.isfinite(pelvis).all(-1)]
     middle = np.median(pelvis, axis=0) if len(pelvis) else (low + high) / 2
     reach = MARGIN * min(IMAGE_SIZE) / 2 / FOCAL_PX
-    is_near = np.abs(known).max() < 1e6 and (high - low).max() < FARTHEST_M  # else the arithmetic below overflows
-    while is_near and distance < FARTHEST_M:
+    is_near = np.abs(known).max() < 1e6 and (high - low).max() < MAX_DISTANCE_M  # else the arithmetic below overflows
+    while is_near and distance < MAX_DISTANCE_M:
         position = middle + distance * np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
         position[1] = low[1] + height
         R_cam_world = _look_at(position, middle)
@@ -84,7 +84,9 @@ def _seen_from(
         if (cam[:, 2] > 0.5).all() and (np.abs(cam[:, :2]) < reach * cam[:, 2:]).all():
             return (world - position) @ R_cam_world.T
         distance *= STEP_BACK
-    raise InputError(f"take {name!r}", f"does not fit a picture from {FARTHEST_M:g} m away", "check its unit (--unit)")
+    raise InputError(
+        f"take {name!r}", f"does not fit a picture from {MAX_DISTANCE_M:g} m away", "check its unit (--unit)"
+    )
 
 
 def _look_at(position: Float[np.ndarray, " 3"], target: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "3 3"]:

@@ -113,11 +113,11 @@ STATED_TILT = Tilt(mean=float(np.radians(8)), sd=float(np.radians(6)), clips=0)
 """A hand-held or tripod camera at chest to head height some metres away; used where too few clips tell."""
 
 
-def measure_tilt(clips: Clips, least_clips: int = 20) -> Tilt:
+def measure_tilt(clips: Clips, min_clips: int = 20) -> Tilt:
     """Camera tilt from 2D alone: `camera.horizon_tilt` on every clip in which the person's distance changes enough.
 
     A clip counts if the apparent size varies by more than 8 % and explains the height in the image (|r| > 0.5). Cameras
-    that see no one approach tell nothing and are left out; with fewer than `least_clips` the stated tilt is returned.
+    that see no one approach tell nothing and are left out; with fewer than `min_clips` the stated tilt is returned.
     """
     tilts = []
     for start, stop in clips.bounds:
@@ -133,6 +133,6 @@ def measure_tilt(clips: Clips, least_clips: int = 20) -> Tilt:
             tilt, correlation = camera.horizon_tilt(height, size)
             if correlation > 0.5:
                 tilts.append(tilt)
-    if len(tilts) < least_clips:
+    if len(tilts) < min_clips:
         return STATED_TILT
     return Tilt(float(np.mean(tilts)), float(np.std(tilts)), len(tilts))

@@ -5,15 +5,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from posenet3d.core.normalise import mirror
-from posenet3d.models.denoiser import Cleaner, smooth
+from posenet3d.models.denoiser import Denoiser, smooth
 from posenet3d.training.clips import Clips, window_indices
 from posenet3d.training.corruption import corrupt
-from posenet3d.training.loop import descend, weigh
+from posenet3d.training.loop import optimizer_step, weighted_sum
 
 _WEIGHTS = {"position": 1.0, "acceleration": 0.3}  # equal weights flatten real motion: smoothness is cheap to buy
 
 
-def cleaning_terms(
+def denoising_terms(
     cleaned: Float[Tensor, "clips frames joints 2"],
     smoothed: Float[Tensor, "clips frames joints 2"],
     true: Float[Tensor, "clips frames joints 2"],
@@ -36,10 +36,10 @@ def cleaning_terms(
     }
 
 
-class CleanerPhase:
+class DenoiserPhase:
     """Windows of clean 2D, corrupted anew at every step."""
 
-    def __init__(self, cleaner: Cleaner, training: Clips, held_out: Clips, *, lr: float, batch: int, frames: int):
+    def __init__(self, cleaner: Denoiser, training: Clips, held_out: Clips, *, lr: float, batch: int, frames: int):
         self.cleaner, self.training, self.held_out = cleaner, training, held_out
         self.batch, self.offsets = batch, torch.arange(frames) - frames // 2
         self.device = next(cleaner.parameters()).device
@@ -48,7 +48,7 @@ class CleanerPhase:
     def train_step(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
         """One step; the terms are shares of what plain smoothing leaves."""
         terms = self._terms(self.training, self.batch, rng)
-        descend(self.optimizers["cleaner"], weigh(terms, _WEIGHTS))
+        optimizer_step(self.optimizers["cleaner"], weighted_sum(terms, _WEIGHTS))
         return {name: value.mean() for name, value in terms.items()}
 
     @torch.no_grad()
@@ -64,4 +64,4 @@ class CleanerPhase:
         noisy, confidence = corrupt(true, rng)
         noisy, confidence, true = noisy.to(self.device), confidence.to(self.device), true.to(self.device)
         smoothed = smooth(noisy, confidence, self.cleaner.near)
-        return cleaning_terms(self.cleaner(noisy, confidence), smoothed, true)
+        return denoising_terms(self.cleaner(noisy, confidence), smoothed, true)

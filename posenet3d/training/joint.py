@@ -22,15 +22,15 @@ from tqdm import tqdm
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import Landmarks, landmarks_of
 from posenet3d.config import from_dict, to_dict
-from posenet3d.core.normalise import at_pelvis, mirror, place
+from posenet3d.core.normalise import at_pelvis, mirror, unproject
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.errors import InputError
 from posenet3d.lifting.checkpoint import load_student, load_teacher, load_weights, read_config
-from posenet3d.lifting.fit_body import fitted_body_of_clip
-from posenet3d.lifting.sliding_window import depth_of_clip
+from posenet3d.lifting.fit_body import fit_body_to_clip
+from posenet3d.lifting.sliding_window import predict_depth
 from posenet3d.losses import adversarial, consistency
-from posenet3d.models.student import Embodied, Student, landmarks_in_root_distances
+from posenet3d.models.student import BodyWindow, Student, landmarks_in_root_distances
 from posenet3d.models.teacher import Teacher
 from posenet3d.training.clips import Clips, Tilt, training_clips, window_indices
 from posenet3d.training.lifter import Networks, TeacherTraining, TemporalPhase, any_frame, noisy_copy
@@ -101,7 +101,7 @@ def train_joint(
     *,
     teacher_run: Path,
     student_run: Path,
-    is_resumed: bool = False,
+    resume: bool = False,
 ) -> tuple[Teacher, Student]:
     """Fine-tune a teacher and its student together; `out` becomes a checkpoint that holds both.
 
@@ -111,7 +111,7 @@ def train_joint(
         out: run folder (``model.safetensors`` the teacher, ``student.safetensors``, ``config.json``, ``metrics.jsonl``).
         teacher_run: run folder of stage 1, with its discriminators.
         student_run: run folder of stage 2.
-        is_resumed: go on where the run in `out` stopped.
+        resume: go on where the run in `out` stopped.
 
     Raises:
         InputError: a run lacks what is needed, or the student learnt from a teacher of another unit.
@@ -141,7 +141,7 @@ def train_joint(
         "tilt_deg": config["tilt_deg"],
         "body_model": load_body().name,
     }
-    open_run(out, "joint", describe_clips(training), content, is_resumed=is_resumed)
+    open_run(out, "joint", describe_clips(training), content, resume=resume)
     tilt = Tilt(
         *(config["tilt_deg"][key] * torch.pi / 180 for key in ("mean", "sd")), clips=config["tilt_deg"]["clips"]
     )
@@ -162,14 +162,14 @@ def train_joint(
         "discriminators.safetensors": ["pose_discriminator", "motion_discriminator"],
     }
     plans = [PhasePlan("joint", settings.steps, tuning)]
-    fit(networks, plans, out, settings.loop, is_resumed=is_resumed, exports=exports)
+    fit(networks, plans, out, settings.loop, resume=resume, exports=exports)
     return networks.teacher, networks.student
 
 
 class BodyCycle(NamedTuple):
     """The student's answer and what the teacher sees in it; poses are relative to the pelvis, in root distances."""
 
-    embodied: Embodied
+    embodied: BodyWindow
     pose: Float[Tensor, "batch steps 17 3"]
     turned: Float[Tensor, "batch steps 17 3"]
     view: Float[Tensor, "batch steps 17 2"]
@@ -247,15 +247,15 @@ class JointPhase(TemporalPhase):
             "consensus": (of_student + of_teacher) / self.unit,
             "consensus_views": self._views_of(consensus, rng),
             "body_consistency_3d": consistency.distance(body.turned_again, body.turned) / self.unit,
-            "body_pose": adversarial.fooling(self.critic(any_frame(body.view, rng) / self.unit)),
-            "body_motion": adversarial.fooling(self.motion_critic(body.view / self.unit)),
+            "body_pose": adversarial.generator_loss(self.critic(any_frame(body.view, rng) / self.unit)),
+            "body_motion": adversarial.generator_loss(self.motion_critic(body.view / self.unit)),
         }
 
     def _views_of(self, consensus: Float[Tensor, "batch steps 17 3"], rng: torch.Generator) -> Float[Tensor, " batch"]:
         """How far both are off when they see the consensus from a random side."""
         turned = consistency.turn(consensus, self._turns(len(consensus), rng))
         view = consistency.see(turned)
-        skeleton = place(view, self.teacher(view), self.unit)
+        skeleton = unproject(view, self.teacher(view), self.unit)
         off = skeleton - skeleton[:, :, :1] - turned
         body = landmarks_in_root_distances(self.student(view), self.landmarks)
         return (off[..., 2].abs().mean((1, 2)) + consistency.distance(body, turned)) / self.unit
@@ -266,7 +266,7 @@ class JointPhase(TemporalPhase):
         pose = landmarks_in_root_distances(embodied, self.landmarks)
         turned = consistency.turn(pose, self._turns(len(seen), rng))
         view = consistency.see(turned)
-        again = place(view.detach(), self.teacher(view), self.unit)
+        again = unproject(view.detach(), self.teacher(view), self.unit)
         return BodyCycle(embodied, pose, turned, view, again - again[..., :1, :])
 
     def _triples(
@@ -295,9 +295,9 @@ def consensus_of(
     out = torch.empty(len(clips.rays), N_JOINTS, 3)
     for start, stop in tqdm(clips.bounds, desc="consensus", leave=False):
         rays = clips.rays[start:stop]
-        skeleton = place(rays, torch.from_numpy(depth_of_clip(teacher, rays)), teacher.config.unit)
+        skeleton = unproject(rays, torch.from_numpy(predict_depth(teacher, rays)), teacher.config.unit)
         skeleton = skeleton - skeleton[:, :1]
-        track = fitted_body_of_clip(student, landmarks, rays)
+        track = fit_body_to_clip(student, landmarks, rays)
         body = landmarks(track.rotations, track.betas.expand(len(rays), -1))
         body = body - body[:, :1]
         scale = (skeleton * body).sum((1, 2)) / body.square().sum((1, 2))

@@ -15,7 +15,7 @@ from posenet3d.models.discriminators import DiscriminatorConfig, MotionDiscrimin
 from posenet3d.models.teacher import Teacher, TeacherConfig
 from posenet3d.training.clips import Clips, Tilt, window_indices
 from posenet3d.training.corruption import corrupt
-from posenet3d.training.loop import LoopSettings, descend, weigh
+from posenet3d.training.loop import LoopSettings, optimizer_step, weighted_sum
 from posenet3d.training.mirror_guard import handedness, repair_mirror_world
 
 
@@ -140,7 +140,7 @@ class FramePhase:
         for parameter in self.critic_parameters():
             parameter.requires_grad_(False)
         terms = terms_of()
-        descend(self.optimizers["lifter"], weigh(terms, self.weights))
+        optimizer_step(self.optimizers["lifter"], weighted_sum(terms, self.weights))
         for parameter in self.critic_parameters():
             parameter.requires_grad_(True)
         return terms
@@ -148,7 +148,7 @@ class FramePhase:
     def _descend_critics(self, made: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         real = self._windows(self.training, self.sources[:1], len(made), rng)
         terms = self.critic_terms(real / self.unit, made.detach() / self.unit, rng)
-        descend(self.optimizers["discriminators"], weigh(terms, {**self.weights, "telling": 1.0}))
+        optimizer_step(self.optimizers["discriminators"], weighted_sum(terms, {**self.weights, "telling": 1.0}))
         return terms
 
     def lifter_terms(self, rays: Tensor, cycle: consistency.Cycle, rng: torch.Generator) -> dict[str, Tensor]:
@@ -156,7 +156,7 @@ class FramePhase:
         return {
             "consistency_2d": consistency.distance(cycle.back, rays) / self.unit,
             "consistency_3d": consistency.distance(cycle.turned_again, cycle.turned) / self.unit,
-            "pose": adversarial.fooling(self.critic(any_frame(cycle.view, rng) / self.unit)),
+            "pose": adversarial.generator_loss(self.critic(any_frame(cycle.view, rng) / self.unit)),
         }
 
     def critic_terms(self, real: Tensor, made: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
@@ -164,7 +164,7 @@ class FramePhase:
         has_penalty = self.settings.weights.gradient_penalty != 0  # the second derivative is a fifth of a step's work
         real_frame = any_frame(real, rng).requires_grad_(has_penalty)
         score_real = self.critic(real_frame)
-        terms = {"telling": adversarial.telling(score_real, self.critic(any_frame(made, rng)))}
+        terms = {"telling": adversarial.discriminator_loss(score_real, self.critic(any_frame(made, rng)))}
         if has_penalty:
             terms["gradient_penalty"] = adversarial.gradient_penalty(score_real, real_frame)
         return terms
@@ -232,7 +232,7 @@ class TemporalPhase(FramePhase):
     def lifter_terms(self, rays: Tensor, cycle: consistency.Cycle, rng: torch.Generator) -> dict[str, Tensor]:
         """The single-frame terms, the motion's realism and the bones'."""
         return super().lifter_terms(rays, cycle, rng) | {
-            "motion": adversarial.fooling(self.motion_critic(cycle.view / self.unit)),
+            "motion": adversarial.generator_loss(self.motion_critic(cycle.view / self.unit)),
             "constancy": bones.constancy(cycle.pose),
             "symmetry": bones.symmetry(cycle.pose),
         }
@@ -240,7 +240,9 @@ class TemporalPhase(FramePhase):
     def critic_terms(self, real: Tensor, made: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Both discriminators' terms."""
         terms = super().critic_terms(real, made, rng)
-        terms["telling"] = terms["telling"] + adversarial.telling(self.motion_critic(real), self.motion_critic(made))
+        terms["telling"] = terms["telling"] + adversarial.discriminator_loss(
+            self.motion_critic(real), self.motion_critic(made)
+        )
         return terms
 
 

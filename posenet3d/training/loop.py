@@ -31,7 +31,7 @@ class Phase(Protocol):
 
     @property
     def optimizers(self) -> Mapping[str, Optimizer]:
-        """What `descend` is called with, by name; part of the state."""
+        """What `optimizer_step` is called with, by name; part of the state."""
         ...
 
     def train_step(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
@@ -68,7 +68,7 @@ class LoopSettings:
             raise ValueError("loop.seed must be from 0 to 2147483647")
 
 
-def weigh(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """Weighted sum of the means of all terms; terms and weights meet by name.
 
     Raises:
@@ -80,8 +80,8 @@ def weigh(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     return sum((weights[name] * value.mean() for name, value in terms.items()), torch.zeros(()))
 
 
-def descend(optimizer: Optimizer, loss: Tensor, steepest: float | None = None) -> None:
-    """One optimiser step, gradients averaged over processes; `steepest` is the largest norm that they may have together."""
+def optimizer_step(optimizer: Optimizer, loss: Tensor, max_grad_norm: float | None = None) -> None:
+    """One optimiser step, gradients averaged over processes; `max_grad_norm` is the largest norm that they may have together."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if dist.is_initialized():
@@ -90,8 +90,8 @@ def descend(optimizer: Optimizer, loss: Tensor, steepest: float | None = None) -
                 if parameter.grad is not None:
                     dist.all_reduce(parameter.grad)
                     parameter.grad /= dist.get_world_size()
-    if steepest is not None:
-        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], steepest)
+    if max_grad_norm is not None:
+        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], max_grad_norm)
     optimizer.step()
 
 
@@ -108,7 +108,7 @@ def fit(
     out: Path,
     settings: LoopSettings,
     *,
-    is_resumed: bool = False,
+    resume: bool = False,
     exports: Mapping[str, Iterable[str]],
 ) -> None:
     """Train through all phases, leaving a run folder that can be resumed and loaded.
@@ -118,10 +118,10 @@ def fit(
         plans: the phases, in order.
         out: run folder; ``state/`` and ``metrics.jsonl`` are written there.
         settings: seed and rhythm.
-        is_resumed: go on from ``state/`` if it holds anything.
+        resume: go on from ``state/`` if it holds anything.
         exports: safetensors file name to the names of the modules that go into it, renewed at every save.
     """
-    state = _load_state(out) if is_resumed else None
+    state = _load_state(out) if resume else None
     first_phase, first_step = (state["phase"], state["step"]) if state else (0, 0)
     if state:
         _restore(modules, state, out)

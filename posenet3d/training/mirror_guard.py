@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from posenet3d.core.normalise import place
+from posenet3d.core.normalise import unproject
 from posenet3d.losses import bones
 from posenet3d.models.teacher import Teacher
 
@@ -25,7 +25,7 @@ def repair_mirror_world(teacher: Teacher, rays: Float[Tensor, "frames joints 2"]
     was_training = teacher.training
     teacher.eval()
     rays = rays.to(next(teacher.parameters()).device)
-    points = place(rays, teacher.lift_frames(rays), teacher.config.unit)
+    points = unproject(rays, teacher.lift_frames(rays), teacher.config.unit)
     teacher.train(was_training)
     if handedness(points - points[:, :1]) >= 0.5:
         return False

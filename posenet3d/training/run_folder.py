@@ -19,13 +19,13 @@ def describe_clips(clips: Clips) -> dict[str, Any]:
     return {"clips": len(clips.bounds), "training_frames": len(clips.rays), "sha256": digest}
 
 
-def open_run(out: Path, stage: str, data: dict[str, Any], content: dict[str, Any], *, is_resumed: bool) -> None:
+def open_run(out: Path, stage: str, data: dict[str, Any], content: dict[str, Any], *, resume: bool) -> None:
     """Make the folder and write its config; a run that is resumed must have been trained on the same data (``sha256``).
 
     Raises:
         InputError: the run in `out` was trained on other data, or the folder cannot be written.
     """
-    if is_resumed and read_config(out).get("data", {}).get("sha256", data["sha256"]) != data["sha256"]:
+    if resume and read_config(out).get("data", {}).get("sha256", data["sha256"]) != data["sha256"]:
         raise InputError(out, "was trained on other data", "give the same --data, or start a new run with --init")
     config = {
         "stage": stage,

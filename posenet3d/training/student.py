@@ -19,18 +19,18 @@ from tqdm import tqdm
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.config import to_dict
-from posenet3d.core.normalise import at_pelvis, mirror, place
+from posenet3d.core.normalise import at_pelvis, mirror, unproject
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import MIRROR
 from posenet3d.lifting.checkpoint import load_teacher, read_config
-from posenet3d.lifting.sliding_window import depth_of_clip
+from posenet3d.lifting.sliding_window import predict_depth
 from posenet3d.losses import body as body_losses
 from posenet3d.losses import consistency
-from posenet3d.models.student import Embodied, Student, StudentConfig, landmarks_in_root_distances
+from posenet3d.models.student import BodyWindow, Student, StudentConfig, landmarks_in_root_distances
 from posenet3d.models.teacher import Teacher
 from posenet3d.training.clips import Clips, training_clips, window_indices
 from posenet3d.training.lifter import noisy_copy
-from posenet3d.training.loop import LoopSettings, PhasePlan, descend, fit, weigh
+from posenet3d.training.loop import LoopSettings, PhasePlan, fit, optimizer_step, weighted_sum
 from posenet3d.training.run_folder import describe_clips, open_run
 
 
@@ -79,7 +79,7 @@ class Pair(nn.Module):
 
 
 def train_student(
-    sequences: list[PoseSequence], settings: StudentTraining, out: Path, *, teacher_run: Path, is_resumed: bool = False
+    sequences: list[PoseSequence], settings: StudentTraining, out: Path, *, teacher_run: Path, resume: bool = False
 ) -> Student:
     """Distil the teacher of `teacher_run` into a student; `out` becomes a checkpoint that holds both.
 
@@ -88,7 +88,7 @@ def train_student(
         settings: network, losses, steps.
         out: run folder (``model.safetensors`` the teacher, ``student.safetensors``, ``config.json``, ``metrics.jsonl``).
         teacher_run: run or bundled checkpoint of stage 1.
-        is_resumed: go on where the run in `out` stopped.
+        resume: go on where the run in `out` stopped.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     teacher = load_teacher(teacher_run).to(device)
@@ -106,12 +106,12 @@ def train_student(
         "teacher": {"run": teacher_run.name, "training": of_teacher.get("training")},
         "body_model": load_body().name,
     }
-    open_run(out, "student", describe_clips(training), content, is_resumed=is_resumed)
+    open_run(out, "student", describe_clips(training), content, resume=resume)
 
     @functools.cache
-    def lessons() -> tuple[Lesson, Lesson]:
+    def lessons() -> tuple[DistillationTargets, DistillationTargets]:
         noisy = noisy_copy(teacher.cleaner, training, torch.Generator().manual_seed(settings.loop.seed))
-        return lesson_of(teacher, training, noisy), lesson_of(teacher, held_out)
+        return distillation_targets(teacher, training, noisy), distillation_targets(teacher, held_out)
 
     def distilling(phase: type[FramePhase]) -> FramePhase:
         return phase(networks.student, training, held_out, *lessons(), settings)
@@ -121,12 +121,12 @@ def train_student(
         PhasePlan("temporal", settings.temporal_steps, lambda: distilling(TemporalPhase)),
     ]
     exports = {"model.safetensors": ["teacher"], "student.safetensors": ["student"]}
-    fit(networks, plans, out, settings.loop, is_resumed=is_resumed, exports=exports)
+    fit(networks, plans, out, settings.loop, resume=resume, exports=exports)
     return networks.student
 
 
 @dataclass(frozen=True)
-class Lesson:
+class DistillationTargets:
     """The 2D of all clips, the teacher's depth for it, and the same 2D as a detector and the cleaner deliver it.
 
     What the student sees may be noisy; what it must answer never is.
@@ -137,13 +137,15 @@ class Lesson:
     noisy: Float[Tensor, "frames 17 2"] | None
 
 
-def lesson_of(teacher: Teacher, clips: Clips, noisy: Float[Tensor, "frames 17 2"] | None = None) -> Lesson:
+def distillation_targets(
+    teacher: Teacher, clips: Clips, noisy: Float[Tensor, "frames 17 2"] | None = None
+) -> DistillationTargets:
     """The teacher's depth of every clip, as it gives it to a user."""
     rays = at_pelvis(clips.rays)
     offsets = torch.empty(rays.shape[:2])
     for start, stop in tqdm(clips.bounds, desc="teacher", leave=False):
-        offsets[start:stop] = torch.from_numpy(depth_of_clip(teacher, rays[start:stop]))
-    return Lesson(rays, offsets, noisy)
+        offsets[start:stop] = torch.from_numpy(predict_depth(teacher, rays[start:stop]))
+    return DistillationTargets(rays, offsets, noisy)
 
 
 class FramePhase:
@@ -154,8 +156,8 @@ class FramePhase:
         student: Student,
         training: Clips,
         held_out: Clips,
-        lesson: Lesson,
-        test: Lesson,
+        lesson: DistillationTargets,
+        test: DistillationTargets,
         settings: StudentTraining,
     ):
         self.student, self.unit = student, settings.model.unit
@@ -178,9 +180,9 @@ class FramePhase:
         """Training mode."""
         self.student.train()
 
-    def embody(self, rays: Float[Tensor, "batch steps 17 2"]) -> Embodied:
+    def decode(self, rays: Float[Tensor, "batch steps 17 2"]) -> BodyWindow:
         """The body as this phase makes it."""
-        return self.student.embody(rays, self.student.raw_frames(rays.flatten(0, 1)).unflatten(0, rays.shape[:2]))
+        return self.student.decode(rays, self.student.raw_frames(rays.flatten(0, 1)).unflatten(0, rays.shape[:2]))
 
     @property
     def batch(self) -> int:
@@ -196,7 +198,7 @@ class FramePhase:
         """One step of distillation."""
         self.prepare()
         terms = self.terms(*self._windows(self.training, self.lesson, self.batch, rng))
-        descend(self.optimizers["student"], weigh(terms, self.weights))
+        optimizer_step(self.optimizers["student"], weighted_sum(terms, self.weights))
         return {name: value.mean() for name, value in terms.items()}
 
     @torch.no_grad()
@@ -213,11 +215,11 @@ class FramePhase:
         lesson: Float[Tensor, "batch steps 17 3"],
     ) -> dict[str, Tensor]:
         """Raw loss terms, one value per window."""
-        embodied = self.embody(seen)
+        embodied = self.decode(seen)
         return student_terms(embodied, landmarks_in_root_distances(embodied, self.landmarks), true, lesson, self.unit)
 
     def _windows(
-        self, clips: Clips, lesson: Lesson, count: int, rng: torch.Generator
+        self, clips: Clips, lesson: DistillationTargets, count: int, rng: torch.Generator
     ) -> tuple[Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 3"]]:
         """Rays as seen, the true ones, and the teacher's pose (from the pelvis, root distances); half of all mirrored."""
         index = window_indices(torch.randint(len(clips.rays), (count,), generator=rng), clips, self.offsets)
@@ -229,7 +231,7 @@ class FramePhase:
         is_mirrored = (torch.rand(count, generator=rng) < 0.5)[:, None, None]
         seen, true = (torch.where(is_mirrored[..., None], mirror(rays), rays) for rays in (seen, true))
         offsets = torch.where(is_mirrored, offsets[..., list(MIRROR)], offsets)
-        points = place(true, offsets, self.unit)
+        points = unproject(true, offsets, self.unit)
         return seen.to(self.device), true.to(self.device), (points - points[:, :, :1]).to(self.device)
 
 
@@ -250,7 +252,7 @@ class TemporalPhase(FramePhase):
         self.student.train()
         self.student.frame.eval()
 
-    def embody(self, rays: Float[Tensor, "batch steps 17 2"]) -> Embodied:
+    def decode(self, rays: Float[Tensor, "batch steps 17 2"]) -> BodyWindow:
         """The body refined over the window."""
         return self.student(rays)
 
@@ -266,7 +268,7 @@ class TemporalPhase(FramePhase):
 
 
 def student_terms(
-    embodied: Embodied,
+    embodied: BodyWindow,
     pose: Float[Tensor, "batch steps 17 3"],
     rays: Float[Tensor, "batch steps 17 2"],
     lesson: Float[Tensor, "batch steps 17 3"],

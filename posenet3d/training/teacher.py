@@ -17,7 +17,7 @@ from posenet3d.errors import InputError
 from posenet3d.lifting.checkpoint import load_weights
 from posenet3d.models.teacher import Teacher
 from posenet3d.training.clips import STATED_TILT, Clips, Tilt, measure_tilt, training_clips, usual_sizes
-from posenet3d.training.denoiser import CleanerPhase
+from posenet3d.training.denoiser import DenoiserPhase
 from posenet3d.training.lifter import FramePhase, Networks, TeacherTraining, TemporalPhase, noisy_copy
 from posenet3d.training.loop import PhasePlan, fit
 from posenet3d.training.run_folder import describe_clips, open_run
@@ -28,7 +28,7 @@ def train_teacher(
     settings: TeacherTraining,
     out: Path,
     *,
-    is_resumed: bool = False,
+    resume: bool = False,
     init: Path | None = None,
 ) -> Teacher:
     """Train on 2D sequences and leave a run folder in `out`; any 3D they carry is not looked at.
@@ -37,7 +37,7 @@ def train_teacher(
         sequences: the training data; one take in twenty is held out for validation on 2D.
         settings: networks, losses, steps.
         out: run folder (``config.json``, ``model.safetensors``, ``metrics.jsonl``, ``state/``).
-        is_resumed: go on where the run in `out` stopped.
+        resume: go on where the run in `out` stopped.
         init: a run folder to start the weights from.
     """
     training, held_out = training_clips(sequences)
@@ -60,7 +60,7 @@ def train_teacher(
         "training": {key: value for key, value in to_dict(settings).items() if key != "model"},
         "tilt_deg": {"mean": tilt.mean * 180 / torch.pi, "sd": tilt.sd * 180 / torch.pi, "clips": tilt.clips},
     }
-    open_run(out, "teacher", describe_clips(training), content, is_resumed=is_resumed)
+    open_run(out, "teacher", describe_clips(training), content, resume=resume)
 
     def lifting(phase: type[FramePhase]) -> FramePhase:
         return phase(
@@ -77,8 +77,8 @@ def train_teacher(
         phase.sources.append(noisy_copy(teacher.cleaner, training, rng))
         return phase
 
-    def cleaning() -> CleanerPhase:
-        return CleanerPhase(
+    def cleaning() -> DenoiserPhase:
+        return DenoiserPhase(
             teacher.cleaner, training, held_out,
             lr=settings.lr_cleaner, batch=settings.cleaner_batch, frames=settings.cleaner_frames,
         )  # fmt: skip
@@ -92,7 +92,7 @@ def train_teacher(
         "model.safetensors": ["teacher"],
         "discriminators.safetensors": ["pose_discriminator", "motion_discriminator"],
     }
-    fit(networks, plans, out, settings.loop, is_resumed=is_resumed, exports=exports)
+    fit(networks, plans, out, settings.loop, resume=resume, exports=exports)
     return teacher
 
 

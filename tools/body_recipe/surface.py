@@ -16,7 +16,7 @@ from body_recipe.assets import Assets
 ISLANDS = {3938: "body", 3116: "head", 1598: "hand", 1072: "foot", 398: "mouth", 293: "eye"}
 
 # A kept triangle must not turn by more than about 66 degrees, nor become a needle, in one step.
-LEAST_COSINE, LEAST_SHAPE = 0.4, 0.12
+MIN_COSINE, MIN_SHAPE = 0.4, 0.12
 # Adds this share of the squared edge length to the quadric error: on flat skin, short edges go first.
 EVEN_SPREAD = 1e-3
 
@@ -210,8 +210,8 @@ class _Collapsing:
         size = np.linalg.norm(after)
         corners = self.points[list(moved)]
         longest = max(float(e @ e) for e in corners - np.roll(corners, 1, 0))
-        turned = before @ after < LEAST_COSINE * np.linalg.norm(before) * size
-        return not turned and size > LEAST_SHAPE * longest
+        turned = before @ after < MIN_COSINE * np.linalg.norm(before) * size
+        return not turned and size > MIN_SHAPE * longest
 
     def collapse(self, vertex: int, onto: int) -> list[int]:
         """Slide `vertex` onto its neighbour; returns the vertices whose surroundings changed."""

@@ -8,7 +8,7 @@ import sys
 import mediapipe as mp
 from serve import serve
 
-MOST_PEOPLE = 6
+MAX_PEOPLE = 6
 
 
 def load():
@@ -39,7 +39,7 @@ def _with_file(path):
     options = vision.PoseLandmarkerOptions(
         base_options=mp.tasks.BaseOptions(model_asset_path=path),
         running_mode=vision.RunningMode.IMAGE,
-        num_poses=MOST_PEOPLE,
+        num_poses=MAX_PEOPLE,
     )
     landmarker = vision.PoseLandmarker.create_from_options(options)
     return lambda picture: landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)).pose_landmarks

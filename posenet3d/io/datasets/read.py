@@ -15,7 +15,7 @@ from posenet3d.io.datasets.h36m import POSITIONS, read_h36m
 from posenet3d.io.datasets.mpi_inf_3dhp import read_3dhp
 from posenet3d.io.datasets.three_dpw import read_3dpw
 from posenet3d.io.keypoints.coco import read_photographs
-from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.io.mocap.amass import read_amass
 from posenet3d.io.mocap.amc import read_amc
 from posenet3d.io.mocap.bvh import read_bvh
@@ -25,7 +25,7 @@ from posenet3d.io.mocap.trc import read_trc
 
 
 @dataclass(frozen=True)
-class Choices:
+class ReadOptions:
     """What the files do not say, or which part of them is wanted; None is each format's default."""
 
     detections: str | None = None  # NAME of data_2d_h36m_NAME.npz; 3dpw: own or gt
@@ -37,7 +37,7 @@ class Choices:
     source_fps: float | None = None
 
 
-OF_FORMATS: dict[str, tuple[str, ...]] = {
+OPTION_FORMATS: dict[str, tuple[str, ...]] = {
     "detections": ("h36m", "3dpw"),
     "subjects": ("h36m",),
     "unit": ("bvh",),
@@ -58,7 +58,7 @@ class Content:
     left_out: list[InputError] = field(default_factory=list)
 
 
-FILMED: dict[str, Callable[[Path, Choices], list[PoseSequence]]] = {
+CAMERA_FORMATS: dict[str, Callable[[Path, ReadOptions], list[PoseSequence]]] = {
     "h36m": lambda path, choices: read_h36m(
         path if path.is_dir() else path.parent, detections=choices.detections or "gt", subjects=choices.subjects
     ),
@@ -66,9 +66,9 @@ FILMED: dict[str, Callable[[Path, Choices], list[PoseSequence]]] = {
     "3dpw": lambda path, choices: read_3dpw(path, detections=choices.detections or "own"),
     "aist": lambda path, choices: read_aist(path),
     "photographs": lambda path, choices: read_photographs(path),
-    "2d": lambda path, choices: read_sequences(path, fps=choices.source_fps),
+    "2d": lambda path, choices: read_keypoints(path, fps=choices.source_fps),
 }
-CAPTURED: dict[str, tuple[str, Callable[[Path, Choices, Path | None], Take]]] = {
+MOCAP_FORMATS: dict[str, tuple[str, Callable[[Path, ReadOptions, Path | None], Take]]] = {
     "bvh": (".bvh", lambda path, c, _: read_bvh(path, metres_per_unit=c.unit, axes=c.axes or "y_up")),
     "amc": (".amc", lambda path, c, folder: read_amc(path, asf=c.asf, fps=c.source_fps or AMC_FPS, folder=folder)),
     "trc": (".trc", lambda path, c, _: read_trc(path, axes=c.axes or "y_up")),
@@ -86,10 +86,10 @@ ELSEWHERE = {
 
 AMC_FPS = 120.0  # of CMU and HDM05
 
-FORMATS = (*FILMED, *CAPTURED, "takes")
+FORMATS = (*CAMERA_FORMATS, *MOCAP_FORMATS, "takes")
 
 
-def read(path: Path, choices: Choices, kind: str | None = None) -> Content:
+def read(path: Path, choices: ReadOptions, kind: str | None = None) -> Content:
     """Everything at a path; `kind` is one of `FORMATS`, or recognised. In a folder, damaged files are left out.
 
     Raises:
@@ -102,19 +102,19 @@ def read(path: Path, choices: Choices, kind: str | None = None) -> Content:
     if not is_there:
         raise InputError(path, "there is no such file or folder", "check the path")
     kind = kind or recognise(path)
-    for name, formats in OF_FORMATS.items():
+    for name, formats in OPTION_FORMATS.items():
         if getattr(choices, name) is not None and kind not in formats:
             option = f"--{name.replace('_', '-')}"
             raise InputError(option, f"is for {' and '.join(formats)}, and {path} is read as {kind}", "leave it out")
     if kind == "takes":
         return Content(takes=read_takes(path))
-    if kind in FILMED:
-        return Content(sequences=FILMED[kind](path, choices))
+    if kind in CAMERA_FORMATS:
+        return Content(sequences=CAMERA_FORMATS[kind](path, choices))
     return _captured(path, choices, kind)
 
 
-def _captured(path: Path, choices: Choices, kind: str) -> Content:
-    suffix, reader = CAPTURED[kind]
+def _captured(path: Path, choices: ReadOptions, kind: str) -> Content:
+    suffix, reader = MOCAP_FORMATS[kind]
     if not path.is_dir():
         return Content(takes=[reader(path, choices, None)])
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() == suffix)
@@ -146,7 +146,7 @@ def recognise(path: Path) -> str:
         return _of_npz(path)
     if suffix in ELSEWHERE:
         raise InputError(path, *ELSEWHERE[suffix])
-    endings = {ending: kind for kind, (ending, _) in CAPTURED.items()} | {".pkl": "3dpw"}
+    endings = {ending: kind for kind, (ending, _) in MOCAP_FORMATS.items()} | {".pkl": "3dpw"}
     return endings.get(suffix, "2d")
 
 

@@ -17,7 +17,7 @@ from posenet3d.io.video import VIDEO_SUFFIXES
 FORMATS = "an OpenPose folder or its zip, COCO or AlphaPose .json, .csv, or packed .npz"
 
 
-def read_sequences(path: str | Path, *, joint_set: str | None = None, fps: float | None = None) -> list[PoseSequence]:
+def read_keypoints(path: str | Path, *, joint_set: str | None = None, fps: float | None = None) -> list[PoseSequence]:
     """Every person or clip in a file or folder of 2D joints.
 
     Args:

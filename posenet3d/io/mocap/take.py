@@ -23,7 +23,7 @@ class Take:
         name: of the take.
         joints: all that the source has.
         joint_names: as the source calls them.
-        known_as: the same joints as `posenet3d.core.jointsets` calls them, which is what `h36m17` goes by.
+        canonical_names: the same joints as `posenet3d.core.jointsets` calls them, which is what `h36m17` goes by.
         fps: frames per second.
         subject: who moves.
         action: what is done.
@@ -32,22 +32,24 @@ class Take:
     name: str
     joints: Float[np.ndarray, "frames joints 3"]
     joint_names: tuple[str, ...]
-    known_as: tuple[str, ...]
+    canonical_names: tuple[str, ...]
     fps: float
     subject: str = ""
     action: str = ""
 
     def __post_init__(self) -> None:
         count = len(self.joint_names)
-        if self.joints.shape != (len(self.joints), count, 3) or len(self.known_as) != count:
-            raise ValueError(f"take '{self.name}': {self.joints.shape} joints, {count} and {len(self.known_as)} names")
+        if self.joints.shape != (len(self.joints), count, 3) or len(self.canonical_names) != count:
+            raise ValueError(
+                f"take '{self.name}': {self.joints.shape} joints, {count} and {len(self.canonical_names)} names"
+            )
 
     def __len__(self) -> int:
         return len(self.joints)
 
     def h36m17(self) -> Float[np.ndarray, "frames 17 3"]:
         """The 17 joints, by the recipes of `posenet3d.core.jointsets`; NaN where the source has nothing for one."""
-        joint_set = JointSet("the file's", self.known_as)
+        joint_set = JointSet("the file's", self.canonical_names)
         known = np.isfinite(self.joints).all(-1).astype(float)
         return to_h36m17(self.joints, known, joint_set)[0]
 

@@ -16,7 +16,7 @@ import torch
 from posenet3d.body.files import load_body
 from posenet3d.body.layer import pose_rotations
 
-FARTHEST = 200.0  # metres
+MAX_DEPTH = 200.0  # metres
 
 
 def main(file: Path, out: IO[bytes]) -> None:
@@ -62,11 +62,11 @@ def _drawn(
         )
     for left, right, top, bottom, near, far, *colour in boxes:
         plotter.add_mesh(pv.Box((left, right, top, bottom, near, far)), color=colour, ambient=0.4, diffuse=0.6)
-    plotter.camera.clipping_range = (0.05, FARTHEST)
+    plotter.camera.clipping_range = (0.05, MAX_DEPTH)
     plotter.render()
     rgb = np.asarray(plotter.screenshot(return_img=True))[..., :3]
     depth = -np.asarray(plotter.get_image_depth(fill_value=None, reset_camera_clipping_range=False))
-    return np.ascontiguousarray(rgb), np.where(depth < 0.9 * FARTHEST, depth, 0.0)
+    return np.ascontiguousarray(rgb), np.where(depth < 0.9 * MAX_DEPTH, depth, 0.0)
 
 
 if __name__ == "__main__":

@@ -190,17 +190,17 @@ def _claims(rows: dict[str, list[dict[str, float]]]) -> list[str]:
 
 def _train(run: Run, photographs: Photographs, runs: Path, teacher: Path) -> None:
     out = runs / run.name
-    is_resumed = (out / "state" / "latest.pt").exists()
+    resume = (out / "state" / "latest.pt").exists()
     joints = f"model.joint_set={photographs.joint_set}"
     if run.student:
         settings = override(RefinerTraining(), (joints, *run.changes))
         student = runs / run.student
-        train_refiner(photographs, settings, out, student_run=student, teacher_run=teacher, is_resumed=is_resumed)
+        train_refiner(photographs, settings, out, student_run=student, teacher_run=teacher, resume=resume)
     else:
         stage_1 = override(EstimatorTraining(), (joints, *run.changes))
         taught_by = teacher if run.has_teacher else None
         init = runs / run.start if run.start else None
-        train_estimator(photographs, stage_1, out, teacher_run=taught_by, init=init, is_resumed=is_resumed)
+        train_estimator(photographs, stage_1, out, teacher_run=taught_by, init=init, resume=resume)
 
 
 def _spread(values: list[Any]) -> str:

@@ -15,9 +15,9 @@ from posenet3d.pose2d.data.augmentation import Augmentation, Batch, mirrored_joi
 from posenet3d.pose2d.data.crops import CropSet
 from posenet3d.pose2d.evaluation.scoring import pck
 from posenet3d.pose2d.losses import bins_loss, label_loss, pose_error, structure_losses
-from posenet3d.pose2d.pose_network import EstimatorConfig, PoseNetwork, Reading, decode
+from posenet3d.pose2d.pose_network import EstimatorConfig, PoseNetwork, PoseOutput, decode
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig, Start
-from posenet3d.training.loop import LoopSettings, descend, weigh
+from posenet3d.training.loop import LoopSettings, optimizer_step, weighted_sum
 
 BLOCKS = {"block1": 0.3, "block2": 0.5, "block3": 1.0}
 """Weights of the refiner's poses: progressive supervision, later ones count more (OPEC-Net)."""
@@ -126,7 +126,7 @@ class EstimatorPhase:
                 "relations": fading * self.settings.relations,
                 "distances": fading * self.settings.distances,
             }
-        descend(self.optimizers["network"], weigh(terms, weights), STEEPEST)
+        optimizer_step(self.optimizers["network"], weighted_sum(terms, weights), STEEPEST)
         return terms
 
     @torch.no_grad()
@@ -159,8 +159,8 @@ class RefinerPhase:
         self.refiner.train()
         batch = self.training.draw(self.settings.batch, rng, self.settings.augmentation)
         with torch.no_grad():
-            start = start_of(both_ways(self.student, batch.crops), self.student.config)
-            taught = None if self.settings.labels == 1 else final_pose(self.teacher, batch.crops)
+            start = initial_pose(flip_averaged(self.student, batch.crops), self.student.config)
+            taught = None if self.settings.labels == 1 else flip_averaged_pose(self.teacher, batch.crops)
         start = start._replace(pose=_damaged(start.pose, self.settings.damaged, self.student.config.joint_set, rng))
         labelled = to_unit(batch.joints, self.student.config)
         scale = 2 * batch.sizes / (self.student.config.breadth * self.student.config.height) ** 0.5
@@ -171,7 +171,7 @@ class RefinerPhase:
             if taught is not None:
                 terms[name] = terms[name] + (1 - share) * pose_error(pose, *taught, *rest)
         weights = BLOCKS if self.settings.is_progressive else {**dict.fromkeys(BLOCKS, 0.0), "block3": 1.0}
-        descend(self.optimizers["refiner"], weigh(terms, weights))
+        optimizer_step(self.optimizers["refiner"], weighted_sum(terms, weights))
         return terms
 
     @torch.no_grad()
@@ -180,30 +180,30 @@ class RefinerPhase:
         self.refiner.eval()
 
         def before(batch: Batch) -> Tensor:
-            return decode(both_ways(self.student, batch.crops))[0]
+            return decode(flip_averaged(self.student, batch.crops))[0]
 
         def after(batch: Batch) -> Tensor:
-            start = start_of(both_ways(self.student, batch.crops), self.student.config)
+            start = initial_pose(flip_averaged(self.student, batch.crops), self.student.config)
             return from_unit(self.refiner(start)[-1], self.student.config)
 
         return {"pck_before": _pck(self.held_out, before), "pck": _pck(self.held_out, after)}
 
 
-def start_of(reading: Reading, config: EstimatorConfig) -> Start:
+def initial_pose(reading: PoseOutput, config: EstimatorConfig) -> Start:
     """What the refiner starts from."""
     places, confidence = decode(reading)
     return Start(to_unit(places, config), confidence, reading.maps)
 
 
-def final_pose(
+def flip_averaged_pose(
     network: PoseNetwork, crops: Float[Tensor, "batch 3 height breadth"]
 ) -> tuple[Float[Tensor, "batch joints 2"], Float[Tensor, "batch joints"]]:
     """A network's last word (-1 to 1) and its confidence: the mean over the crop and its mirror image."""
-    places, confidence = decode(both_ways(network, crops))
+    places, confidence = decode(flip_averaged(network, crops))
     return to_unit(places, network.config), confidence
 
 
-def both_ways(network: PoseNetwork, crops: Float[Tensor, "batch 3 height breadth"]) -> Reading:
+def flip_averaged(network: PoseNetwork, crops: Float[Tensor, "batch 3 height breadth"]) -> PoseOutput:
     """The mean reading of crops and of their mirror images; tokens and maps are the plain ones'."""
     other = mirrored_joints(network.config.joint_set)
     plain, mirrored = network(crops), network(crops.flip(-1))

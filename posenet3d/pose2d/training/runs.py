@@ -16,11 +16,16 @@ from torch import nn
 from posenet3d.config import from_dict, to_dict
 from posenet3d.errors import InputError
 from posenet3d.lifting.checkpoint import load_weights, read_config
-from posenet3d.pose2d.backbones import begin_with
+from posenet3d.pose2d.backbones import load_imagenet_weights
 from posenet3d.pose2d.data.annotations import LabelledPerson, Labels, Pictures
 from posenet3d.pose2d.data.crops import CropSet, make_crops, together
 from posenet3d.pose2d.data.mosaics import Mosaics
-from posenet3d.pose2d.person_detector import Finder, FinderConfig, FinderPhase, FinderTraining
+from posenet3d.pose2d.person_detector import (
+    PersonDetector,
+    PersonDetectorConfig,
+    PersonDetectorPhase,
+    PersonDetectorTraining,
+)
 from posenet3d.pose2d.pose_network import EstimatorConfig, PoseNetwork
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig
 from posenet3d.pose2d.training.phases import EstimatorPhase, EstimatorTraining, RefinerPhase, RefinerTraining
@@ -88,7 +93,7 @@ def train_estimator(
     teacher_run: Path | None = None,
     init: Path | None = None,
     imagenet: Path | None = None,
-    is_resumed: bool = False,
+    resume: bool = False,
 ) -> PoseNetwork:
     """Train a teacher, or with `teacher_run` a student, and leave a run folder.
 
@@ -98,20 +103,20 @@ def train_estimator(
         out: run folder.
         teacher_run: whose bins and structure the network also learns.
         init: a run to start the weights from.
-        imagenet: published weights that the backbone starts from; see `posenet3d.pose2d.backbones.begin_with`.
-        is_resumed: go on where the run in `out` stopped.
+        imagenet: published weights that the backbone starts from; see `posenet3d.pose2d.backbones.load_imagenet_weights`.
+        resume: go on where the run in `out` stopped.
     """
     device = _device()
     torch.manual_seed(settings.loop.seed)
     network = PoseNetwork(settings.model).to(device)
     if imagenet is not None:
-        begin_with(network.backbone, imagenet)
+        load_imagenet_weights(network.backbone, imagenet)
     if init is not None:
         load_weights(network, init)
     teacher = None if teacher_run is None else load_estimator(teacher_run).to(device)
     training, validation = photographs.crops(settings.model)
     kind = "teacher" if teacher is None else "student"
-    run = _Run(out, kind, _of_crops(training), {"model": to_dict(settings.model)}, is_resumed)
+    run = _Run(out, kind, _of_crops(training), {"model": to_dict(settings.model)}, resume)
     run.fit(
         {"network": network}, settings, lambda: EstimatorPhase(network, training, validation, settings, teacher),
         {"model.safetensors": ["network"]},
@@ -126,7 +131,7 @@ def train_refiner(
     *,
     student_run: Path,
     teacher_run: Path,
-    is_resumed: bool = False,
+    resume: bool = False,
 ) -> Refiner:
     """Train the refiner on a frozen student and leave a run folder with both."""
     device = _device()
@@ -138,7 +143,7 @@ def train_refiner(
     refiner = Refiner(settings.model).to(device)
     training, validation = photographs.crops(student.config)
     content = {"model": to_dict(student.config), "refiner": to_dict(settings.model)}
-    run = _Run(out, "refiner", _of_crops(training), content, is_resumed)
+    run = _Run(out, "refiner", _of_crops(training), content, resume)
     run.fit(
         {"refiner": refiner, "student": student}, settings,
         lambda: RefinerPhase(refiner, student, teacher, training, validation, settings),
@@ -147,25 +152,25 @@ def train_refiner(
     return refiner.eval()
 
 
-def train_finder(
+def train_person_detector(
     photographs: Photographs,
-    settings: FinderTraining,
+    settings: PersonDetectorTraining,
     out: Path,
     *,
     imagenet: Path | None = None,
-    is_resumed: bool = False,
-) -> Finder:
+    resume: bool = False,
+) -> PersonDetector:
     """Train what finds people in pictures and leave a run folder."""
     torch.manual_seed(settings.loop.seed)
-    finder = Finder(settings.model).to(_device())
+    finder = PersonDetector(settings.model).to(_device())
     if imagenet is not None:
-        begin_with(finder.backbone, imagenet)
+        load_imagenet_weights(finder.backbone, imagenet)
     training, validation = photographs.mosaics(settings.model.side, settings.empty)
     digests = [hashlib.sha256(labels.file.read_bytes()).hexdigest() for labels, _ in photographs.sources]
     data = {"people": sum(len(labels.people) for labels, _ in photographs.sources), "sha256": "+".join(digests)}
-    run = _Run(out, "finder", data, {"model": to_dict(settings.model)}, is_resumed)
+    run = _Run(out, "finder", data, {"model": to_dict(settings.model)}, resume)
     run.fit(
-        {"finder": finder}, settings, lambda: FinderPhase(finder, training, validation, settings),
+        {"finder": finder}, settings, lambda: PersonDetectorPhase(finder, training, validation, settings),
         {"model.safetensors": ["finder"]},
     )  # fmt: skip
     return finder.eval()
@@ -179,21 +184,21 @@ class _Run:
     kind: str
     data: dict[str, Any]
     content: dict[str, Any]
-    is_resumed: bool
+    resume: bool
 
     def fit(
         self,
         modules: dict[str, nn.Module],
-        settings: EstimatorTraining | RefinerTraining | FinderTraining,
+        settings: EstimatorTraining | RefinerTraining | PersonDetectorTraining,
         build: Callable[[], Phase],
         exports: dict[str, list[str]],
     ) -> None:
         """Open the folder and train."""
         training = {key: value for key, value in to_dict(settings).items() if key != "model"}
         content = {**self.content, "training": training}
-        open_run(self.out, f"{STAGE} {self.kind}", self.data, content, is_resumed=self.is_resumed)
+        open_run(self.out, f"{STAGE} {self.kind}", self.data, content, resume=self.resume)
         plan = PhasePlan(self.kind, settings.steps, build)
-        fit(nn.ModuleDict(modules), [plan], self.out, settings.loop, is_resumed=self.is_resumed, exports=exports)
+        fit(nn.ModuleDict(modules), [plan], self.out, settings.loop, resume=self.resume, exports=exports)
 
 
 def _of_crops(training: CropSet) -> dict[str, Any]:
@@ -211,13 +216,13 @@ def load_estimator(run: Path) -> PoseNetwork:
     return network.eval()
 
 
-def load_finder(run: Path) -> Finder:
+def load_person_detector(run: Path) -> PersonDetector:
     """The finder of a run, in evaluation mode on the CPU.
 
     Raises:
         InputError: the folder holds none, or it is damaged.
     """
-    finder = Finder(_config(run, "model", FinderConfig))
+    finder = PersonDetector(_config(run, "model", PersonDetectorConfig))
     load_weights(finder, run)
     return finder.eval()
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from posenet3d.config import from_dict, to_dict
 from posenet3d.core.lifted import Lifted
-from posenet3d.core.normalise import head_length, place
+from posenet3d.core.normalise import head_length, unproject
 from posenet3d.core.rotation import turn_about
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT
@@ -36,7 +36,7 @@ _PELVIS = JOINT["pelvis"]
 
 
 @dataclass(frozen=True)
-class EarlierTraining(TeacherTraining):
+class Chen2019Training(TeacherTraining):
     """`TeacherTraining` with the earlier method's values; it has one phase."""
 
     model: TeacherConfig = field(default_factory=lambda: TeacherConfig(unit=_UNIT))
@@ -56,8 +56,8 @@ class EarlierPhase(FramePhase):
         return turns.to(self.device)
 
 
-def train_earlier(
-    sequences: list[PoseSequence], settings: EarlierTraining, out: Path, *, is_resumed: bool = False
+def train_chen2019(
+    sequences: list[PoseSequence], settings: Chen2019Training, out: Path, *, resume: bool = False
 ) -> Teacher:
     """Train on 2D sequences and leave a run folder in `out`; its weights are `WEIGHTS`, so that no list offers them as a lifter.
 
@@ -65,7 +65,7 @@ def train_earlier(
         sequences: the training data.
         settings: networks, losses, steps.
         out: run folder.
-        is_resumed: go on where the run in `out` stopped.
+        resume: go on where the run in `out` stopped.
     """
     training, held_out = (_normalised_clips(clips) for clips in training_clips(sequences))
     torch.manual_seed(settings.loop.seed)
@@ -76,16 +76,16 @@ def train_earlier(
         "earlier",
         describe_clips(training),
         {"model": every.pop("model"), "training": every},
-        is_resumed=is_resumed,
+        resume=resume,
     )
     level = Tilt(0.0, 0.0, 0)  # unused: `EarlierPhase` turns about the camera's axes
     plan = PhasePlan("frame", settings.frame_steps, lambda: EarlierPhase(networks, training, held_out, settings, level))
-    fit(networks, [plan], out, settings.loop, is_resumed=is_resumed, exports={WEIGHTS: ["teacher"]})
+    fit(networks, [plan], out, settings.loop, resume=resume, exports={WEIGHTS: ["teacher"]})
     return networks.teacher
 
 
-def load_earlier(folder: Path) -> Teacher:
-    """The network of a run that `train_earlier` left.
+def load_chen2019(folder: Path) -> Teacher:
+    """The network of a run that `train_chen2019` left.
 
     Raises:
         InputError: the folder holds none, or it is damaged.
@@ -96,7 +96,7 @@ def load_earlier(folder: Path) -> Teacher:
 
 
 @torch.no_grad()
-def lift_as_earlier(network: Teacher, sequence: PoseSequence) -> Lifted:
+def lift_chen2019(network: Teacher, sequence: PoseSequence) -> Lifted:
     """Every frame by itself, from the 2D as it came; a joint that was not seen is interpolated in time.
 
     Returns:
@@ -106,7 +106,7 @@ def lift_as_earlier(network: Teacher, sequence: PoseSequence) -> Lifted:
     px = _interpolated(sequence.keypoints_px.astype(np.float64), sequence.is_observed)
     rays = torch.from_numpy((px / [K[0, 0], K[1, 1]]).astype(np.float32))
     rays = _normalised(rays)
-    joints = place(rays, network.lift_frames(rays), network.config.unit)
+    joints = unproject(rays, network.lift_frames(rays), network.config.unit)
     return Lifted(
         name=sequence.name,
         joints_3d=joints.numpy(),

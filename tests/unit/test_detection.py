@@ -2,13 +2,11 @@
 
 import json
 import os
-import sys
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-import av
 import numpy as np
 import pytest
+from helpers.painted import COCO, PAINTED, SCALE, SIZE, WALK, filmed, paint
 from PIL import Image
 
 from explorer.video_import import look_at, thumbnails
@@ -16,37 +14,13 @@ from posenet3d.__main__ import main
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.detection import cache, detectors
 from posenet3d.detection.detect import detect, sequences_in
-from posenet3d.detection.detectors import DETECTORS, Detector, RunningDetector, find_detector
+from posenet3d.detection.detectors import DETECTORS, RunningDetector, find_detector
 from posenet3d.detection.left_right import GROUPS, find_swaps, without_swaps
 from posenet3d.errors import InputError
-from posenet3d.io.keypoints.read import read_sequences
+from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.io.lifted_npz import read_lifted
-from posenet3d.io.video import open_film
+from posenet3d.io.video import open_video
 from posenet3d.synthetic.sequences import bundled_sequences
-
-WALK = bundled_sequences()[0]
-SIZE = 400
-SCALE = SIZE / 1000  # the walk's image is 1000 pixels wide
-# COCO's joints that Human3.6M has, too; the face is put where the nose is
-COCO = [
-    *["neck_nose"] * 5, "l_shoulder", "r_shoulder", "l_elbow", "r_elbow", "l_wrist", "r_wrist",
-    "l_hip", "r_hip", "l_knee", "r_knee", "l_ankle", "r_ankle",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Painted(Detector):
-    """Runs `painted_worker.py` with this Python."""
-
-    @property
-    def worker(self) -> Path:
-        return Path(__file__).with_name("painted_worker.py")
-
-    def python(self) -> Path:
-        return Path(sys.executable)
-
-
-PAINTED = Painted("painted", "coco17", "for tests", "none", ())
 
 
 @pytest.fixture(autouse=True)
@@ -56,23 +30,8 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setitem(DETECTORS, "painted", PAINTED)
 
 
-def paint(folder: Path, frames: int, people: int = 1) -> Path:
-    """Pictures of the walk; a second person walks 120 pixels to the right of the first."""
-    folder.mkdir()
-    for frame in range(frames):
-        picture = np.zeros((SIZE, SIZE, 3), np.uint8)
-        for person in range(people):
-            for joint, name in enumerate(COCO):
-                x, y = (WALK.keypoints_px[frame, JOINT[name]] * SCALE).round().astype(int)
-                # The face's five would cover each other.
-                x, y = x + 120 * person + (3 * joint if joint < 5 else 0), y
-                picture[y - 1 : y + 2, x - 1 : x + 2] = (100 + person, 10 + 5 * joint, 200)
-        Image.fromarray(picture).save(folder / f"{frame:04d}.png")
-    return folder
-
-
 def test_detects_tracks_and_reads_back(tmp_path):
-    film = open_film(paint(tmp_path / "clip", 12, people=2))
+    film = open_video(paint(tmp_path / "clip", 12, people=2))
     told = []
     detections = detect(film, PAINTED, progress=told.append)
     assert told == pytest.approx(np.arange(1, 13) / 12)
@@ -94,7 +53,7 @@ def test_pictures_of_several_sizes_keep_their_names_and_pixels(tmp_path):
     larger = Image.new("RGB", (SIZE + 100, SIZE + 40))
     larger.paste(Image.open(folder / "0001.png"))
     larger.save(folder / "0001.png")
-    film = open_film(folder)
+    film = open_video(folder)
     detections = detect(film, PAINTED)
     told = [(image["file_name"], image["width"], image["height"]) for image in detections["images"]]
     assert told == [("0000.png", SIZE, SIZE), ("0001.png", SIZE + 100, SIZE + 40)]
@@ -113,31 +72,31 @@ def test_file_of_detect_is_lifted_by_lift(tmp_path):
     assert {"id", "file_name", "width", "height", "frame"} <= set(content["images"][0])
     assert {"image_id", "bbox", "keypoints", "score", "track_id"} <= set(content["annotations"][0])
     assert len(content["categories"][0]["keypoints"]) == 17
-    (sequence,) = read_sequences(out)
+    (sequence,) = read_keypoints(out)
     assert (len(sequence), sequence.image_size, sequence.fps) == (12, (SIZE, SIZE), 25)
 
 
 def test_file_of_an_uneven_film_keeps_its_gaps(tmp_path):
-    detections = detect(open_film(paint(tmp_path / "clip", 12)), PAINTED)
+    detections = detect(open_video(paint(tmp_path / "clip", 12)), PAINTED)
     for image in detections["images"][5:]:
         image["row"] += 2
     out = tmp_path / "joints.json"
     out.write_text(json.dumps(detections))
-    (sequence,) = read_sequences(out)
+    (sequence,) = read_keypoints(out)
     assert np.flatnonzero(~sequence.is_observed.any(1)).tolist() == [5, 6]
     assert len(sequence) == 14
     detections["images"][3]["row"] = 4
     out.write_text(json.dumps(detections))
     with pytest.raises(InputError, match="same row twice"):
-        read_sequences(out)
+        read_keypoints(out)
 
 
 def test_second_visit_asks_nobody(tmp_path, monkeypatch):
     folder = paint(tmp_path / "clip", 3)
-    first = detect(open_film(folder), PAINTED)
+    first = detect(open_video(folder), PAINTED)
     monkeypatch.setattr(detectors.subprocess, "Popen", None)
     moved = folder.rename(tmp_path / "elsewhere")
-    again = detect(open_film(moved), PAINTED)
+    again = detect(open_video(moved), PAINTED)
     assert [a["keypoints"] for a in again["annotations"]] == [a["keypoints"] for a in first["annotations"]]
 
 
@@ -149,12 +108,12 @@ def test_cancelled_work_leaves_nothing(tmp_path):
         raise CancelledError
 
     with pytest.raises(CancelledError):
-        detect(open_film(paint(tmp_path / "clip", 3)), PAINTED, progress=stop)
+        detect(open_video(paint(tmp_path / "clip", 3)), PAINTED, progress=stop)
     assert not cache.folder().exists()
 
 
 def test_cache_forgets_the_oldest(monkeypatch):
-    monkeypatch.setattr(cache, "MOST_BYTES", 250)
+    monkeypatch.setattr(cache, "MAX_BYTES", 250)
     for number, key in enumerate(("a", "b", "c")):
         cache.write(key, list(range(30)))
         for file in cache.folder().glob(f"{key}.*"):
@@ -165,10 +124,10 @@ def test_cache_forgets_the_oldest(monkeypatch):
 
 def test_half_a_file_in_the_cache_is_made_again(tmp_path):
     folder = paint(tmp_path / "clip", 2)
-    detections = detect(open_film(folder), PAINTED)
+    detections = detect(open_video(folder), PAINTED)
     (kept,) = cache.folder().iterdir()
     kept.write_bytes(kept.read_bytes()[:40])
-    assert detect(open_film(folder), PAINTED) == detections
+    assert detect(open_video(folder), PAINTED) == detections
 
 
 def test_lift_takes_a_film(tmp_path, capsys):
@@ -260,20 +219,6 @@ def test_short_and_empty_clips_are_left_alone():
 
 
 # In the explorer
-
-
-def filmed(path: Path, frames: int) -> Path:
-    """The walk as a lossless video."""
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("ffv1", rate=25)
-        stream.width = stream.height = SIZE
-        stream.pix_fmt = "bgr0"
-        for file in sorted(paint(path.with_suffix(""), frames).iterdir()):
-            with Image.open(file) as picture:
-                frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode())
-    return path
 
 
 def test_video_for_the_explorer(tmp_path):

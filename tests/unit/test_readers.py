@@ -18,7 +18,7 @@ from posenet3d.errors import InputError
 from posenet3d.io.checked_json import last_number
 from posenet3d.io.keypoints.csv_table import read_csv, write_csv
 from posenet3d.io.keypoints.packed import read_packed, write_packed
-from posenet3d.io.keypoints.read import choose_track, read_sequences
+from posenet3d.io.keypoints.read import choose_track, read_keypoints
 
 BODY = {  # a person facing the camera, in pixels
     "nose": (100, 110), "l_eye": (104, 105), "r_eye": (96, 105), "l_ear": (110, 108), "r_ear": (90, 108),
@@ -75,7 +75,7 @@ def pelvis_x(sequence: PoseSequence) -> list[float]:
 
 def refused(path: Path, **arguments: object) -> str:
     with pytest.raises(InputError) as caught:
-        read_sequences(path, **arguments)
+        read_keypoints(path, **arguments)
     return str(caught.value)
 
 
@@ -85,7 +85,7 @@ def refused(path: Path, **arguments: object) -> str:
 @pytest.mark.parametrize("joint_set", ["body25", "body25b", "coco18"])
 def test_openpose_folder_is_recognised_and_sorted_by_number(tmp_path, joint_set):
     folder = openpose(tmp_path / "walk", [frame(body(joint_set, x=2.0 * i)) for i in range(12)])
-    (sequence,) = read_sequences(folder, fps=25.0)
+    (sequence,) = read_keypoints(folder, fps=25.0)
     assert pelvis_x(sequence) == [100 + 2 * i for i in range(12)]
     assert (sequence.name, sequence.fps, sequence.track_id) == ("walk", 25, 1)
     for joint in ("l_wrist", "r_ankle"):
@@ -94,7 +94,7 @@ def test_openpose_folder_is_recognised_and_sorted_by_number(tmp_path, joint_set)
 
 def test_openpose_joint_set_can_be_forced(tmp_path):
     folder = openpose(tmp_path / "walk", [frame(body("body25b"))])
-    (sequence,) = read_sequences(folder, joint_set="BODY_25")
+    (sequence,) = read_keypoints(folder, joint_set="BODY_25")
     np.testing.assert_allclose(sequence.keypoints_px[0, JOINT["l_shoulder"]], BODY["l_shoulder"])
     np.testing.assert_allclose(sequence.keypoints_px[0, JOINT["r_shoulder"]], BODY["r_eye"])  # as told, not as it is
     assert "joint set 'kinect' is not known" in refused(folder, joint_set="kinect")
@@ -105,7 +105,7 @@ def test_openpose_zero_is_missing_and_an_empty_frame_is_a_row(tmp_path):
     person = body("body25")
     person[12:15] = [0, 0, 0]  # right wrist
     folder = openpose(tmp_path / "walk", [frame(person), frame(), frame([]), frame(body("body25"))])
-    (sequence,) = read_sequences(folder)
+    (sequence,) = read_keypoints(folder)
     assert sequence.is_observed.sum(1).tolist() == [16, 0, 0, 17]
     assert np.isnan(sequence.keypoints_px[0, JOINT["r_wrist"]]).all()
 
@@ -117,8 +117,8 @@ def test_openpose_old_key_one_file_and_zip_are_read(tmp_path):
         archive.writestr("../../walk/frame10.json", json.dumps(frame(body("body25", x=5))))
         archive.writestr("/walk/frame9.json", json.dumps(frame(body("body25"))))
         archive.writestr("__MACOSX/walk/._frame9.json", b"\x00\x05")
-    assert len(read_sequences(single)[0]) == 1
-    assert pelvis_x(read_sequences(tmp_path / "walk.zip")[0]) == [100, 105]
+    assert len(read_keypoints(single)[0]) == 1
+    assert pelvis_x(read_keypoints(tmp_path / "walk.zip")[0]) == [100, 105]
     assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == []
 
 
@@ -126,7 +126,7 @@ def test_openpose_tracks_are_kept_if_it_tracked(tmp_path):
     people = [{"person_id": [4], "pose_keypoints_2d": body("body25", x=0)},
               {"person_id": [9], "pose_keypoints_2d": body("body25", x=300, sure=0.5)}]  # fmt: skip
     folder = openpose(tmp_path / "walk", [{"people": people}, {"people": people[::-1]}])
-    sequences = read_sequences(folder)
+    sequences = read_keypoints(folder)
     assert [s.name for s in sequences] == ["walk.person4", "walk.person9"]
     assert choose_track(sequences)[0].track_id == 4
     assert choose_track(sequences, 9)[0].track_id == 9
@@ -155,7 +155,7 @@ def test_openpose_tracks_are_kept_if_it_tracked(tmp_path):
 )
 def test_openpose_says_what_is_wrong(tmp_path, people, says):
     with pytest.raises(InputError, match=says):
-        read_sequences(openpose(tmp_path / "walk", [{"people": people}]))
+        read_keypoints(openpose(tmp_path / "walk", [{"people": people}]))
 
 
 def test_openpose_frame_numbers_must_tell_frames_apart(tmp_path):
@@ -181,7 +181,7 @@ def test_last_number(name, number):
 def test_alphapose_sorts_numbers_and_fills_gaps(tmp_path, joint_set):
     entries = alphapose(joint_set, {9: [0.0], 10: [5.0], 12: [15.0]})
     entries.sort(key=lambda entry: str(entry["image_id"]))  # 10, 12, 9: as text
-    (sequence,) = read_sequences(save(tmp_path / "alphapose-results.json", entries))
+    (sequence,) = read_keypoints(save(tmp_path / "alphapose-results.json", entries))
     np.testing.assert_array_equal(pelvis_x(sequence), [100, 105, np.nan, 115])
 
 
@@ -189,11 +189,11 @@ def test_alphapose_idx_is_the_track_unless_it_repeats(tmp_path):
     entries = alphapose("coco17", {0: [0.0, 300.0], 1: [0.0, 300.0]})
     for entry, idx in zip(entries, [3, 8, 8, 3], strict=True):  # people change places, ids say so
         entry["idx"] = [idx]
-    sequences = read_sequences(save(tmp_path / "r.json", entries))
+    sequences = read_keypoints(save(tmp_path / "r.json", entries))
     assert {s.track_id: pelvis_x(s) for s in sequences} == {3: [100, 400], 8: [400, 100]}
     for entry in entries:
         entry["idx"] = 0
-    sequences = read_sequences(save(tmp_path / "r.json", entries))
+    sequences = read_keypoints(save(tmp_path / "r.json", entries))
     assert {s.name: pelvis_x(s) for s in sequences} == {"r.person1": [100, 100], "r.person2": [400, 400]}
 
 
@@ -216,7 +216,7 @@ def test_alphapose_says_what_is_wrong(tmp_path):
 
 def test_coco_scores_image_size_and_names(tmp_path):
     content = coco("coco17", [0.0, 10.0, 20.0], track_id=5)
-    (sequence,) = read_sequences(save(tmp_path / "detected.json", content))
+    (sequence,) = read_keypoints(save(tmp_path / "detected.json", content))
     assert pelvis_x(sequence) == [100, 110, 120]
     assert (sequence.image_size, sequence.track_id) == ((640, 480), 5)
     assert sequence.confidence[0, 0] == np.float32(0.9)
@@ -226,14 +226,14 @@ def test_coco_frames_order_the_rows(tmp_path):
     content = coco("coco17", [0.0, 10.0, 20.0])
     for image, number in zip(content["images"], [30, 10, 20], strict=True):
         image["frame"] = number
-    assert pelvis_x(read_sequences(save(tmp_path / "c.json", content))[0]) == [110, 120, 100]
+    assert pelvis_x(read_keypoints(save(tmp_path / "c.json", content))[0]) == [110, 120, 100]
 
 
 def test_coco_visibilities_become_confidence(tmp_path):
     content = coco("crowdpose14", [0.0])
     keypoints = content["annotations"][0]["keypoints"]
     keypoints[2::3] = [2, 1, 0, *[2] * 11]
-    (sequence,) = read_sequences(save(tmp_path / "c.json", content))
+    (sequence,) = read_keypoints(save(tmp_path / "c.json", content))
     sides = [JOINT[name] for name in ("l_shoulder", "r_shoulder", "l_elbow")]
     assert sequence.confidence[0, sides].tolist() == [1, 0.5, 0]
 
@@ -242,7 +242,7 @@ def test_coco_category_names_win(tmp_path):
     names = list(JOINT_NAMES)  # seventeen, but not COCO's
     content = coco("h36m17", [0.0])
     content["categories"][0]["keypoints"] = names
-    (sequence,) = read_sequences(save(tmp_path / "c.json", content))
+    (sequence,) = read_keypoints(save(tmp_path / "c.json", content))
     np.testing.assert_allclose(sequence.keypoints_px[0], [BODY[name] for name in names])
 
 
@@ -263,7 +263,7 @@ def test_coco_category_names_win(tmp_path):
 )
 def test_coco_says_what_is_wrong(tmp_path, key, value, says):
     with pytest.raises(InputError, match=says):
-        read_sequences(save(tmp_path / "c.json", coco("coco17", [0.0]) | {key: value}))
+        read_keypoints(save(tmp_path / "c.json", coco("coco17", [0.0]) | {key: value}))
 
 
 # CSV
@@ -284,7 +284,7 @@ def test_csv_takes_other_joint_names_and_only_the_columns_it_needs(tmp_path):
     lines = ["Frame,Joint,X,Y"]
     lines += [f"{t},{side}_{part},{10 * t},5" for t in (3, 4) for part in ("hip", "knee") for side in ("left", "right")]
     (tmp_path / "t.csv").write_text("\ufeff" + "\n".join(lines))
-    (sequence,) = read_sequences(tmp_path / "t.csv")
+    (sequence,) = read_keypoints(tmp_path / "t.csv")
     assert pelvis_x(sequence) == [30, 40]
     assert sequence.is_observed[0].sum() == 5
 
@@ -308,7 +308,7 @@ def test_csv_takes_other_joint_names_and_only_the_columns_it_needs(tmp_path):
 def test_csv_says_what_is_wrong(tmp_path, text, says):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InputError, match=says):
-        read_sequences(tmp_path / "t.csv")
+        read_keypoints(tmp_path / "t.csv")
 
 
 # Packed
@@ -334,7 +334,7 @@ def packed(**changes: object) -> dict[str, np.ndarray]:
 
 def test_packed_clips_are_read_and_written(tmp_path):
     np.savez(tmp_path / "a.npz", **packed())
-    clips = read_sequences(tmp_path / "a.npz")
+    clips = read_keypoints(tmp_path / "a.npz")
     write_packed(tmp_path / "b.npz", clips)
     for clip, again in zip(clips, read_packed(tmp_path / "b.npz"), strict=True):
         for key in ("name", "fps", "image_size", "action", "subject"):
@@ -352,7 +352,7 @@ def test_packed_needs_only_joints_and_nan_is_missing(tmp_path):
     keypoints = packed()["keypoints_2d"]
     keypoints[2, 5] = np.nan
     np.savez(tmp_path / "a.npz", keypoints_2d=keypoints)
-    (clip,) = read_sequences(tmp_path / "a.npz", fps=24.0)
+    (clip,) = read_keypoints(tmp_path / "a.npz", fps=24.0)
     assert (clip.name, len(clip), clip.fps, clip.K) == ("a", 9, 24, None)
     assert clip.is_observed.sum() == 9 * 17 - 1
 
@@ -361,7 +361,7 @@ def test_packed_joints_of_another_set(tmp_path):
     coco_px = np.array(body("coco17")).reshape(1, 17, 3)[..., :2]
     np.savez(tmp_path / "a.npz", keypoints_2d=coco_px)
     np.savez(tmp_path / "b.npz", keypoints_2d=coco_px, joint_names=np.array(JOINT_SETS["coco17"].joints))
-    for clips in (read_sequences(tmp_path / "a.npz", joint_set="coco17"), read_sequences(tmp_path / "b.npz")):
+    for clips in (read_keypoints(tmp_path / "a.npz", joint_set="coco17"), read_keypoints(tmp_path / "b.npz")):
         np.testing.assert_allclose(clips[0].keypoints_px[0, JOINT["l_knee"]], BODY["l_knee"])
 
 
@@ -402,7 +402,7 @@ def test_packed_joints_of_another_set(tmp_path):
 def test_packed_says_what_is_wrong(tmp_path, changes, says):
     np.savez(tmp_path / "a.npz", **packed(**changes))
     with pytest.raises(InputError, match=says):
-        read_sequences(tmp_path / "a.npz")
+        read_keypoints(tmp_path / "a.npz")
 
 
 # The door
@@ -422,11 +422,11 @@ def test_truncated_files_are_refused(tmp_path, name):
     openpose(tmp_path / "walk", [frame(body("body25"))])
     save(tmp_path / "r.json", alphapose("coco17", {0: [0.0]}))
     save(tmp_path / "c.json", coco("coco17", [0.0]))
-    write_csv(tmp_path / "t.csv", read_sequences(tmp_path / "r.json"))
+    write_csv(tmp_path / "t.csv", read_keypoints(tmp_path / "r.json"))
     np.savez(tmp_path / "a.npz", **packed())
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         archive.writestr("0.json", json.dumps(frame(body("body25"))))
-    assert read_sequences(tmp_path / name)
+    assert read_keypoints(tmp_path / name)
     file = tmp_path / name if name != "walk" else tmp_path / "walk" / "walk_0_keypoints.json"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) * 2 // 3])
@@ -488,7 +488,7 @@ def test_any_json_is_read_or_refused(tmp_path, value, form, data):
     }[form]
     path = save(tmp_path / "a.json", whole if form == "bare" else changed(whole, value, data))
     with contextlib.suppress(InputError):
-        assert all(isinstance(sequence, PoseSequence) for sequence in read_sequences(path))
+        assert all(isinstance(sequence, PoseSequence) for sequence in read_keypoints(path))
 
 
 def changed(node: object, value: object, data: st.DataObject) -> object:
@@ -537,6 +537,6 @@ def test_completeness_is_the_sum_of_confidence():
 def test_rows_of_every_person_align_with_all_frames(tmp_path):
     shifts = [[0.0], [0.0, 400.0], [], [0.0, 400.0], [400.0]]
     folder = openpose(tmp_path / "walk", [frame(*(body("body25", x) for x in xs)) for xs in shifts])
-    first, second = read_sequences(folder)
+    first, second = read_keypoints(folder)
     np.testing.assert_array_equal(pelvis_x(first), [100, 100, np.nan, 100, np.nan])
     np.testing.assert_array_equal(pelvis_x(second), [np.nan, 500, np.nan, 500, 500])

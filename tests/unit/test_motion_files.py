@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.bodies import made_up, tensors, with_nobody
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_export import made_up, tensors, with_nobody
 
 from posenet3d.body.files import load_body
 from posenet3d.core.jointsets import JOINT_SETS
@@ -164,7 +164,7 @@ def test_bvh_unit_is_guessed_by_height(tmp_path, unit):
     take = read_bvh(save(tmp_path / "a.bvh", bvh(turns=5, scale=1 / unit)))
     is_somebody_upright(take)
     assert take.fps == pytest.approx(30, abs=1e-3)
-    assert take.known_as[:2] == ("pelvis_joint", "spine1")
+    assert take.canonical_names[:2] == ("pelvis_joint", "spine1")
 
 
 def test_bvh_unit_where_the_rest_pose_is_folded_up(tmp_path):
@@ -332,7 +332,7 @@ def test_amc_knee_by_hand(tmp_path):
     bone = 40 * 0.0254
     np.testing.assert_allclose(take.joints[0], bone * np.array([[0, 0, 0], [0, -1, 0], [0, -1, -1]]), atol=1e-9)
     np.testing.assert_allclose(take.joints[1], bone * np.array([[0, 0, 0], [0, -1, 0], [-1, -1, 0]]), atol=1e-9)
-    assert take.known_as == ("pelvis_joint", "l_knee", "l_ankle")
+    assert take.canonical_names == ("pelvis_joint", "l_knee", "l_ankle")
 
 
 def test_amc_root_at_rest_is_moved_and_turned(tmp_path):
@@ -427,7 +427,7 @@ def trc(*, units: str = "m", per_metre: float = 1.0, padding: str = "\t\t\t", tr
 def test_trc_of_pose2sim(tmp_path, text):
     take = read_trc(save(tmp_path / "walk.trc", text))
     assert take.joint_names == tuple(markers())
-    assert set(take.known_as) == set(JOINT_SETS["halpe26"].joints)
+    assert set(take.canonical_names) == set(JOINT_SETS["halpe26"].joints)
     np.testing.assert_allclose(take.joints[0], list(markers().values()), atol=1e-5)
     assert np.argwhere(np.isnan(take.joints).all(-1)).tolist() == [[1, 0], [2, take.joint_names.index("RHip")]]
     is_somebody_upright(replace(take, joints=take.joints[:2]))

@@ -190,8 +190,9 @@ def test_results_go_back_as_videopose3d_reads_them(data, tmp_path):
 
 
 def test_results_go_back_as_3dpw_holds_them(tmp_path):
-    from posenet3d.body.files import load_body
     from tests.test_export import made_up, tensors
+
+    from posenet3d.body.files import load_body
 
     clip = made_up()
     write_lifted(tmp_path / "p.npz", [clip])

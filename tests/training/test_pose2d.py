@@ -14,7 +14,7 @@ from posenet3d.cli.pose2d_render import crowd_index
 from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.errors import InputError
 from posenet3d.lifting.checkpoint import list_checkpoints
-from posenet3d.pose2d.backbones import PUBLISHED_WIDTH, LiteBackbone, ResidualBackbone, begin_with
+from posenet3d.pose2d.backbones import PUBLISHED_WIDTH, LiteBackbone, ResidualBackbone, load_imagenet_weights
 from posenet3d.pose2d.data.annotations import Pictures, read_labels
 from posenet3d.pose2d.data.augmentation import Augmentation, mirrored_joints, warp
 from posenet3d.pose2d.data.crops import cut, view_of
@@ -25,11 +25,11 @@ from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.evaluation import ablation
 from posenet3d.pose2d.evaluation.scoring import average_precision, pck
 from posenet3d.pose2d.losses import bins_loss, label_loss, pose_error, structure_losses
-from posenet3d.pose2d.person_detector import Finder, FinderConfig, find, finder_losses, overlap
-from posenet3d.pose2d.pose_network import EstimatorConfig, Maps, PoseNetwork, Reading, chances, decode, targets
+from posenet3d.pose2d.person_detector import PersonDetector, PersonDetectorConfig, find, overlap, person_detector_losses
+from posenet3d.pose2d.pose_network import EstimatorConfig, Maps, PoseNetwork, PoseOutput, decode, probabilities, targets
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig, Start, adjacency
 from posenet3d.pose2d.training.phases import from_unit, to_unit
-from posenet3d.pose2d.training.runs import held_out, load_finder, load_refiner
+from posenet3d.pose2d.training.runs import held_out, load_person_detector, load_refiner
 
 CROWD = JOINT_SETS["crowdpose14"].joints
 CONFIG = EstimatorConfig(width=8, tokens=32, height=64, breadth=48)
@@ -39,11 +39,11 @@ UPRIGHT = np.array(  # of a stick figure, share of its height, from the middle
 )  # fmt: skip
 
 
-def reading_at(places: torch.Tensor) -> Reading:
+def reading_at(places: torch.Tensor) -> PoseOutput:
     """A reading that is sure of these places (batch, joints, 2) of a 48 x 64 crop."""
     logits = [targets(places[..., axis], 2 * side).clamp(min=1e-9).log() / 10 for axis, side in enumerate((48, 64))]
     maps = Maps(torch.zeros(1, 64, 4, 3), torch.zeros(1, 64, 8, 6), torch.zeros(1, 8, 16, 12))
-    return Reading(logits[0], logits[1], torch.randn(places.shape[0], places.shape[1], 8), maps)
+    return PoseOutput(logits[0], logits[1], torch.randn(places.shape[0], places.shape[1], 8), maps)
 
 
 def random_places(seed: int = 0) -> torch.Tensor:
@@ -470,7 +470,7 @@ def test_overlap_by_hand():
 
 
 def test_finder_reads_what_its_losses_ask_for():
-    class Perfect(Finder):
+    class Perfect(PersonDetector):
         def forward(self, pictures):
             maps = torch.zeros(len(pictures), 5, 16, 16)
             maps[:, 0] = -20
@@ -481,8 +481,8 @@ def test_finder_reads_what_its_losses_ask_for():
             return maps
 
     BOXES = [(10.0, 20.0, 30.0, 60.0), (70.0, 30.0, 40.0, 50.0)]
-    finder = Perfect(FinderConfig(width=8, side=128))
-    losses = finder_losses(finder(torch.zeros(1, 3, 128, 128)), [BOXES])
+    finder = Perfect(PersonDetectorConfig(width=8, side=128))
+    losses = person_detector_losses(finder(torch.zeros(1, 3, 128, 128)), [BOXES])
     assert all(float(value) < 1e-4 for value in losses.values())
     found = find(finder, Image.new("RGB", (256, 192)), 0.5)  # twice as large as what the finder sees
     assert sorted(box for box, _ in found) == [pytest.approx([2 * side for side in box], abs=0.01) for box in BOXES]
@@ -513,7 +513,7 @@ def test_finder_learns(stick_people, tmp_path):
     losses = [line["middle"] + line["size"] for line in log if "middle" in line]
     assert losses[-1] < 0.7 * losses[0]
     assert {"val/precision", "val/recall"} <= set(log[-1])
-    assert len(find(load_finder(tmp_path / "f"), Image.new("RGB", (50, 90)), 0.999)) == 0
+    assert len(find(load_person_detector(tmp_path / "f"), Image.new("RGB", (50, 90)), 0.999)) == 0
 
 
 def test_missing_runs_and_pictures_are_sentences(stick_people, tmp_path, capsys):
@@ -548,7 +548,7 @@ def test_a_fine_network_begins_with_what_a_coarse_one_says():
     with torch.no_grad():
         one, other = coarse(crops), fine(crops)
     bins = torch.arange(one.x.shape[-1]) / 2
-    away = (chances(one.x) * bins).sum(-1) - (chances(other.x) * bins).sum(-1)
+    away = (probabilities(one.x) * bins).sum(-1) - (probabilities(other.x) * bins).sum(-1)
     assert away.abs().max() < 1.5, "pixels"
     assert other.maps.c2.shape == one.maps.c2.shape
 
@@ -569,7 +569,7 @@ def test_a_backbone_begins_with_published_weights(tmp_path):
     torch.manual_seed(5)
     wanted = LiteBackbone(PUBLISHED_WIDTH).eval()
     network = PoseNetwork(replace(CONFIG, backbone="lite", width=PUBLISHED_WIDTH, is_fine=True)).eval()
-    begin_with(network.backbone, file)
+    load_imagenet_weights(network.backbone, file)
     maps = network.backbone(picture)
     assert [tuple(level.shape[-2:]) for level in maps] == [(16, 12), (8, 6), (4, 3), (2, 1)]
     for level, other in zip(maps, wanted(picture), strict=True):
@@ -580,16 +580,16 @@ def test_a_backbone_begins_with_published_weights(tmp_path):
 @pytest.mark.parametrize("backbone", [LiteBackbone(8), ResidualBackbone(PUBLISHED_WIDTH)])
 def test_weights_of_another_network_are_refused(tmp_path, backbone):
     with pytest.raises(InputError, match=r"lite0\.pth: does not fit"):
-        begin_with(backbone, published(tmp_path))
+        load_imagenet_weights(backbone, published(tmp_path))
 
 
 def test_a_file_that_holds_no_weights_is_refused(tmp_path):
     (tmp_path / "lite0.pth").write_bytes(b"no weights")
     with pytest.raises(InputError, match="cannot be read"):
-        begin_with(LiteBackbone(PUBLISHED_WIDTH), tmp_path / "lite0.pth")
+        load_imagenet_weights(LiteBackbone(PUBLISHED_WIDTH), tmp_path / "lite0.pth")
 
 
 def test_a_finder_with_published_weights(tmp_path):
-    finder = Finder(FinderConfig(width=PUBLISHED_WIDTH, side=64, backbone="lite"))
-    begin_with(finder.backbone, published(tmp_path))
+    finder = PersonDetector(PersonDetectorConfig(width=PUBLISHED_WIDTH, side=64, backbone="lite"))
+    load_imagenet_weights(finder.backbone, published(tmp_path))
     assert finder(torch.rand(1, 3, 64, 64)).shape == (1, 5, 8, 8)

@@ -9,7 +9,7 @@ from torch.autograd import gradcheck
 from posenet3d.core.skeleton import BONES, JOINT
 from posenet3d.losses import adversarial, bones, consistency
 from posenet3d.synthetic.sequences import bundled_sequences
-from posenet3d.training.denoiser import cleaning_terms
+from posenet3d.training.denoiser import denoising_terms
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_see_and_cycle_keep_an_unturned_pose():
 
 
 def test_adversarial_by_hand():
-    torch.testing.assert_close(adversarial.fooling(torch.tensor([1.0, 0.0])), torch.tensor([0.0, 1.0]))
-    told = adversarial.telling(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(adversarial.generator_loss(torch.tensor([1.0, 0.0])), torch.tensor([0.0, 1.0]))
+    told = adversarial.discriminator_loss(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]))
     torch.testing.assert_close(told, torch.tensor([0.0, 1.0]))
     real = torch.randn(3, 17, 2, requires_grad=True)
     slope = adversarial.gradient_penalty(2 * real.flatten(1).sum(1), real)
@@ -95,6 +95,9 @@ def test_people_bend_the_right_way_and_mirrored_depth_does_not(clip):
 def test_cleaning_terms_rank_estimates():
     true = torch.randn(2, 1, 17, 2) + torch.linspace(0, 1, 20)[None, :, None, None]
     noise = 0.05 * torch.randn(true.shape)
-    good, bad = cleaning_terms(true + 0.1 * noise, true + noise, true), cleaning_terms(true + noise, true + noise, true)
+    good, bad = (
+        denoising_terms(true + 0.1 * noise, true + noise, true),
+        denoising_terms(true + noise, true + noise, true),
+    )
     assert (good["position"] < bad["position"]).all()
     assert (good["acceleration"] < bad["acceleration"]).all()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # Lower folders first (docs/architecture.md); a module may import its own folder and those before it.
 ORDER = [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posenet3d.core import camera, rotation
-from posenet3d.core.normalise import at_pelvis, mirror, place
+from posenet3d.core.normalise import at_pelvis, mirror, unproject
 from posenet3d.losses.consistency import cycle, distance, see
 from posenet3d.training.clips import STATED_TILT, Clips, measure_tilt, window_indices
 
@@ -80,7 +80,7 @@ def test_a_true_pose_closes_the_cycle():
 
 
 def test_place_keeps_points_in_front_of_the_camera():
-    points = place(torch.zeros(2, 17, 2), torch.full((2, 17), -1e6), 0.1)
+    points = unproject(torch.zeros(2, 17, 2), torch.full((2, 17), -1e6), 0.1)
     assert float(points[..., 2].min()) == pytest.approx(0.3)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from posenet3d.errors import InputError
-from posenet3d.io.video import Film, is_film, open_film, pictures_of
+from posenet3d.io.video import Video, is_video, open_video, read_frames
 
 LEVELS = list(range(20, 220, 10))
 
@@ -33,7 +33,7 @@ def write_film(path, stamps=None, size=(64, 48), fps=30, codec="libx264", levels
 
 
 def greys(path):
-    return [float(picture.mean()) for picture in pictures_of(path)]
+    return [float(picture.mean()) for picture in read_frames(path)]
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def greys(path):
 )
 def test_every_container_gives_every_picture(tmp_path, name, codec, container):
     path = write_film(tmp_path / name, codec=codec, container=container)
-    film = open_film(path)
-    assert is_film(path)
-    assert (len(film), film.size, film.is_steady) == (len(LEVELS), (64, 48), True)
+    film = open_video(path)
+    assert is_video(path)
+    assert (len(film), film.size, film.has_constant_rate) == (len(LEVELS), (64, 48), True)
     assert film.fps == pytest.approx(30, rel=0.01)
     assert greys(path) == pytest.approx(LEVELS, abs=4)
 
@@ -59,7 +59,7 @@ def test_gif(tmp_path):
     path = tmp_path / "a.gif"
     first, *others = [Image.new("RGB", (64, 48), (level, level, level)) for level in LEVELS]
     first.save(path, save_all=True, append_images=others, duration=100)
-    film = open_film(path)
+    film = open_video(path)
     assert (len(film), film.size) == (len(LEVELS), (64, 48))
     assert film.fps == pytest.approx(10, rel=0.01)
     assert greys(path) == pytest.approx(LEVELS, abs=8)
@@ -67,42 +67,42 @@ def test_gif(tmp_path):
 
 def test_uneven_rate_has_rows_on_an_even_clock(tmp_path):
     stamps = [0, 1, 2, 3, 6, 7, 8, 9, 10, 14, *range(15, 25)]
-    film = open_film(write_film(tmp_path / "a.mp4", stamps))
+    film = open_video(write_film(tmp_path / "a.mp4", stamps))
     assert film.fps == pytest.approx(30, rel=0.02)
     assert film.rows.tolist() == stamps
-    assert not film.is_steady
+    assert not film.has_constant_rate
 
 
 def test_rows_never_coincide():
-    film = Film(Path("a.mp4"), np.array([0, 0.001, 0.002, 0.1]), (8, 8), 30.0)
+    film = Video(Path("a.mp4"), np.array([0, 0.001, 0.002, 0.1]), (8, 8), 30.0)
     assert film.rows.tolist() == [0, 1, 2, 3]
 
 
 def test_odd_sizes_and_small_copies(tmp_path):
     path = write_film(tmp_path / "a.avi", size=(642, 484), codec="mpeg4", levels=LEVELS[:2])
-    assert next(pictures_of(path)).shape == (484, 642, 3)
-    assert next(pictures_of(path, 100)).shape == (100, 132, 3)
-    assert next(pictures_of(path, 4000)).shape == (484, 642, 3)
+    assert next(read_frames(path)).shape == (484, 642, 3)
+    assert next(read_frames(path, 100)).shape == (100, 132, 3)
+    assert next(read_frames(path, 4000)).shape == (484, 642, 3)
 
 
 def test_one_frame(tmp_path):
-    film = open_film(write_film(tmp_path / "a.mp4", levels=LEVELS[:1]))
+    film = open_video(write_film(tmp_path / "a.mp4", levels=LEVELS[:1]))
     assert (len(film), film.rows.tolist()) == (1, [0])
 
 
 def test_own_rate_overrides(tmp_path):
-    film = open_film(write_film(tmp_path / "a.mp4"), fps=120.0)
+    film = open_video(write_film(tmp_path / "a.mp4"), fps=120.0)
     assert film.fps == 120
     assert film.times_s[1] == pytest.approx(1 / 120)
-    assert film.is_steady
+    assert film.has_constant_rate
 
 
 def test_folder_of_pictures_goes_by_number(tmp_path):
     for number in (10, 9, 1):
         Image.new("RGB", (30, 20), (10 * number,) * 3).save(tmp_path / f"img{number}.png")
     (tmp_path / "notes.txt").write_text("not a picture")
-    film = open_film(tmp_path)
-    assert is_film(tmp_path)
+    film = open_video(tmp_path)
+    assert is_video(tmp_path)
     assert (len(film), film.size, film.fps) == (3, (30, 20), 30.0)
     assert greys(tmp_path) == [10, 90, 100]
 
@@ -112,7 +112,7 @@ def test_picture_from_a_phone_is_turned_upright_and_tells_its_lens(tmp_path):
     exif[0x0112] = 6  # turn by 90 degrees clockwise to show it
     exif.get_ifd(0x8769)[0xA405] = 26  # focal length in terms of 36 mm film
     Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
-    film = open_film(tmp_path)
+    film = open_video(tmp_path)
     assert film.size == (20, 40)
     assert film.still(0) == ("a.jpg", (20, 40))
     assert film.fov_deg == pytest.approx(69.4, abs=0.1)
@@ -120,8 +120,8 @@ def test_picture_from_a_phone_is_turned_upright_and_tells_its_lens(tmp_path):
 
 def test_a_picture_is_a_film_of_one(tmp_path):
     Image.new("RGB", (30, 20), (90,) * 3).save(tmp_path / "img.png")
-    film = open_film(tmp_path / "img.png")
-    assert is_film(tmp_path / "img.png")
+    film = open_video(tmp_path / "img.png")
+    assert is_video(tmp_path / "img.png")
     assert (len(film), film.size) == (1, (30, 20))
     assert greys(tmp_path / "img.png") == [90]
 
@@ -134,13 +134,13 @@ def test_video_tells_its_lens(tmp_path):
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
         container.mux(stream.encode())
-    assert open_film(file).fov_deg == pytest.approx(69.4, abs=0.1)
+    assert open_video(file).fov_deg == pytest.approx(69.4, abs=0.1)
 
 
 def test_openpose_folder_with_pictures_is_no_film(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "a.json").write_text("{}")
-    assert not is_film(tmp_path)
+    assert not is_video(tmp_path)
 
 
 def test_video_filmed_sideways_is_turned_upright(tmp_path):
@@ -150,9 +150,9 @@ def test_video_filmed_sideways_is_turned_upright(tmp_path):
     for place, value in zip(range(9), (0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30), strict=True):
         content[matrix + 4 * place : matrix + 4 * place + 4] = value.to_bytes(4, "big", signed=True)
     path.write_bytes(content)
-    film = open_film(path)
+    film = open_video(path)
     assert film.size == (48, 64)
-    assert next(pictures_of(path)).shape == (64, 48, 3)
+    assert next(read_frames(path)).shape == (64, 48, 3)
 
 
 @pytest.mark.parametrize("content", [b"hello" * 1000, b""], ids=["text", "empty"])
@@ -160,16 +160,16 @@ def test_no_video_is_a_sentence(tmp_path, content):
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.mp4: cannot be read as a video"):
-        open_film(path)
+        open_video(path)
 
 
 def test_truncated_video_gives_what_is_left(tmp_path):
     path = write_film(tmp_path / "a.avi", size=(640, 480), codec="mpeg4", levels=LEVELS * 5)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    film = open_film(path)
+    film = open_video(path)
     assert 10 < len(film) < len(LEVELS) * 5
-    assert abs(len(list(pictures_of(path))) - len(film)) <= 2
+    assert abs(len(list(read_frames(path))) - len(film)) <= 2
 
 
 def test_sound_alone_is_refused(tmp_path):
@@ -181,12 +181,12 @@ def test_sound_alone_is_refused(tmp_path):
         out.mux(stream.encode(frame))
         out.mux(stream.encode())
     with pytest.raises(InputError, match="has no picture"):
-        open_film(path)
+        open_video(path)
 
 
 def test_missing_file_and_damaged_picture(tmp_path):
     with pytest.raises(InputError, match="there is no such file"):
-        open_film(tmp_path / "nothing.mp4")
+        open_video(tmp_path / "nothing.mp4")
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match="is no picture that can be read"):
-        open_film(tmp_path)
+        open_video(tmp_path)

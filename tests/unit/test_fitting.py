@@ -102,7 +102,7 @@ def test_the_shape_comes_nearer_too(landmarks, true):
     wild = fit_body.fit_to_rays(
         landmarks, start, 3 * torch.randn(FRAMES, 17, 2, generator=torch.Generator().manual_seed(1))
     )
-    assert wild.betas.abs().max() <= fit_body.MOST_BETA
+    assert wild.betas.abs().max() <= fit_body.MAX_BETA
     assert torch.isfinite(wild.rotations).all()
 
 
@@ -117,7 +117,7 @@ def test_a_clip_in_batches_is_fitted_as_a_whole(landmarks, true, monkeypatch):
 def test_a_body_that_is_right_stays(landmarks, true):
     bend = bending(points_of(landmarks, true))
     fitted = fit_body.fit_to_rays(landmarks, true, seen(landmarks, true))
-    usual = (bend > fit_body.LEAST_BEND).all(1)
+    usual = (bend > fit_body.MIN_BEND).all(1)
     assert usual.sum() > 10
     assert (roma.rotmat_geodesic_distance(fitted.rotations[usual], true.rotations[usual])).mean() < 0.01
 

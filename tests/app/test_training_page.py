@@ -21,7 +21,7 @@ from posenet3d.training.loop import LoopSettings
 from posenet3d.training.student import StudentTraining
 from posenet3d.training.teacher import train_teacher
 
-PAGE = Path(__file__).parent.parent / "explorer" / "pages" / "training.py"
+PAGE = Path(__file__).parents[2] / "explorer" / "pages" / "training.py"
 STEPS = {
     "teacher": {"cleaner_steps": 100, "frame_steps": 200, "temporal_steps": 100},
     "student": {"frame_steps": 200, "temporal_steps": 100},

@@ -25,7 +25,7 @@ from posenet3d.paths import BUNDLED
 from posenet3d.synthetic.sequences import bundled_sequences, synthetic_sequence
 from posenet3d.training.mirror_guard import handedness
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CLIPS = bundled_sequences()
 
 
@@ -402,7 +402,7 @@ def test_module_runs_as_a_program(tmp_path):
 def test_refinement_keeps_the_2d_and_steadies_the_bones(lifter, lifted):
     import torch
 
-    refined = lifter(CLIPS[:3], is_refined=True)
+    refined = lifter(CLIPS[:3], refine=True)
     for clip, before, after in zip(CLIPS, lifted, refined, strict=False):
         focal, centre = clip.K[[0, 1], [0, 1]], clip.K[:2, 2]
         seen = after.joints_3d[..., :2] / after.joints_3d[..., 2:] * focal + centre

@@ -18,7 +18,7 @@ from posenet3d.pose2d.evaluation.scoring import pck
 from posenet3d.pose2d.person_detector import overlap
 from posenet3d.pose2d.predict import PeopleEstimator, box_around
 
-DRAWN = Path(__file__).parent.parent / "notebooks" / "people"
+DRAWN = Path(__file__).parents[2] / "notebooks" / "people"
 
 
 @pytest.fixture(scope="module")

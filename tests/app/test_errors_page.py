@@ -1,11 +1,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-import app_with_stub
 import numpy as np
 import pytest
 import streamlit as st
-from app_with_stub import StubLifter, flat, stub_checkpoints
+from helpers import stub_app
+from helpers.stub_app import StubLifter, flat, stub_checkpoints
 from streamlit.testing.v1 import AppTest
 
 from explorer import cache
@@ -18,7 +18,7 @@ from posenet3d.evaluation.evaluate import evaluate
 from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.synthetic.sequences import bundled_sequences
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = "explorer/pages/errors.py"
 CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
@@ -307,7 +307,7 @@ def test_a_clip_in_which_nobody_was_lifted_is_a_sentence(app, monkeypatch):
 
 @pytest.mark.parametrize("clip", [WALK.frames(0, 1), long_clip()], ids=["one frame", "10,000 frames"])
 def test_short_and_long_clips(app, monkeypatch, clip):
-    monkeypatch.setattr(app_with_stub, "LONG", 10_000)  # the stub is slow on longer ones, on purpose
+    monkeypatch.setattr(stub_app, "LONG", 10_000)  # the stub is slow on longer ones, on purpose
     opened(app, monkeypatch, clip)
     assert len(app.get("plotly_chart")) == 3
 

@@ -1,35 +1,19 @@
 """The video behind the joints: one picture per frame of the clip, whatever the video's own clock says."""
 
 import io
-from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from helpers.videos import LEVELS, grey_video
 
 from explorer.browser_video import HEIGHT_PX, KEY_FRAME_EVERY, backdrop
 from posenet3d.errors import InputError
 
 
-def film(levels: list[int], size: tuple[int, int] = (64, 48), fps: int = 30, codec: str = "libx264") -> bytes:
-    """A film whose pictures are one grey each."""
-    target = io.BytesIO()
-    with av.open(target, "w", format="mp4") as out:
-        stream = out.add_stream(codec, rate=Fraction(fps))
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for level in levels:
-            pixels = np.full((size[1], size[0], 3), level, np.uint8)
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        out.mux(stream.encode())
-    return target.getvalue()
-
-
 def greys(content: bytes) -> list[float]:
     with av.open(io.BytesIO(content)) as container:
         return [float(frame.to_ndarray(format="rgb24").mean()) for frame in container.decode(video=0)]
-
-
-LEVELS = list(range(20, 220, 5))  # 40 frames
 
 
 @pytest.fixture
@@ -45,20 +29,20 @@ def file(tmp_path):
 
 
 def test_same_number_of_frames_goes_frame_by_frame(file):
-    made = backdrop(file(film(LEVELS)), len(LEVELS), fps=60)  # the rates differ; a detector saw every frame
+    made = backdrop(file(grey_video(LEVELS)), len(LEVELS), fps=60)  # the rates differ; a detector saw every frame
     assert greys(made.content) == pytest.approx(LEVELS, abs=3)
     assert made.film.size == (64, 48)
 
 
 def test_other_number_of_frames_goes_by_time(file):
-    made = backdrop(file(film(LEVELS, fps=30)), 20, fps=15)
+    made = backdrop(file(grey_video(LEVELS, fps=30)), 20, fps=15)
     assert greys(made.content) == pytest.approx(LEVELS[1::2], abs=3)
-    twice = backdrop(file(film(LEVELS, fps=30)), 80, fps=60)
+    twice = backdrop(file(grey_video(LEVELS, fps=30)), 80, fps=60)
     assert greys(twice.content) == pytest.approx(np.repeat(LEVELS, 2), abs=3)
 
 
 def test_copy_is_small_and_has_key_frames_to_jump_to(file):
-    made = backdrop(file(film(LEVELS, size=(1280, 964))), len(LEVELS), fps=30)
+    made = backdrop(file(grey_video(LEVELS, size=(1280, 964))), len(LEVELS), fps=30)
     with av.open(io.BytesIO(made.content)) as container:
         frames = list(container.decode(video=0))
     assert frames[0].height == HEIGHT_PX
@@ -70,14 +54,14 @@ def test_copy_is_small_and_has_key_frames_to_jump_to(file):
 
 def test_progress_reaches_the_end(file):
     told = []
-    backdrop(file(film(LEVELS)), len(LEVELS), 30, told.append)
+    backdrop(file(grey_video(LEVELS)), len(LEVELS), 30, told.append)
     assert told == sorted(told)
     assert told[-1] == 1
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"hello" * 500, "cannot be read"), (b"", "cannot be read"), (film(LEVELS)[:400], "cannot be read")],
+    [(b"hello" * 500, "cannot be read"), (b"", "cannot be read"), (grey_video(LEVELS)[:400], "cannot be read")],
     ids=["text", "empty", "truncated"],
 )
 def test_what_is_no_video_is_refused_in_a_sentence(file, content, problem):
@@ -87,4 +71,4 @@ def test_what_is_no_video_is_refused_in_a_sentence(file, content, problem):
 
 def test_video_of_another_clip_is_refused(file):
     with pytest.raises(InputError, match=r"has 40 frames in 1\.3 s, and the clip 300 in 10\.0 s"):
-        backdrop(file(film(LEVELS)), 300, 30)
+        backdrop(file(grey_video(LEVELS)), 300, 30)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import streamlit as st
 import torch
-from app_with_stub import StubLifter, stub_checkpoints
+from helpers.stub_app import StubLifter, stub_checkpoints
 from streamlit.testing.v1 import AppTest
 
 from explorer import cache

@@ -15,24 +15,24 @@ import torch
 from posenet3d.__main__ import main
 from posenet3d.config import from_dict, override, to_dict
 from posenet3d.core.lifted import Lifted
-from posenet3d.core.normalise import place
+from posenet3d.core.normalise import unproject
 from posenet3d.errors import InputError
 from posenet3d.evaluation.evaluate import evaluate
 from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.lifting.lifter import Lifter
-from posenet3d.models.denoiser import Cleaner, CleanerConfig, smooth
+from posenet3d.models.denoiser import Denoiser, DenoiserConfig, smooth
 from posenet3d.models.teacher import Teacher, TeacherConfig
 from posenet3d.pose2d.training.phases import EstimatorTraining
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.clips import clips_from, split_by_take, window_indices
 from posenet3d.training.corruption import corrupt
-from posenet3d.training.denoiser import CleanerPhase
+from posenet3d.training.denoiser import DenoiserPhase
 from posenet3d.training.lifter import TeacherTraining
-from posenet3d.training.loop import flat_then_cosine, weigh
+from posenet3d.training.loop import flat_then_cosine, weighted_sum
 from posenet3d.training.mirror_guard import handedness, repair_mirror_world
 from posenet3d.training.teacher import train_teacher
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TINY = ["model.width=48", "model.blocks=1", "discriminator.width=48", "cleaner_batch=4", "frame_batch=32",
         "temporal_batch=8", "model.cleaner.width=16", "loop.log_every=5", "loop.save_every=5"]  # fmt: skip
 
@@ -78,8 +78,8 @@ def test_training_beats_a_flat_figure(motions, tmp_path):
 
 def test_the_cleaner_learns_to_beat_smoothing(motions):
     clips = clips_from(motions)
-    cleaner = Cleaner(CleanerConfig(width=48))
-    phase = CleanerPhase(cleaner, clips, clips, lr=5e-3, batch=16, frames=41)
+    cleaner = Denoiser(DenoiserConfig(width=48))
+    phase = DenoiserPhase(cleaner, clips, clips, lr=5e-3, batch=16, frames=41)
     for step in range(300):
         for group in phase.optimizers["cleaner"].param_groups:
             group["lr"] = 5e-3 * flat_then_cosine(step / 300)
@@ -94,7 +94,7 @@ def test_smoothing_bridges_a_gap_and_ignores_what_is_missing():
     confidence = torch.ones(1, 60, 17)
     confidence[:, 25:30, 4] = 0
     line[:, 25:30, 4] = 1e3  # whatever stands there must not be looked at
-    out = smooth(line, confidence, Cleaner(CleanerConfig()).near)
+    out = smooth(line, confidence, Denoiser(DenoiserConfig()).near)
     expected = torch.linspace(0, 1, 60)[15:45]
     torch.testing.assert_close(
         out[0, 15:45, 4, 0], expected, atol=0.035, rtol=0
@@ -121,7 +121,7 @@ def test_the_guard_finds_and_repairs_the_mirror_world(motions, tmp_path):
 
     def score() -> float:
         with torch.no_grad():
-            points = place(rays, teacher.lift_frames(rays), teacher.config.unit)
+            points = unproject(rays, teacher.lift_frames(rays), teacher.config.unit)
         return handedness(points - points[:, :1])
 
     assert score() > 0.7
@@ -240,10 +240,10 @@ def test_a_setting_with_choices_takes_only_these():
 
 
 def test_a_term_without_a_weight_is_an_error():
-    total = weigh({"a": torch.tensor([1.0, 3.0])}, {"a": 0.5, "unused": 9.0})
+    total = weighted_sum({"a": torch.tensor([1.0, 3.0])}, {"a": 0.5, "unused": 9.0})
     assert float(total) == pytest.approx(1.0)
     with pytest.raises(KeyError, match="b"):
-        weigh({"b": torch.ones(1)}, {"a": 1.0})
+        weighted_sum({"b": torch.ones(1)}, {"a": 1.0})
 
 
 def test_the_rate_is_flat_then_falls():

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.notebooks import FOLDER, Lab, notebook_of, notebooks, unlinked
 
-PAGE = str(Path(__file__).parent.parent / "explorer" / "pages" / "learn.py")
+PAGE = str(Path(__file__).parents[2] / "explorer" / "pages" / "learn.py")
 
 
 def test_every_notebook_has_a_title_words_code_and_pictures():

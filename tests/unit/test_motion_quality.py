@@ -12,7 +12,7 @@ from posenet3d.evaluation import motion
 from posenet3d.evaluation.metrics import finite_mean, jitter, n_mpjpe
 from posenet3d.lifting.checkpoint import find_checkpoint
 from posenet3d.lifting.lifter import Lifter
-from posenet3d.lifting.single_frame import lift_each_frame
+from posenet3d.lifting.single_frame import lift_single_frames
 from posenet3d.models.teacher import Teacher, TeacherConfig
 from posenet3d.synthetic.sequences import bundled_sequences
 
@@ -154,14 +154,14 @@ def teacher():
 
 
 def test_each_frame_is_lifted_without_its_neighbours(teacher):
-    whole = lift_each_frame(teacher, WALK, WALK.joints_3d)
-    part = lift_each_frame(teacher, WALK.frames(100, 101), WALK.joints_3d[100:101])
+    whole = lift_single_frames(teacher, WALK, WALK.joints_3d)
+    part = lift_single_frames(teacher, WALK.frames(100, 101), WALK.joints_3d[100:101])
     np.testing.assert_allclose(part[0], whole[100], atol=1e-5)
 
 
 def test_joints_lie_on_the_rays_of_the_raw_2d_at_the_pelvis_distance(teacher):
     noisy = CLIPS["synthetic walk (noisy detector)"]
-    alone = lift_each_frame(teacher, noisy, noisy.joints_3d)
+    alone = lift_single_frames(teacher, noisy, noisy.joints_3d)
     seen = noisy.is_observed
     np.testing.assert_allclose(project(alone, noisy.intrinsics())[seen], noisy.keypoints_px[seen], atol=0.02)
     pelvis = seen[:, 0]
@@ -174,7 +174,7 @@ def test_what_was_not_seen_or_not_lifted_stays_unknown(teacher):
     noisy = CLIPS["synthetic walk (noisy detector)"]
     joints = noisy.joints_3d.copy()
     joints[10:20] = np.nan
-    alone = lift_each_frame(teacher, noisy, joints)
+    alone = lift_single_frames(teacher, noisy, joints)
     assert np.isnan(alone[~noisy.is_observed]).all()
     assert np.isnan(alone[10:20]).all()
     assert np.isfinite(alone[20:][noisy.is_observed[20:]]).all()
@@ -182,12 +182,12 @@ def test_what_was_not_seen_or_not_lifted_stays_unknown(teacher):
 
 def test_nobody_at_all(teacher):
     empty = PoseSequence("empty", np.full((4, 17, 2), np.nan, np.float32), np.zeros((4, 17), np.float32))
-    assert np.isnan(lift_each_frame(teacher, empty, np.full((4, 17, 3), np.nan, np.float32))).all()
+    assert np.isnan(lift_single_frames(teacher, empty, np.full((4, 17, 3), np.nan, np.float32))).all()
 
 
 def test_the_bundled_teacher_is_right_alone_but_rougher():
     lifter = Lifter.load(find_checkpoint("joint", "teacher"), device="cpu")
     lifted = lifter([WALK])[0].joints_3d
-    alone = lift_each_frame(lifter.teacher, WALK, lifted)
+    alone = lift_single_frames(lifter.teacher, WALK, lifted)
     assert finite_mean(n_mpjpe(alone, WALK.joints_3d)) < 1.2 * finite_mean(n_mpjpe(lifted, WALK.joints_3d))
     assert finite_mean(jitter(alone)) > 1.5 * finite_mean(jitter(lifted))

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.videos import LEVELS, grey_video
 from PIL import Image
-from test_backdrop import LEVELS, film
 
 from posenet3d.io.keypoints.csv_table import write_csv
 from posenet3d.synthetic.sequences import bundled_sequences
 
 CHROMIUM = Path("/usr/bin/chromium")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WALK = bundled_sequences()[0]
 FLAGS = [
     "--no-sandbox",
@@ -44,7 +44,7 @@ def address(tmp_path_factory):
         port = probe.getsockname()[1]
     log = (tmp_path_factory.mktemp("app") / "log").open("w")
     options = [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "tests" / "app_with_stub.py"), *options]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "tests" / "helpers" / "stub_app.py"), *options]
     server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=log, stderr=log)
     try:
         wait_for(port)
@@ -250,7 +250,7 @@ def test_upload_look_lift(page, tmp_path):
 def test_the_video_lies_behind_the_joints_frame_by_frame(page, tmp_path):
     file, video = tmp_path / "mine.csv", tmp_path / "mine.mp4"
     write_csv(file, [WALK.frames(0, 40)])
-    video.write_bytes(film(LEVELS, size=WALK.image_size))
+    video.write_bytes(grey_video(LEVELS, size=WALK.image_size))
     page.get_by_role("link", name="Import").click()
     page.locator("input[type=file]").first.set_input_files(file)
     page.get_by_text("Its video").click(timeout=30_000)

@@ -12,9 +12,9 @@ import pytest
 import roma
 import streamlit as st
 import torch
-from app_with_stub import StubLifter, flat, stub_checkpoints
+from helpers.painted import PAINTED, filmed, paint
+from helpers.stub_app import StubLifter, flat, stub_checkpoints
 from streamlit.testing.v1 import AppTest
-from test_detection import PAINTED, filmed, paint
 
 from explorer import cache
 from explorer.compare import joint_errors, tables
@@ -32,7 +32,7 @@ from posenet3d.detection.detectors import DETECTORS
 from posenet3d.lifting.checkpoint import list_checkpoints
 from posenet3d.synthetic.sequences import bundled_sequences
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
 NOISY = CLIPS["synthetic walk (noisy detector)"]
@@ -486,7 +486,7 @@ def test_what_was_shown_is_remembered_for_a_cancelled_lifting(app):
     app.selectbox(key="sequence").set_value(NOISY.name).run()
     settled = app.session_state["settled"]
     assert settled["sequence"] == NOISY.name
-    assert settled["is_fitted"] is True
+    assert settled["fit"] is True
     assert "upload" not in settled  # a file that was uploaded meanwhile stays
 
 

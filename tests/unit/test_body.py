@@ -466,7 +466,7 @@ def test_other_files_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="cannot be read"):
         read_smpl(tmp_path / "objects.npz")
     np.savez_compressed(tmp_path / "bomb.npz", v_template=np.zeros(10_000))
-    monkeypatch.setattr("posenet3d.body.files.LARGEST_NPZ", 1000)
+    monkeypatch.setattr("posenet3d.body.files.MAX_NPZ", 1000)
     with pytest.raises(InputError, match="more than a gigabyte"):
         read_smpl(tmp_path / "bomb.npz")
 
