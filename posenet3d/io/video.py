@@ -22,12 +22,12 @@ from posenet3d.io.checked_json import last_number
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".gif", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
-GIVE = "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictures"
+ACCEPTED_INPUT = "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictures"
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
 
-class Still(NamedTuple):
+class ImageFile(NamedTuple):
     """A picture of a film."""
 
     name: str  # of its file
@@ -47,17 +47,17 @@ class Video:
     size: tuple[int, int]  # upright width and height of the first picture, pixels
     fps: float
     fov_deg: float | None = None  # across the longer side, as the camera wrote it
-    stills: tuple[Still, ...] = ()  # of a folder of pictures, which may differ in size
+    image_files: tuple[ImageFile, ...] = ()  # of a folder of pictures, which may differ in size
 
     def __len__(self) -> int:
         return len(self.times_s)
 
-    def still(self, number: int) -> Still:
+    def image_file(self, number: int) -> ImageFile:
         """One of its pictures."""
-        return self.stills[number] if self.stills else Still(self.file.name, self.size)
+        return self.image_files[number] if self.image_files else ImageFile(self.file.name, self.size)
 
     @property
-    def rows(self) -> Int[np.ndarray, " pictures"]:
+    def frame_index(self) -> Int[np.ndarray, " pictures"]:
         """The row of each picture on the even clock; no two share one."""
         nearest = np.round(self.times_s * self.fps).astype(int)
         steps = np.arange(len(nearest))
@@ -66,7 +66,7 @@ class Video:
     @property
     def has_constant_rate(self) -> bool:
         """Whether no picture is missing on the even clock."""
-        return int(self.rows[-1]) == len(self) - 1
+        return int(self.frame_index[-1]) == len(self) - 1
 
 
 def is_video(path: Path) -> bool:
@@ -101,7 +101,7 @@ def open_video(path: str | Path, fps: float | None = None) -> Video:
         return _video_from_images(path, fps)
     with _reading(path), av.open(path, "r") as container:
         if not container.streams.video:
-            raise InputError(path, "has no picture", GIVE)
+            raise InputError(path, "has no picture", ACCEPTED_INPUT)
         stream = container.streams.video[0]
         # The last packet is empty: the end. AVI has no pts. Packets are let go at once: they hold the whole file.
         stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
@@ -109,7 +109,7 @@ def open_video(path: str | Path, fps: float | None = None) -> Video:
         focal_mm = _focal_length({**container.metadata, **stream.metadata})
     first = next(read_frames(path), None)
     if first is None or not stamps:
-        raise InputError(path, "has no picture that can be read", GIVE)
+        raise InputError(path, "has no picture that can be read", ACCEPTED_INPUT)
     known = all(stamp is not None for stamp in stamps)
     times = np.sort(np.array(stamps, np.float64)) * float(base) if known else np.arange(len(stamps)) / DEFAULT_FPS
     times -= times[0]
@@ -117,7 +117,7 @@ def open_video(path: str | Path, fps: float | None = None) -> Video:
     if fps is not None:
         times = np.arange(len(times)) / fps
     height, width = first.shape[:2]
-    return Video(path, times, (width, height), rate, _angle(focal_mm))
+    return Video(path, times, (width, height), rate, _fov_from_focal_length(focal_mm))
 
 
 def read_frames(path: Path, height_px: int | None = None) -> Iterator[Picture]:
@@ -129,8 +129,8 @@ def read_frames(path: Path, height_px: int | None = None) -> Iterator[Picture]:
         InputError: it cannot be opened, or a picture of a folder cannot be read.
     """
     if _is_of_images(path):
-        for file in _files(path):
-            yield _still(file, height_px)
+        for file in _image_paths(path):
+            yield _read_image(file, height_px)
         return
     with _reading(path), av.open(path, "r") as container:
         container.streams.video[0].thread_type = "AUTO"
@@ -148,11 +148,11 @@ def _upright(frame: av.VideoFrame, height_px: int | None) -> Picture:
     if height_px is not None:
         height = frame.width if turns % 2 else frame.height
         scale = min(1.0, height_px / height)
-        frame = frame.reformat(_even(frame.width * scale), _even(frame.height * scale), "rgb24")
+        frame = frame.reformat(_round_to_even(frame.width * scale), _round_to_even(frame.height * scale), "rgb24")
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
 
 
-def _even(length: float) -> int:
+def _round_to_even(length: float) -> int:
     return max(2, 2 * round(length / 2))
 
 
@@ -170,19 +170,19 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except av.error.FFmpegError as error:
-        raise InputError(path, f"cannot be read as a video ({error.strerror})", GIVE) from error
+        raise InputError(path, f"cannot be read as a video ({error.strerror})", ACCEPTED_INPUT) from error
 
 
 def _video_from_images(folder: Path, fps: float | None) -> Video:
-    files = _files(folder)
+    files = _image_paths(folder)
     if not files:
-        raise InputError(folder, "holds no picture", GIVE)
+        raise InputError(folder, "holds no picture", ACCEPTED_INPUT)
     rate = fps or DEFAULT_FPS
-    stills = tuple(Still(file.name, _size(file)) for file in files)
-    return Video(folder, np.arange(len(files)) / rate, stills[0].size, rate, _field_of_view(files[0]), stills)
+    image_files = tuple(ImageFile(file.name, _size(file)) for file in files)
+    return Video(folder, np.arange(len(files)) / rate, image_files[0].size, rate, _field_of_view(files[0]), image_files)
 
 
-def _files(folder: Path) -> list[Path]:
+def _image_paths(folder: Path) -> list[Path]:
     """Pictures in the order of the last numbers in their names, then of the names; a picture is a folder of one."""
     if folder.is_file():
         return [folder]
@@ -199,13 +199,13 @@ SIDEWAYS = (5, 6, 7, 8)
 
 def _size(file: Path) -> tuple[int, int]:
     """Upright width and height; the pixels are not decoded."""
-    with _opened(file) as image:
+    with _open_image(file) as image:
         width, height = image.size
         return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Image.Image]:
+def _open_image(file: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(file) as image:
             yield image
@@ -213,12 +213,12 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         raise InputError(file, "is no picture that can be read", "take it out, or save it again") from error
 
 
-def _still(file: Path, height_px: int | None) -> Picture:
-    with _opened(file) as image:
+def _read_image(file: Path, height_px: int | None) -> Picture:
+    with _open_image(file) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     if height_px is not None:
         scale = min(1.0, height_px / upright.height)
-        upright = upright.resize((_even(upright.width * scale), _even(upright.height * scale)))
+        upright = upright.resize((_round_to_even(upright.width * scale), _round_to_even(upright.height * scale)))
     return np.asarray(upright)
 
 
@@ -226,7 +226,7 @@ def _field_of_view(file: Path) -> float | None:
     """Degrees across the longer side of a picture; None where EXIF does not say."""
     with Image.open(file) as image:
         focal_mm = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
-    return _angle(float(focal_mm) if focal_mm else None)
+    return _fov_from_focal_length(float(focal_mm) if focal_mm else None)
 
 
 def _focal_length(metadata: dict[str, str]) -> float | None:
@@ -240,6 +240,6 @@ def _focal_length(metadata: dict[str, str]) -> float | None:
     return None
 
 
-def _angle(focal_mm: float | None) -> float | None:
+def _fov_from_focal_length(focal_mm: float | None) -> float | None:
     """Degrees across 36 mm of film; None for what no lens can have."""
     return float(np.degrees(2 * np.arctan(36 / 2 / focal_mm))) if focal_mm and 5 <= focal_mm <= 2000 else None
