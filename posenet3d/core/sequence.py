@@ -14,6 +14,11 @@ MIN_FPS, MAX_FPS = 0.1, 10_000.0
 """From time lapse to the fastest camera; what lies outside is a mistake, and smoothing over seconds of it never ends."""
 
 
+def recording_of_name(name: str) -> str:
+    """Return a clip's or file's name up to the first dot: 'cmu_01_01.cam0' and 'cmu_01_01.cam1' are one recording."""
+    return name.split(".")[0]
+
+
 @dataclass(frozen=True)
 class PoseSequence:
     """2D joints of one person, one row per frame of the input, with what else is known about the clip.
@@ -35,7 +40,11 @@ class PoseSequence:
     subject: str = ""
     video_path: Path | None = None
     track_id: int | None = None
-    packed_at: tuple[int, int] | None = None  # first row in the packed file it came from, and rows of that file
+    # First row of the clip in the packed file it was read from, and number of rows of that file. The readers of packed
+    # files set it, the lifter copies it to `Lifted`, and `posenet3d.io.lifted_npz` writes the result to the same rows,
+    # so that predictions line up with the truth of the packed file row by row. None for all other inputs.
+    packed_at: tuple[int, int] | None = None
+    take: str = ""  # the recording that the clip is from; its people and cameras share it; empty if not known
 
     def __post_init__(self) -> None:
         frames = len(self.keypoints_px)
@@ -59,6 +68,11 @@ class PoseSequence:
     def is_observed(self) -> np.ndarray:
         """(frames, 17) bool: was the joint seen by the detector."""
         return self.confidence > 0
+
+    @property
+    def recording(self) -> str:
+        """The recording that the clip is from: `take`, or `recording_of_name` where the take is not known."""
+        return self.take or recording_of_name(self.name)
 
     def frames(self, first: int, stop: int) -> "PoseSequence":
         """The clip cut to frames ``first <= t < stop``."""

@@ -53,6 +53,7 @@ def synthetic_sequence(
         joints_3d=joints_3d.astype(np.float32),
         action=motion,
         subject="synthetic",
+        take=f"synthetic {motion}",
     )
 
 

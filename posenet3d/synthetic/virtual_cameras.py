@@ -109,4 +109,5 @@ def _sequence(take: Take, name: str, cam: Float[np.ndarray, "frames 17 3"], has_
         joints_3d=cam.astype(np.float32) if has_truth else None,
         action=take.action,
         subject=take.subject,
+        take=take.name,
     )

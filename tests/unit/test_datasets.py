@@ -126,6 +126,7 @@ def test_h36m_is_read_without_pickles_and_its_cameras_are_found(tmp_path):
         assert np.abs(sequence.joints_3d - truth[sequence.name]).max() < 1e-3
         assert np.abs(sequence.K - K).max() < 1
         assert (len(sequence), sequence.fps, sequence.action) == (FRAMES, 50, "Walking")
+        assert sequence.take == sequence.name.partition(" camera ")[0]  # the four cameras of a take share it
     detected = read_h36m(tmp_path, detections="cpn_ft_h36m_dbb", subjects=["S11"])
     assert {s.subject for s in detected} == {"S11"}
     assert np.allclose(detected[0].keypoints_px, sequences[8].keypoints_px + 3)
@@ -254,6 +255,7 @@ def test_the_training_set_of_3dhp_and_the_npz_of_both(tmp_path):
     sequences = read_3dhp(tmp_path)
     assert len(sequences) == 8
     assert all(np.allclose(s.joints_3d, cam, atol=1e-4) and s.subject == "S3" for s in sequences)
+    assert {s.take for s in sequences} == {"3DHP S3 Seq1"}
 
     part = {"data_2d": project(of_17, K), "data_3d": 1000 * of_17}
     valid = np.r_[np.zeros(3), np.ones(FRAMES - 3)]
@@ -262,10 +264,11 @@ def test_the_training_set_of_3dhp_and_the_npz_of_both(tmp_path):
     (test,) = read_3dhp(tmp_path / "data_test_3dhp.npz")
     assert np.isnan(test.joints_3d[:3]).all()
     assert np.allclose(test.joints_3d[3:], cam[3:], atol=1e-4)
-    assert [s.name for s in read_3dhp(tmp_path / "data_train_3dhp.npz")] == [
-        "3DHP S1 Seq2 camera 0",
-        "3DHP S1 Seq2 camera 4",
+    assert [(s.name, s.take) for s in read_3dhp(tmp_path / "data_train_3dhp.npz")] == [
+        ("3DHP S1 Seq2 camera 0", "3DHP S1 Seq2"),
+        ("3DHP S1 Seq2 camera 4", "3DHP S1 Seq2"),
     ]
+    assert test.take == "3DHP TS5"
     assert recognise(tmp_path / "data_test_3dhp.npz") == "3dhp"
 
 
@@ -304,6 +307,7 @@ def test_3dpw_puts_people_before_the_moving_camera(tmp_path):
     assert np.allclose(own.keypoints_px[:, JOINT["l_knee"]], found[:, :2, knee], atol=1e-3)
     assert (nobody.confidence == 0).all()
     assert second.subject == "downtown_walk person 1"
+    assert first.take == second.take == "3DPW downtown_walk"
     unused = content | {"genders": np.array(["m", "f"]), "nothing": np.zeros(0)}
     (tmp_path / "odd.pkl").write_bytes(pickle.dumps(unused, protocol=2))
     assert len(read_3dpw(tmp_path / "odd.pkl")) == 2
@@ -345,7 +349,8 @@ def test_aist_is_seen_by_its_cameras(tmp_path):
         for n in (1, 2)
     ]
     (tmp_path / "cameras" / "setting1.json").write_text(json.dumps(cameras))
-    first, _ = read_aist(tmp_path)
+    first, second = read_aist(tmp_path)
+    assert first.take == second.take == f"AIST++ {first.name.split()[1]}"
     expected = (joints @ Rotation.from_rotvec(rotvec).as_matrix().T + t) / 100
     knee = JOINT_SETS["coco17"].joints.index("r_knee")
     assert np.allclose(first.joints_3d[:, JOINT["r_knee"]], expected[:, knee], atol=1e-4)
@@ -534,6 +539,7 @@ def test_photographs_are_clips_of_one_frame(tmp_path):
     sequences = read_packed(out)
     assert [len(s) for s in sequences] == [1, 1, 1]
     assert sequences[1].image_size == (101, 90)
+    assert sequences[0].take == sequences[2].take != sequences[1].take  # the first and the third are in one photograph
     assert np.allclose(sequences[2].keypoints_px[0, JOINT["l_knee"]], [12, 20])
 
 

@@ -68,7 +68,13 @@ def read_photographs(path: Path) -> list[PoseSequence]:
     joints = np.stack([person.joints for person in _with_confidence(people)])
     keypoints_px, confidence = to_h36m17(joints[..., :2], joints[..., 2], joint_set)
     return [
-        PoseSequence(f"{path.stem} person {n}", pose[None], sure[None], image_size=sizes[person.frame])
+        PoseSequence(
+            name=f"{path.stem} person {n}",
+            keypoints_px=pose[None],
+            confidence=sure[None],
+            image_size=sizes[person.frame],
+            take=f"{path.stem} image {person.frame}",
+        )
         for n, (person, pose, sure) in enumerate(zip(people, keypoints_px, confidence, strict=True))
         if sure.any()
     ]

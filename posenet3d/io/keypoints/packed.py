@@ -1,7 +1,7 @@
 """Packed clips: an npz with many clips end to end and what is known of each, as training and benchmark sets are.
 
 Arrays: `keypoints_2d` (N, 17, 2) px is needed. The rest is optional: `confidence` (N, 17), `joints_3d_cam` (N, 17, 3)
-m, and per clip `start`, `length`, `name`, `subject`, `action`, `K` (clips, 3, 3) px, `image_size` (2,) or (clips, 2)
+m, and per clip `start`, `length`, `name`, `subject`, `action`, `take`, `K` (clips, 3, 3) px, `image_size` (2,) or (clips, 2)
 px, `fps` () or (clips,). `joint_names` says the order of the joints if that is not Human3.6M's.
 """
 
@@ -31,7 +31,7 @@ from posenet3d.io.checked_npz import (
 )
 from posenet3d.io.keypoints.people import named_joint_set, nothing_seen
 
-FIELDS = ("keypoints_2d", "confidence", "joints_3d_cam", "start", "length", "name", "subject", "action", "K",
+FIELDS = ("keypoints_2d", "confidence", "joints_3d_cam", "start", "length", "name", "subject", "action", "take", "K",
           "image_size", "fps", "joint_names")  # fmt: skip
 
 
@@ -51,6 +51,7 @@ def read_packed(path: Path, *, joint_set: str | None = None) -> list[PoseSequenc
     names = texts(data, "name", len(clips), path) or _default_names(path, len(clips))
     subjects = texts(data, "subject", len(clips), path) or [""] * len(clips)
     actions = texts(data, "action", len(clips), path) or [""] * len(clips)
+    takes = texts(data, "take", len(clips), path) or [""] * len(clips)
     cameras, sizes = _cameras(data, len(clips), path), _sizes(data, len(clips), path)
     fps = rates(data, len(clips), path)
     return [
@@ -65,6 +66,7 @@ def read_packed(path: Path, *, joint_set: str | None = None) -> list[PoseSequenc
             action=actions[i],
             subject=subjects[i],
             packed_at=(rows.start, len(keypoints_px)),
+            take=takes[i],
         )
         for i, rows in enumerate(clips)
     ]
@@ -73,7 +75,7 @@ def read_packed(path: Path, *, joint_set: str | None = None) -> list[PoseSequenc
 def write_packed(path: Path, sequences: Sequence[PoseSequence]) -> None:
     """Write clips end to end, whole or not at all; `read_packed` reads them back.
 
-    `K`, `image_size` and `joints_3d_cam` are written only where every clip has them.
+    `K`, `image_size` and `joints_3d_cam` are written only where every clip has them, `take` where any clip has it.
 
     Raises:
         InputError: the file cannot be written.
@@ -90,6 +92,8 @@ def write_packed(path: Path, sequences: Sequence[PoseSequence]) -> None:
     truths = [s.joints_3d for s in sequences if s.joints_3d is not None]
     cameras = [s.K for s in sequences if s.K is not None]
     sizes = [s.image_size for s in sequences if s.image_size is not None]
+    if any(s.take for s in sequences):
+        arrays["take"] = np.array([s.take for s in sequences])
     if len(truths) == len(sequences):
         arrays["joints_3d_cam"] = np.concatenate(truths)
     if len(cameras) == len(sequences):

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from posenet3d.core.jointsets import JOINT_SETS, JointSet, find_joint_set, to_h36m17
-from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
+from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence, recording_of_name
 from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.core.tracking import Detection, Track, link, most_complete_first
 from posenet3d.errors import InputError
@@ -186,4 +186,5 @@ def _sequence(track: Track, footage: Footage, alone: bool) -> PoseSequence:
         fps=footage.fps,
         image_size=footage.image_size,
         track_id=track.track_id,
+        take=recording_of_name(footage.name),
     )
