@@ -6,6 +6,7 @@ from typing import Any
 from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe, joint_triplets, last_number, records, whole_number
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
@@ -82,3 +83,14 @@ def _frame_number(image_id: object, file: Path, field: str) -> int:
     if number is None:
         raise InputError(file, f"field '{field}' is {describe(image_id)}", "name the images by frame number")
     return number
+
+
+FORMAT = KeypointFormat(
+    name="AlphaPose",
+    suffixes=(".json",),
+    recognise=lambda file: isinstance(file.json, list),
+    read=lambda file, joint_set, fps: read_results(file.json, file.path, joint_set=joint_set, fps=fps),
+    description=(
+        "a .json with a list of people, also COCO's results format. COCO-17, COCO-133, CrowdPose-14, Halpe-26 and -136."
+    ),
+)

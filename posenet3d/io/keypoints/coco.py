@@ -11,6 +11,7 @@ from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe, image_size, joint_triplets, load_json, records, whole_number
 from posenet3d.io.keypoints.alphapose import track_number
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
@@ -167,3 +168,15 @@ def _with_confidence(people: list[Person]) -> list[Person]:
     return [
         replace(p, joints=np.column_stack([p.joints[:, :2], confidence[p.joints[:, 2].astype(int)]])) for p in people
     ]
+
+
+FORMAT = KeypointFormat(
+    name="COCO",
+    suffixes=(".json",),
+    recognise=lambda file: file.has_json_key("annotations"),
+    read=lambda file, joint_set, fps: read_coco(file.json, file.path, joint_set=joint_set, fps=fps),
+    description=(
+        "a .json with `images`, `annotations` and `categories`. COCO-17, CrowdPose-14, Halpe-26 and -136, "
+        "or any joints by the names in the category."
+    ),
+)

@@ -13,6 +13,7 @@ from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
 from posenet3d.io.checked_json import MAX_PIXEL, describe, read_bytes
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
@@ -134,3 +135,12 @@ def _sequences(people: list[Person], joints: JointSet, path: Path, fps: float) -
     n_frames = check_span(first, max(frames), len(set(frames)), path, "frame")
     aligned = [Person(person.frame - first, person.joints, person.track_id) for person in people]
     return sequences_of_people(aligned, Footage(path, n_frames, fps), joints, "joint")
+
+
+FORMAT = KeypointFormat(
+    name="CSV table",
+    suffixes=(".csv",),
+    recognise=lambda file: file.suffix == ".csv",
+    read=lambda file, joint_set, fps: read_csv(file.path, joint_set=joint_set, fps=fps),
+    description=f"a .csv with the columns `{', '.join(COLUMNS)}`. Joints of any known joint set, by their names.",
+)

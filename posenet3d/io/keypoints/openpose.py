@@ -13,6 +13,7 @@ from posenet3d.core.jointsets import JOINT_SETS, JointSet
 from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import MAX_BYTES, describe, joint_triplets, last_number, parse_json, read_bytes, records
+from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointFormat
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
@@ -31,7 +32,7 @@ def read_openpose(path: Path, *, joint_set: str | None = None, fps: float = DEFA
 
     Args:
         path: folder, zip of a folder, or one frame's JSON file.
-        joint_set: 'body25', 'body25b' or 'coco18'; by default recognised (`recognise`).
+        joint_set: 'body25', 'body25b' or 'coco18'; by default recognised (`recognise_joint_set`).
         fps: frames per second, which OpenPose does not write.
 
     Raises:
@@ -43,11 +44,11 @@ def read_openpose(path: Path, *, joint_set: str | None = None, fps: float = DEFA
         people += _people_of_frame(parse_json(content, name), n_frames, name)
         n_frames += 1
     common_count(people, path, KEYPOINTS)
-    wanted = named_joint_set(joint_set, path) if joint_set else recognise(people, path)
+    wanted = named_joint_set(joint_set, path) if joint_set else recognise_joint_set(people, path)
     return sequences_of_people(people, Footage(path, n_frames, fps), wanted, KEYPOINTS)
 
 
-def recognise(people: list[Person], file: Path) -> JointSet:
+def recognise_joint_set(people: list[Person], file: Path) -> JointSet:
     """The joint set by its number of joints, and between the two sets of 25 by geometry, as no tag tells them apart.
 
     In BODY_25 joint 1 (neck) lies between 2 and 5 (shoulders) and 8 (middle of hips) between 9 and 12 (hips).
@@ -162,3 +163,20 @@ def _person(record: dict[str, Any], frame: int, file: Path, field: str) -> Perso
     # OpenPose writes [-1] when it does not track.
     track_id = number if isinstance(number, int) and 0 <= number < 10**9 else None
     return Person(frame, joint_triplets(record[key], file, f"{field}.{key}"), track_id)
+
+
+def _is_openpose(file: KeypointFile) -> bool:
+    """Return whether the file is a folder, a zip or one frame's JSON."""
+    return file.path.is_dir() or file.suffix == ".zip" or file.has_json_key("people")
+
+
+FORMAT = KeypointFormat(
+    name="OpenPose",
+    suffixes=(".json", ".zip"),
+    recognise=_is_openpose,
+    read=lambda file, joint_set, fps: read_openpose(file.path, joint_set=joint_set, fps=fps),
+    description=(
+        "a folder with one .json per frame, a .zip of it, or one frame. BODY_25, BODY_25B, COCO-18; "
+        "also the old key `pose_keypoints`."
+    ),
+)

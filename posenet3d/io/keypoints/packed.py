@@ -29,6 +29,7 @@ from posenet3d.io.checked_npz import (
     texts,
     wrong,
 )
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 from posenet3d.io.keypoints.people import named_joint_set, nothing_seen
 
 FIELDS = ("keypoints_2d", "confidence", "joints_3d_cam", "start", "length", "name", "subject", "action", "take", "K",
@@ -163,3 +164,15 @@ def _sizes(data: Arrays, count: int, path: Path) -> Float[np.ndarray, "clips 2"]
     good = ((sizes >= 1) & (sizes <= MAX_PIXEL)).all(-1)
     refuse(np.asarray(~good), "image_size", path, "must be width and height in pixels")
     return sizes.astype(np.float64)
+
+
+FORMAT = KeypointFormat(
+    name="packed clips",
+    suffixes=(".npz",),
+    recognise=lambda file: file.suffix == ".npz",
+    read=lambda file, joint_set, fps: read_packed(file.path, joint_set=joint_set),
+    description=(
+        "a .npz with `keypoints_2d` and, for several clips, `start`, `length`, `name`, `K`, `confidence` ... "
+        "Human3.6M-17, or any joints by `joint_names`."
+    ),
+)
