@@ -12,7 +12,9 @@ from posenet3d.core.sequence import MAX_FPS, MIN_FPS, PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import check_target
-from posenet3d.io.datasets.read import FORMATS, MOCAP_FORMATS, Content, ReadOptions, read
+from posenet3d.io.datasets.data_format import Content, ReadOptions
+from posenet3d.io.datasets.formats import FORMATS, names_of_motion_formats
+from posenet3d.io.datasets.read import read
 from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.io.mocap import trc
 from posenet3d.io.mocap.amc import INCH_M
@@ -53,7 +55,7 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
 
 def _film(content: Content, options: argparse.Namespace) -> None:
     if not content.takes:
-        remedy = f"give a file of {', '.join(MOCAP_FORMATS)}, or what 'posenet3d data convert' made of it"
+        remedy = f"give a file of {', '.join(names_of_motion_formats())}, or what 'posenet3d data convert' made of it"
         raise InputError(options.source, "is no motion in 3D without cameras", remedy)
     sequences = film(
         content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, has_truth=not options.train
@@ -114,8 +116,9 @@ def _unit(text: str | None) -> float | None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if options.format not in (None, *FORMATS):
-        raise InputError("--format", f"'{options.format[:20]}' is not known", f"choose one of {', '.join(FORMATS)}")
+    names = [known.name for known in FORMATS]
+    if options.format not in (None, *names):
+        raise InputError("--format", f"'{options.format[:20]}' is not known", f"choose one of {', '.join(names)}")
     if options.out.suffix.lower() != ".npz":
         raise InputError(options.out, "does not end in .npz", "name the file that is written so")
     rates = {"--fps": getattr(options, "fps", None), "--source-fps": options.source_fps}

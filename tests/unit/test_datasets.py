@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -18,7 +19,9 @@ from posenet3d.core.jointsets import JOINT_SETS, to_h36m17
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.io import checked_npz
+from posenet3d.io.datasets import formats
 from posenet3d.io.datasets.aist import read_aist
+from posenet3d.io.datasets.data_format import Content, DataFormat
 from posenet3d.io.datasets.h36m import KEPT, read_h36m
 from posenet3d.io.datasets.mpi_inf_3dhp import FROM_17, RELEVANT, read_3dhp
 from posenet3d.io.datasets.read import recognise
@@ -489,6 +492,32 @@ def test_a_folder_of_something_else_says_what_to_give(tmp_path, names, problem):
     if len(names) == 1 and "/" not in names[0]:
         with pytest.raises(InputError, match=problem):
             recognise(folder / names[0])
+
+
+def test_one_record_adds_a_data_set(tmp_path, monkeypatch, capsys):
+    toy = DataFormat(
+        "toy",
+        lambda source: ".toy" in source.suffixes,
+        lambda path, options: Content(takes=[replace(walk_take(), name=f"unit {options.unit}")]),
+        options=("unit",),
+        has_cameras=False,
+    )
+    (tmp_path / "a.toy").write_text("toy")
+    order = ["data", "convert", str(tmp_path / "a.toy"), str(tmp_path / "out.npz"), "--unit", "cm"]
+    assert recognise(tmp_path / "a.toy") == "2d"
+    assert main(order) == 2
+    assert "--unit: is for bvh, and" in capsys.readouterr().err
+    monkeypatch.setattr(formats, "FORMATS", (toy, *formats.FORMATS))
+    assert main(order) == 0
+    assert [take.name for take in read_takes(tmp_path / "out.npz")] == ["unit 0.01"]
+    assert formats.names_of_motion_formats() == ["toy", "bvh", "amc", "trc", "takes", "amass"]
+
+
+def test_the_help_names_every_format(capsys):
+    with pytest.raises(SystemExit):
+        main(["data", "convert", "--help"])
+    listed = capsys.readouterr().out.rpartition("--format NAME")[2].partition("--unit")[0]
+    assert {name.strip() for name in listed.split(",")} == {known.name for known in formats.FORMATS}
 
 
 def test_a_damaged_file_does_not_stop_a_folder(tmp_path, capsys):
