@@ -8,8 +8,8 @@ import streamlit as st
 from explorer import cache, sidebar
 from explorer.compare.candidates import Actor
 from explorer.viewer import standalone
-from posenet3d.cli.export import FORMATS, WHOLE, export_clip
 from posenet3d.errors import InputError
+from posenet3d.exports.formats import FORMATS, WHOLE, export_clip
 from posenet3d.exports.movie import Panel, rendering_problem, write_movie
 from posenet3d.io.lifted_npz import lifted_bytes
 

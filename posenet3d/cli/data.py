@@ -1,32 +1,64 @@
-"""What ``posenet3d data convert`` and ``posenet3d data film`` do."""
+"""``posenet3d data``: convert data sets, and film motion capture with virtual cameras."""
+
+from __future__ import annotations
 
 import argparse
 from collections.abc import Sized
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from jaxtyping import Bool
-from tqdm import tqdm
-
-from posenet3d.core.sequence import MAX_FPS, MIN_FPS, PoseSequence
-from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
-from posenet3d.io.atomic import check_target
-from posenet3d.io.datasets.data_format import Content, ReadOptions
-from posenet3d.io.datasets.formats import FORMATS, names_of_motion_formats
-from posenet3d.io.datasets.read import read
-from posenet3d.io.keypoints.packed import write_packed
-from posenet3d.io.mocap import trc
-from posenet3d.io.mocap.amc import INCH_M
-from posenet3d.io.mocap.take import Take
-from posenet3d.io.mocap.takes_npz import write_takes
-from posenet3d.synthetic.virtual_cameras import film
 
-UNITS_M = {**trc.UNITS_M, "inch": INCH_M}
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Bool
+
+    from posenet3d.cli import Commands
+    from posenet3d.core.sequence import PoseSequence
+    from posenet3d.io.datasets.data_format import Content, ReadOptions
+    from posenet3d.io.mocap.take import Take
 
 
-def data(options: argparse.Namespace) -> None:
-    """``posenet3d data``: the packed format out of data sets, and virtual cameras for motion in 3D."""
+def add(commands: Commands) -> None:
+    """Add the command ``data``."""
+    data = commands.add_parser("data", help="data sets and motion capture to the packed format; virtual cameras")
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    convert = actions.add_parser("convert", help="to packed clips, or to takes in 3D where no camera filmed them")
+    convert.add_argument(
+        "--source-fps", "--fps", type=float, help="frames per second, where the file does not say it (amc: 120)"
+    )
+    film = actions.add_parser("film", help="virtual cameras around motion in 3D: packed clips")
+    film.add_argument("--cameras", type=int, default=4, help="around each take (default %(default)s)")
+    film.add_argument("--seed", type=int, default=0, help="of their places (default %(default)s)")
+    film.add_argument("--fps", type=float, help="frames per second where a take has more")
+    film.add_argument("--source-fps", type=float, help="frames per second of an .amc (default 120)")
+    film.add_argument("--train", action="store_true", help="leave the 3D out: a file to train on")
+    for action in (convert, film):
+        action.add_argument(
+            "source", type=Path, metavar="SRC", help="data set, motion-capture file or folder of them, or 2D joints"
+        )
+        action.add_argument("out", type=Path, metavar="DST.npz", help="file that is written")
+        action.add_argument(
+            "--format", metavar="NAME", help="h36m, 3dhp, 3dpw, aist, amass, bvh, amc, trc, photographs, 2d, takes"
+        )
+        action.add_argument("--unit", help="bvh: m, cm, mm, inch or metres per unit (default: by the body's height)")
+        action.add_argument("--asf", type=Path, metavar="FILE", help="amc: its skeleton (default: found beside it)")
+        action.add_argument("--axes", choices=["y_up", "z_up"], help="bvh, trc: what is up (default y_up)")
+        action.add_argument("--body", metavar="NAME|FILE", help="amass: an official SMPL body (default: the open one)")
+        action.add_argument("--subjects", metavar="S9,S11", help="h36m: only these")
+        action.add_argument(
+            "--detections", metavar="NAME", help="h36m: NAME of data_2d_h36m_NAME.npz (default gt); 3dpw: own or gt"
+        )
+    data.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write data sets in the packed format, or film motion in 3D with virtual cameras."""
+    from tqdm import tqdm
+
+    from posenet3d.io.atomic import check_target
+    from posenet3d.io.datasets.read import read
+
     _check(options)
     check_target(options.out, options.source)
     content = read(options.source, _choices(options), options.format)
@@ -39,6 +71,12 @@ def data(options: argparse.Namespace) -> None:
 
 
 def _convert(content: Content, options: argparse.Namespace) -> None:
+    import numpy as np
+    from tqdm import tqdm
+
+    from posenet3d.io.keypoints.packed import write_packed
+    from posenet3d.io.mocap.takes_npz import write_takes
+
     if not content.takes and not content.sequences:
         raise InputError(options.source, "has nobody in it", "give a file with somebody's joints")
     if content.takes:
@@ -54,6 +92,13 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
 
 
 def _film(content: Content, options: argparse.Namespace) -> None:
+    import numpy as np
+    from tqdm import tqdm
+
+    from posenet3d.io.datasets.formats import names_of_motion_formats
+    from posenet3d.io.keypoints.packed import write_packed
+    from posenet3d.synthetic.virtual_cameras import film
+
     if not content.takes:
         remedy = f"give a file of {', '.join(names_of_motion_formats())}, or what 'posenet3d data convert' made of it"
         raise InputError(options.source, "is no motion in 3D without cameras", remedy)
@@ -68,6 +113,11 @@ def _film(content: Content, options: argparse.Namespace) -> None:
 
 def _tell_unknown(is_known: Bool[np.ndarray, "frames 17"]) -> None:
     """Say which joints the source has in no frame: what is filmed lacks them, and a lifter has to do without."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from posenet3d.core.skeleton import JOINT_NAMES
+
     unknown = [name for name, known in zip(JOINT_NAMES, np.any(is_known, axis=0).tolist(), strict=True) if not known]
     if unknown:
         tqdm.write(f"not known in any frame: {', '.join(unknown)}")
@@ -92,6 +142,8 @@ def _check_seen(takes: list[Take], sequences: list[PoseSequence], path: Path) ->
 
 
 def _choices(options: argparse.Namespace) -> ReadOptions:
+    from posenet3d.io.datasets.data_format import ReadOptions
+
     return ReadOptions(
         detections=options.detections,
         subjects=None if options.subjects is None else tuple(part.strip() for part in options.subjects.split(",")),
@@ -104,18 +156,25 @@ def _choices(options: argparse.Namespace) -> ReadOptions:
 
 
 def _unit(text: str | None) -> float | None:
+    from posenet3d.io.mocap import trc
+    from posenet3d.io.mocap.amc import INCH_M
+
     if text is None:
         return None
+    units = {**trc.UNITS_M, "inch": INCH_M}
     try:
-        unit = UNITS_M.get(text) or float(text)
+        unit = units.get(text) or float(text)
     except ValueError:
         unit = 0.0
     if not 0 < unit < 1e4:
-        raise InputError("--unit", f"'{text[:20]}' is no unit", f"give one of {', '.join(UNITS_M)}, or metres per unit")
+        raise InputError("--unit", f"'{text[:20]}' is no unit", f"give one of {', '.join(units)}, or metres per unit")
     return unit
 
 
 def _check(options: argparse.Namespace) -> None:
+    from posenet3d.core.sequence import MAX_FPS, MIN_FPS
+    from posenet3d.io.datasets.formats import FORMATS
+
     names = [known.name for known in FORMATS]
     if options.format not in (None, *names):
         raise InputError("--format", f"'{options.format[:20]}' is not known", f"choose one of {', '.join(names)}")

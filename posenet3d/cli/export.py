@@ -1,44 +1,40 @@
 """``posenet3d export``: one clip of a lifted file, written for another program, or filmed."""
 
+from __future__ import annotations
+
 import argparse
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from posenet3d.core.lifted import Lifted
 from posenet3d.errors import InputError
-from posenet3d.exports.amass import amass_npz
-from posenet3d.exports.bvh import bvh_file
-from posenet3d.exports.csv_table import csv_table
-from posenet3d.exports.gltf import glb_file
-from posenet3d.exports.motion import AXES, Exported
-from posenet3d.exports.obj import obj_file
-from posenet3d.exports.three_dpw import three_dpw_pickle
-from posenet3d.exports.trc import trc_file
-from posenet3d.exports.videopose3d import videopose3d_npz
-from posenet3d.io.atomic import atomic_write
-from posenet3d.io.lifted_npz import read_lifted
 
-FORMATS: dict[str, tuple[Callable[..., Exported], str]] = {
-    "amass": (amass_npz, "_amass.npz"),
-    "bvh": (bvh_file, ".bvh"),
-    "gltf": (glb_file, ".glb"),
-    "trc": (trc_file, ".trc"),
-    "csv": (csv_table, ".csv"),
-    "obj": (obj_file, ".obj"),
-    "3dpw": (three_dpw_pickle, ".pkl"),
-}
-"""Format to its exporter and the ending of the file it is written to by default."""
-
-WHOLE: dict[str, tuple[Callable[..., Exported], str]] = {"videopose3d": (videopose3d_npz, "_positions_3d.npz")}
-"""Formats that take all clips of a file together."""
-
-FILMS = ("mp4", "gif")
-"""Formats that are drawn, by `posenet3d.exports.movie`."""
+if TYPE_CHECKING:
+    from posenet3d.cli import Commands
+    from posenet3d.core.lifted import Lifted
+    from posenet3d.exports.motion import Exported
 
 
-def export(options: argparse.Namespace) -> None:
+def add(commands: Commands) -> None:
+    """Add the command ``export``."""
+    export = commands.add_parser(
+        "export", help="a lifted clip as AMASS, BVH, glTF, TRC, CSV, OBJ, 3DPW or film; all clips as VideoPose3D"
+    )
+    export.add_argument("lifted", type=Path, metavar="LIFTED.npz", help="written by 'lift'")
+    formats = ["amass", "bvh", "gltf", "trc", "csv", "obj", "videopose3d", "3dpw", "mp4", "gif"]
+    export.add_argument("--to", choices=formats, help="the format (default: as OUT ends)")
+    export.add_argument("-o", "--out", type=Path, metavar="OUT", help="default: beside the input, with its name")
+    export.add_argument("--clip", type=int, metavar="N", help="which clip, from 0 (needed where there are several)")
+    export.add_argument(
+        "--frame", type=int, metavar="N", help="obj: which frame, from 0 (default: first with a person)"
+    )
+    export.add_argument("--axes", choices=["camera", "y_up", "z_up"], help="default: the format's own")
+    export.add_argument(
+        "--beside", type=Path, metavar="OTHER.npz", help="mp4, gif: another lifting of the clip, shown beside it"
+    )
+    export.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
     """Write one clip of `options.lifted` as `options.to`.
 
     Args:
@@ -49,6 +45,12 @@ def export(options: argparse.Namespace) -> None:
     Raises:
         InputError: the file, the clip or the frame cannot be used, or the target cannot be written.
     """
+    from tqdm import tqdm
+
+    from posenet3d.exports.formats import FILMS, FORMATS, WHOLE, export_clip
+    from posenet3d.io.atomic import atomic_write
+    from posenet3d.io.lifted_npz import read_lifted
+
     options.to = options.to or _format_of(options.out)
     if options.to in FILMS:
         return _film(options)
@@ -75,6 +77,8 @@ def _axes(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _format_of(out: Path | None) -> str:
+    from posenet3d.exports.formats import FILMS, FORMATS, WHOLE
+
     endings = {ending: name for name, (_, ending) in (FORMATS | WHOLE).items()} | {f".{name}": name for name in FILMS}
     for ending, name in endings.items():
         if out is not None and out.name.lower().endswith(ending):
@@ -85,7 +89,10 @@ def _format_of(out: Path | None) -> str:
 
 
 def _film(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
     from posenet3d.exports.movie import Panel, write_movie
+    from posenet3d.io.lifted_npz import read_lifted
 
     for name in ("frame", "axes"):
         if getattr(options, name) is not None:
@@ -100,30 +107,6 @@ def _film(options: argparse.Namespace) -> None:
     with tqdm(total=1.0, desc="film", bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}") as bar:
         write_movie(out, panels, progress=lambda share: bar.update(share - bar.n))
     tqdm.write(f"{out}: film of {clips[0].name!r}")
-
-
-def export_clip(clip: Lifted, format_name: str, *, axes: str | None = None, frame: int | None = None) -> Exported:
-    """One clip in one format.
-
-    Args:
-        clip: what to export.
-        format_name: a key of `FORMATS` or of `WHOLE`.
-        axes: a name in `AXES`; the format's own if None.
-        frame: which frame, for obj.
-
-    Raises:
-        InputError: an unknown format or axes, a frame for a format of whole clips, or as the exporter.
-    """
-    if format_name not in FORMATS | WHOLE:
-        raise InputError(f"format '{format_name}'", "is not known", f"choose one of {', '.join(FORMATS | WHOLE)}")
-    if axes is not None and axes not in AXES:
-        raise InputError(f"axes '{axes}'", "are not known", f"choose one of {', '.join(AXES)}")
-    if frame is not None and format_name != "obj":
-        raise InputError("--frame", f"is for obj, {format_name} has all frames", "leave it out")
-    chosen = {key: value for key, value in (("axes", axes), ("frame", frame)) if value is not None}
-    if format_name in WHOLE:
-        return WHOLE[format_name][0]([clip], **chosen)
-    return FORMATS[format_name][0](clip, **chosen)
 
 
 def _chosen(clips: list[Lifted], number: int | None, path: Path) -> Lifted:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import pose_rotations
+from posenet3d.cli import main
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import mirror
 from posenet3d.errors import InputError

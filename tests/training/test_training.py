@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.config import from_dict, override, to_dict
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import unproject

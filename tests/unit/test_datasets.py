@@ -12,8 +12,8 @@ import scipy.io
 import torch
 from scipy.spatial.transform import Rotation
 
-from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
+from posenet3d.cli import main
 from posenet3d.core.camera import project
 from posenet3d.core.jointsets import JOINT_SETS, to_h36m17
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES

@@ -16,12 +16,13 @@ from scipy.spatial.transform import Rotation
 from posenet3d.body.files import default_arrays, load_body
 from posenet3d.body.layer import BODY_PARENTS, Body
 from posenet3d.body.smplx_model import to_smplx
-from posenet3d.cli.export import FORMATS, export, export_clip
+from posenet3d.cli.export import run as export
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.exports.amass import amass_npz
 from posenet3d.exports.bvh import bvh_file
 from posenet3d.exports.csv_table import csv_table
+from posenet3d.exports.formats import FORMATS, export_clip
 from posenet3d.exports.gltf import glb_file
 from posenet3d.exports.motion import AXES, JOINT_LABELS
 from posenet3d.exports.obj import obj_file

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT, MIRROR
 from posenet3d.errors import InputError

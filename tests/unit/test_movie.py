@@ -10,10 +10,10 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import pose_rotations
+from posenet3d.cli import main
 from posenet3d.core.body_parameters import BodyParameters
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT
