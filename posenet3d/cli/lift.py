@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from posenet3d.cli.detect import look
-from posenet3d.core.camera import DEFAULT_FOV_DEG, pinhole
+from posenet3d.core.camera import DEFAULT_FOV_DEG
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.detection.detect import sequences_in
 from posenet3d.detection.left_right import fix_left_right
@@ -111,8 +111,7 @@ def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
         raise InputError("--fov", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
     if sequence.image_size is None:
         raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "add --image-size")
-    width, height = sequence.image_size
-    return replace(sequence, K=pinhole(float(max(width, height)), width / 2, height / 2, fov_deg))
+    return sequence.with_fov(fov_deg)
 
 
 def _image_size(text: str) -> tuple[int, int]:
