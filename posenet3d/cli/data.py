@@ -1,4 +1,4 @@
-"""What ``posenet3d data convert`` and ``posenet3d data film`` do."""
+"""What ``posenet3d data convert`` and ``posenet3d data project`` do."""
 
 import argparse
 from collections.abc import Sized
@@ -20,7 +20,7 @@ from posenet3d.io.mocap import trc
 from posenet3d.io.mocap.amc import INCH_M
 from posenet3d.io.mocap.take import Take
 from posenet3d.io.mocap.takes_npz import write_takes
-from posenet3d.synthetic.virtual_cameras import film
+from posenet3d.synthetic.virtual_cameras import project_with_cameras
 
 UNITS_M = {**trc.UNITS_M, "inch": INCH_M}
 
@@ -35,7 +35,7 @@ def data(options: argparse.Namespace) -> None:
     if options.action == "convert":
         _convert(content, options)
     else:
-        _film(content, options)
+        _project(content, options)
 
 
 def _convert(content: Content, options: argparse.Namespace) -> None:
@@ -45,7 +45,7 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
         write_takes(options.out, content.takes)
         frames = sum(len(take) for take in content.takes)
         tqdm.write(
-            f"{options.out}: {_count(content.takes, 'take')} in 3D, {frames} frames; 'posenet3d data film' films them"
+            f"{options.out}: {_count(content.takes, 'take')} in 3D, {frames} frames; 'posenet3d data project' puts cameras around them"
         )
         _tell_unknown(np.concatenate([np.isfinite(take.h36m17()).all(-1) for take in content.takes]))
     else:
@@ -53,11 +53,11 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
         tqdm.write(f"{options.out}: {_told(content.sequences)}")
 
 
-def _film(content: Content, options: argparse.Namespace) -> None:
+def _project(content: Content, options: argparse.Namespace) -> None:
     if not content.takes:
         remedy = f"give a file of {', '.join(names_of_motion_formats())}, or what 'posenet3d data convert' made of it"
         raise InputError(options.source, "is no motion in 3D without cameras", remedy)
-    sequences = film(
+    sequences = project_with_cameras(
         content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, has_truth=not options.train
     )
     _check_seen(content.takes, sequences[:: options.cameras], options.source)
@@ -125,7 +125,7 @@ def _check(options: argparse.Namespace) -> None:
     for name, fps in rates.items():
         if fps is not None and not MIN_FPS <= fps <= MAX_FPS:
             raise InputError(name, f"{fps:g} is not usable", f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second")
-    if options.action == "film" and not 1 <= options.cameras <= 100:
+    if options.action == "project" and not 1 <= options.cameras <= 100:
         raise InputError("--cameras", f"{options.cameras} is not usable", "give 1 to 100")
-    if options.action == "film" and options.seed < 0:
+    if options.action == "project" and options.seed < 0:
         raise InputError("--seed", f"{options.seed} is negative", "give 0 or more")

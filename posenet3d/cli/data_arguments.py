@@ -15,13 +15,16 @@ def add_data(commands, run: Callable[[argparse.Namespace], None]) -> None:
     convert.add_argument(
         "--source-fps", "--fps", type=float, help="frames per second, where the file does not say it (amc: 120)"
     )
-    film = actions.add_parser("film", help="virtual cameras around motion in 3D: packed clips")
-    film.add_argument("--cameras", type=int, default=4, help="around each take (default %(default)s)")
-    film.add_argument("--seed", type=int, default=0, help="of their places (default %(default)s)")
-    film.add_argument("--fps", type=float, help="frames per second where a take has more")
-    film.add_argument("--source-fps", type=float, help="frames per second of an .amc (default 120)")
-    film.add_argument("--train", action="store_true", help="leave the 3D out: a file to train on")
-    for action in (convert, film):
+    project = actions.add_parser(
+        "project", aliases=["film"], help="2D as virtual cameras around 3D motion see it: packed clips"
+    )
+    project.set_defaults(action="project")  # under its old name, too
+    project.add_argument("--cameras", type=int, default=4, help="around each take (default %(default)s)")
+    project.add_argument("--seed", type=int, default=0, help="of their places (default %(default)s)")
+    project.add_argument("--fps", type=float, help="frames per second where a take has more")
+    project.add_argument("--source-fps", type=float, help="frames per second of an .amc (default 120)")
+    project.add_argument("--train", action="store_true", help="leave the 3D out: a file to train on")
+    for action in (convert, project):
         action.add_argument("source", type=Path, metavar="SRC", help=SOURCES)
         action.add_argument("out", type=Path, metavar="DST.npz", help="file that is written")
         action.add_argument(

@@ -13,7 +13,7 @@ from posenet3d.core.camera import look_at, pinhole_of_image, project
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.synthetic.detector_noise import with_detector_noise
 from posenet3d.synthetic.motions import MOTIONS
-from posenet3d.synthetic.stick_figure import joints
+from posenet3d.synthetic.stick_figure import forward_kinematics
 
 FPS = 30.0
 IMAGE_SIZE = (1000, 1000)
@@ -38,7 +38,7 @@ def synthetic_sequence(
         raise ValueError(f"no motion '{motion}'; there are {', '.join(MOTIONS)}")
     act, duration = MOTIONS[motion]
     times = np.arange(round(duration * fps)) / fps
-    joints_world = joints(act(times, np.random.default_rng(seed)))
+    joints_world = forward_kinematics(act(times, np.random.default_rng(seed)))
     R_cam_world, camera_world = _camera(distance, azimuth_deg)
     joints_3d = (joints_world - camera_world) @ R_cam_world.T
     K = pinhole_of_image(IMAGE_SIZE)

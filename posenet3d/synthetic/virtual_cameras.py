@@ -25,7 +25,7 @@ MARGIN = 0.9
 STEP_BACK, MAX_DISTANCE_M = 1.1, 1000.0
 
 
-def film(
+def project_with_cameras(
     takes: Sequence[Take], *, cameras: int = 4, seed: int = 0, fps: float | None = None, has_truth: bool = True
 ) -> list[PoseSequence]:
     """Every take, seen by cameras around it.
@@ -48,7 +48,7 @@ def film(
     rng = np.random.default_rng(seed)
     sequences = []
     for take in takes:
-        chosen = take if fps is None else take.every(fps)
+        chosen = take if fps is None else take.downsample(fps)
         world = chosen.h36m17()
         first = rng.uniform(0, 2 * np.pi)
         for number in range(cameras):
