@@ -45,7 +45,8 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
         write_takes(options.out, content.takes)
         frames = sum(len(take) for take in content.takes)
         tqdm.write(
-            f"{options.out}: {_count(content.takes, 'take')} in 3D, {frames} frames; 'posenet3d data project' puts cameras around them"
+            f"{options.out}: {_count(content.takes, 'take')} in 3D, {frames} frames; "
+            "'posenet3d data project' puts cameras around them"
         )
         _tell_unknown(np.concatenate([np.isfinite(take.h36m17()).all(-1) for take in content.takes]))
     else:
