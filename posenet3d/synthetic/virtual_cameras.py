@@ -26,7 +26,7 @@ STEP_BACK, MAX_DISTANCE_M = 1.1, 1000.0
 
 
 def project_with_cameras(
-    takes: Sequence[Take], *, cameras: int = 4, seed: int = 0, fps: float | None = None, has_truth: bool = True
+    takes: Sequence[Take], *, cameras: int = 4, seed: int = 0, fps: float | None = None, keep_truth: bool = True
 ) -> list[PoseSequence]:
     """Every take, seen by cameras around it.
 
@@ -53,8 +53,8 @@ def project_with_cameras(
         first = rng.uniform(0, 2 * np.pi)
         for number in range(cameras):
             azimuth = first + 2 * np.pi * number / cameras
-            cam = _seen_from(world, azimuth, rng.uniform(*DISTANCE_M), rng.uniform(*HEIGHT_M), take.name)
-            sequences.append(_sequence(chosen, f"{take.name} camera {number}", cam, has_truth))
+            cam = _in_camera(world, azimuth, rng.uniform(*DISTANCE_M), rng.uniform(*HEIGHT_M), take.name)
+            sequences.append(_sequence(chosen, f"{take.name} camera {number}", cam, keep_truth))
     return sequences
 
 
@@ -63,7 +63,7 @@ def _intrinsics() -> Float[np.ndarray, "3 3"]:
     return np.array([[FOCAL_PX, 0, width / 2], [0, FOCAL_PX, height / 2], [0, 0, 1.0]])
 
 
-def _seen_from(
+def _in_camera(
     world: Float[np.ndarray, "frames 17 3"], azimuth: float, distance: float, height: float, name: str
 ) -> Float[np.ndarray, "frames 17 3"]:
     """The joints in the frame of a camera on a circle around them, far enough away to see all."""
@@ -89,7 +89,7 @@ def _seen_from(
     )
 
 
-def _sequence(take: Take, name: str, cam: Float[np.ndarray, "frames 17 3"], has_truth: bool) -> PoseSequence:
+def _sequence(take: Take, name: str, cam: Float[np.ndarray, "frames 17 3"], keep_truth: bool) -> PoseSequence:
     pixels = project(cam, _intrinsics())
     return PoseSequence(
         name=name,
@@ -98,7 +98,7 @@ def _sequence(take: Take, name: str, cam: Float[np.ndarray, "frames 17 3"], has_
         fps=take.fps,
         image_size=IMAGE_SIZE,
         K=_intrinsics(),
-        joints_3d=cam.astype(np.float32) if has_truth else None,
+        joints_3d=cam.astype(np.float32) if keep_truth else None,
         action=take.action,
         subject=take.subject,
         take=take.name,

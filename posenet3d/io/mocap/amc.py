@@ -30,7 +30,7 @@ INCH_M = 0.0254
 HEIGHT_M = (0.9, 2.7)
 """From a child to a tall adult with the arms up."""
 
-KNOWN_AS = {
+CANONICAL_NAMES = {
     "root": "pelvis_joint", "lowerback": "spine1", "upperback": "spine2", "thorax": "neck_joint",
     "upperneck": "head_joint", "head": "head_top",
     **{
@@ -44,9 +44,9 @@ KNOWN_AS = {
 where BVH conversions of the same recordings have their neck."""
 
 _Record = dict[str, list[str]]
-_SHIFTS, _TURNS = ("tx", "ty", "tz"), ("rx", "ry", "rz")
-_FREEDOMS = {*_SHIFTS, *_TURNS, "l"}
-_WHOLE = "give the whole .asf file that belongs to the recording"
+_TRANSLATIONS, _ROTATIONS = ("tx", "ty", "tz"), ("rx", "ry", "rz")
+_FREEDOMS = {*_TRANSLATIONS, *_ROTATIONS, "l"}
+_GIVE_WHOLE_ASF = "give the whole .asf file that belongs to the recording"
 
 
 @dataclass(frozen=True)
@@ -87,29 +87,29 @@ def read_amc(path: Path, *, asf: Path | None = None, fps: float = 120.0, folder:
     """
     check_rate(fps, path, "the frame rate asked for")
     text = read_text(path)
-    asf = asf or _asf_of(path, folder)
+    asf = asf or _find_asf(path, folder)
     skeleton = _read_asf(asf)
     unit_of_angle = re.search(r"^\s*:(DEGREES|RADIANS)\b", text, re.IGNORECASE | re.MULTILINE)
     is_degrees = unit_of_angle[1].upper() == "DEGREES" if unit_of_angle else skeleton.is_degrees
     motion = _motion(text, skeleton.bones, path)
-    ends = skeleton.metres_per_unit * _ends(skeleton.bones, motion, is_degrees)
+    ends = skeleton.metres_per_unit * _bone_ends(skeleton.bones, motion, is_degrees)
     if not HEIGHT_M[0] <= (height := longest_side(ends)) <= HEIGHT_M[1]:
         problem = f"makes {path.name} somebody {height:.2g} m tall"
         raise InputError(asf, problem, "correct length in :units, the file's units per inch: 0.45 for CMU")
     names = tuple(bone.name for bone in skeleton.bones)
-    return Take(path.stem, ends, names, tuple(KNOWN_AS.get(name, name) for name in names), fps, subject=asf.stem)
+    return Take(path.stem, ends, names, tuple(CANONICAL_NAMES.get(name, name) for name in names), fps, subject=asf.stem)
 
 
-def _asf_of(path: Path, folder: Path | None) -> Path:
+def _find_asf(path: Path, folder: Path | None) -> Path:
     try:
         beside = [file for file in path.parent.iterdir() if file.suffix.lower() == ".asf"]
         anywhere = [] if folder is None else [file for file in folder.rglob("*") if file.suffix.lower() == ".asf"]
     except OSError as error:
         raise InputError(path, "lies in a folder that cannot be read", "name its skeleton with --asf FILE") from error
     for files in (beside, anywhere):
-        alike = [file for file in files if re.match(rf"{re.escape(file.stem)}(?![A-Za-z0-9])", path.stem)]
-        if alike or len(files) == 1:
-            return max(alike or files, key=lambda file: len(file.stem))
+        matching = [file for file in files if re.match(rf"{re.escape(file.stem)}(?![A-Za-z0-9])", path.stem)]
+        if matching or len(files) == 1:
+            return max(matching or files, key=lambda file: len(file.stem))
     problem = f"has {len(anywhere or beside)} .asf files to choose from, none of its name"
     raise InputError(path, problem, "put its skeleton beside it, as 01.asf beside 01_02.amc, or give --asf FILE")
 
@@ -129,7 +129,7 @@ def _read_asf(path: Path) -> _Skeleton:
             lines.append(words)
     for section in (":units", ":root", ":bonedata", ":hierarchy"):
         if section not in sections:
-            raise InputError(path, f"has no section '{section}'", _WHOLE)
+            raise InputError(path, f"has no section '{section}'", _GIVE_WHOLE_ASF)
     units = _record(sections[":units"])
     length = number(" ".join(units.get("length", ["1"])), path, "length of :units")
     if not 1e-3 <= length <= 1e3:
@@ -158,7 +158,7 @@ def _bone_records(lines: list[list[str]], path: Path) -> dict[str, _Record]:
         name = " ".join(record.get("name", []))
         if not name or name == "root" or name in records or "end" not in record:
             problem = f"bone {describe(name)} of :bonedata has no name of its own or no end"
-            raise InputError(path, problem, _WHOLE)
+            raise InputError(path, problem, _GIVE_WHOLE_ASF)
         records[name] = record
     check_size(path, frames=1, joints=len(records))
     return records
@@ -171,14 +171,16 @@ def _parents(lines: list[list[str]], records: dict[str, _Record], path: Path) ->
         for name in names:
             if name in parents or name == "root" or name not in records:
                 problem = f":hierarchy has bone {describe(name)} twice, or :bonedata does not have it"
-                raise InputError(path, problem, _WHOLE)
+                raise InputError(path, problem, _GIVE_WHOLE_ASF)
             parents[name] = parent
     order = ["root"]
     for bone in order:
         order += [name for name, parent in parents.items() if parent == bone]
-    loose = [name for name in records if name not in order]
-    if loose:
-        raise InputError(path, f"bone {describe(loose[0])} does not hang on the root in :hierarchy", _WHOLE)
+    unattached = [name for name in records if name not in order]
+    if unattached:
+        raise InputError(
+            path, f"bone {describe(unattached[0])} does not hang on the root in :hierarchy", _GIVE_WHOLE_ASF
+        )
     return {name: parents.get(name, "") for name in order}
 
 
@@ -187,7 +189,7 @@ def _bone(name: str, parent: int, record: _Record, is_degrees: bool, path: Path)
     order = "".join(record.get("axis", [])[-1:]).lower()
     freedoms = tuple(word.lower() for word in record.get("order" if parent < 0 else "dof", []))
     if sorted(order) != ["x", "y", "z"] or set(freedoms) - _FREEDOMS or len(set(freedoms)) != len(freedoms):
-        raise InputError(path, f"{where} has an axis other than XYZ or a dof other than tx to rz", _WHOLE)
+        raise InputError(path, f"{where} has an axis other than XYZ or a dof other than tx to rz", _GIVE_WHOLE_ASF)
     if parent < 0:
         to_end, angles = _triple(record, "position", where, path), _triple(record, "orientation", where, path)
     else:
@@ -199,7 +201,7 @@ def _bone(name: str, parent: int, record: _Record, is_degrees: bool, path: Path)
 def _triple(record: _Record, field: str, where: str, path: Path) -> Float[np.ndarray, "3"]:
     words = record.get(field, [])[:3]
     if len(words) != 3:
-        raise InputError(path, f"{where} has no {field} of three numbers", _WHOLE)
+        raise InputError(path, f"{where} has no {field} of three numbers", _GIVE_WHOLE_ASF)
     return numbers(words, path, f"{field} of {where}")
 
 
@@ -246,24 +248,24 @@ def _frames(text: str, path: Path) -> Iterator[tuple[int, _Record]]:
         yield frame, values
 
 
-def _ends(
+def _bone_ends(
     bones: list[_Bone], motion: Float[np.ndarray, "frames freedoms"], is_degrees: bool
 ) -> Float[np.ndarray, "frames bones 3"]:
     """Forward kinematics, in the file's unit."""
     ends = np.empty((len(motion), len(bones), 3))
-    turns: list[Rotation] = []
+    rotations: list[Rotation] = []
     columns = iter(motion.T)
     for index, bone in enumerate(bones):
-        given = {freedom: next(columns) for freedom in bone.freedoms}
-        turn = Rotation.identity(len(motion))
+        values = {freedom: next(columns) for freedom in bone.freedoms}
+        rotation = Rotation.identity(len(motion))
         for freedom in bone.freedoms:
-            if freedom in _TURNS:  # about fixed axes: the later one is on the left
-                turn = Rotation.from_euler(freedom[1], given[freedom][:, None], degrees=is_degrees) * turn
+            if freedom in _ROTATIONS:  # about fixed axes: the later one is on the left
+                rotation = Rotation.from_euler(freedom[1], values[freedom][:, None], degrees=is_degrees) * rotation
         if bone.parent < 0:
-            shift = [given.get(axis, np.zeros(len(motion))) for axis in _SHIFTS]
-            ends[:, index] = bone.to_end + np.stack(shift, axis=1)
-            turns.append(turn * bone.axes)
+            translation = [values.get(axis, np.zeros(len(motion))) for axis in _TRANSLATIONS]
+            ends[:, index] = bone.to_end + np.stack(translation, axis=1)
+            rotations.append(rotation * bone.axes)
         else:
-            turns.append(turns[bone.parent] * bone.axes * turn * bone.axes.inv())
-            ends[:, index] = ends[:, bone.parent] + turns[index].apply(bone.to_end)
+            rotations.append(rotations[bone.parent] * bone.axes * rotation * bone.axes.inv())
+            ends[:, index] = ends[:, bone.parent] + rotations[index].apply(bone.to_end)
     return ends

@@ -24,7 +24,7 @@ from scipy.spatial.transform import Rotation
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.io.mocap.take import UP_AXES, Take, body_names, longest_side
+from posenet3d.io.mocap.take import UP_AXES, Take, canonical_skeleton_names, longest_side
 
 UNITS_M = (1.0, 0.01, 0.001, 0.056444, 0.0254)
 """Metres per unit in files of people: m, cm, mm, the unit of the CMU recordings' BVH conversion (inches / 0.45), inches."""
@@ -71,10 +71,10 @@ def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str = "y
     fps = check_rate(1 / seconds if seconds > 0 else 0.0, path, "Frame Time")
     rows = _rows(text, motion.end(), sum(len(joint.channels) for joint in joints), path)
     check_size(path, frames=len(rows), joints=len(joints), announced=number(motion["frames"], path, "Frames"))
-    places = _places(joints, np.stack(rows))
-    unit = metres_per_unit or _guessed_unit(_rest(joints), places, path)
+    positions = _joint_positions(joints, np.stack(rows))
+    unit = metres_per_unit or _guess_unit(_rest_pose(joints), positions, path)
     names = tuple(joint.name for joint in joints)
-    return Take(path.stem, unit * places @ UP_AXES[axes].T, names, body_names(names), fps)
+    return Take(path.stem, unit * positions @ UP_AXES[axes].T, names, canonical_skeleton_names(names), fps)
 
 
 def _hierarchy(text: str, path: Path) -> list[_Joint]:
@@ -85,30 +85,34 @@ def _hierarchy(text: str, path: Path) -> list[_Joint]:
     """
     words = iter(text.replace("{", " { ").replace("}", " } ").split())
     joints: list[_Joint] = []
-    inside: list[int] = []  # joints whose braces are open
+    open_joints: list[int] = []  # joints whose braces are open
     for word in words:
         match word.upper():
             case "HIERARCHY" if not joints:
                 continue
-            case "ROOT" | "JOINT" | "END" as kind if inside if kind != "ROOT" else not joints:
+            case "ROOT" | "JOINT" | "END" as kind if open_joints if kind != "ROOT" else not joints:
                 name = " ".join(takewhile(lambda word: word != "{", words))  # some names have spaces
-                parent = inside[-1] if inside else -1
+                parent = open_joints[-1] if open_joints else -1
                 check_size(path, frames=1, joints=len(joints))
-                inside.append(len(joints))
+                open_joints.append(len(joints))
                 joints.append(_Joint(f"{joints[parent].name}_end" if kind == "END" else name, parent))
-            case "OFFSET" if inside:
-                offset = _vector(list(islice(words, 3)), joints[inside[-1]], path)
-                joints[inside[-1]] = replace(joints[inside[-1]], offset=offset)
-            case "CHANNELS" if inside:
-                joints[inside[-1]] = replace(joints[inside[-1]], channels=_channels(words, joints[inside[-1]], path))
-            case "}" if inside:
-                inside.pop()
+            case "OFFSET" if open_joints:
+                offset = _vector(list(islice(words, 3)), joints[open_joints[-1]], path)
+                joints[open_joints[-1]] = replace(joints[open_joints[-1]], offset=offset)
+            case "CHANNELS" if open_joints:
+                joints[open_joints[-1]] = replace(
+                    joints[open_joints[-1]], channels=_channels(words, joints[open_joints[-1]], path)
+                )
+            case "}" if open_joints:
+                open_joints.pop()
             case _:
                 problem = f"has {describe(word)} in its hierarchy where it means nothing"
                 raise InputError(path, problem, "export one skeleton, with one ROOT, again")
-    unplaced = [joint.name for joint in joints if np.isnan(joint.offset).any()]
-    if inside or unplaced or not joints:
-        problem = f"joint {describe(unplaced[0])} has no OFFSET" if unplaced else "its hierarchy is not whole"
+    without_offset = [joint.name for joint in joints if np.isnan(joint.offset).any()]
+    if open_joints or without_offset or not joints:
+        problem = (
+            f"joint {describe(without_offset[0])} has no OFFSET" if without_offset else "its hierarchy is not whole"
+        )
         raise InputError(path, problem, "export it again")
     return joints
 
@@ -149,37 +153,39 @@ def _rows(text: str, start: int, n_channels: int, path: Path) -> list[Float[np.n
     return rows
 
 
-def _places(joints: list[_Joint], motion: Float[np.ndarray, "frames channels"]) -> Float[np.ndarray, "frames joints 3"]:
+def _joint_positions(
+    joints: list[_Joint], motion: Float[np.ndarray, "frames channels"]
+) -> Float[np.ndarray, "frames joints 3"]:
     """Forward kinematics, in the file's unit."""
-    places = np.empty((len(motion), len(joints), 3))
-    turns: list[Rotation] = []
+    positions = np.empty((len(motion), len(joints), 3))
+    rotations: list[Rotation] = []
     columns = iter(motion.T)
     for index, joint in enumerate(joints):
-        place = np.tile(joint.offset, (len(motion), 1))
-        turn = Rotation.identity(len(motion))
+        position = np.tile(joint.offset, (len(motion), 1))
+        rotation = Rotation.identity(len(motion))
         for axis, kind in ((channel[0], channel[1:]) for channel in joint.channels):
             if kind == "position":
-                place[:, "xyz".index(axis)] = next(columns)
+                position[:, "xyz".index(axis)] = next(columns)
             else:
-                turn = turn * Rotation.from_euler(axis, next(columns)[:, None], degrees=True)
+                rotation = rotation * Rotation.from_euler(axis, next(columns)[:, None], degrees=True)
         if joint.parent >= 0:
-            place = places[:, joint.parent] + turns[joint.parent].apply(place)
-            turn = turns[joint.parent] * turn
-        places[:, index] = place
-        turns.append(turn)
-    return places
+            position = positions[:, joint.parent] + rotations[joint.parent].apply(position)
+            rotation = rotations[joint.parent] * rotation
+        positions[:, index] = position
+        rotations.append(rotation)
+    return positions
 
 
-def _rest(joints: list[_Joint]) -> Float[np.ndarray, "joints 3"]:
+def _rest_pose(joints: list[_Joint]) -> Float[np.ndarray, "joints 3"]:
     """The skeleton with all angles zero."""
-    still = [replace(joint, channels=()) for joint in joints]
-    return _places(still, np.empty((1, 0)))[0]
+    without_channels = [replace(joint, channels=()) for joint in joints]
+    return _joint_positions(without_channels, np.empty((1, 0)))[0]
 
 
-def _guessed_unit(
-    rest: Float[np.ndarray, "joints 3"], places: Float[np.ndarray, "frames joints 3"], path: Path
+def _guess_unit(
+    rest: Float[np.ndarray, "joints 3"], positions: Float[np.ndarray, "frames joints 3"], path: Path
 ) -> float:
-    heights = (float(np.ptp(rest, axis=0).max()), longest_side(places))
+    heights = (float(np.ptp(rest, axis=0).max()), longest_side(positions))
     for height in heights:
         for unit in UNITS_M:
             # a rest pose that is folded up may fit a unit in which the person at large is a giant
