@@ -21,7 +21,7 @@ from posenet3d.exports.trc import trc_file
 from posenet3d.io import checked_text
 from posenet3d.io.mocap.amc import read_amc
 from posenet3d.io.mocap.bvh import UNITS_M, read_bvh
-from posenet3d.io.mocap.take import Take, body_names
+from posenet3d.io.mocap.take import Take, canonical_skeleton_names
 from posenet3d.io.mocap.trc import read_trc
 
 MM = 1e-3
@@ -200,7 +200,11 @@ def test_bvh_with_more_frames_than_it_says_is_read_whole(tmp_path):
 
 
 def test_mixamo_says_where_the_head_ends():
-    assert body_names(("mixamorig:Head", "mixamorig:HeadTop_End", "Head_end")) == ("head_joint", "head_top", "head_end")
+    assert canonical_skeleton_names(("mixamorig:Head", "mixamorig:HeadTop_End", "Head_end")) == (
+        "head_joint",
+        "head_top",
+        "head_end",
+    )
 
 
 # --- ASF and AMC

@@ -1,12 +1,12 @@
-"""Acclaim's skeleton (ASF) and motion (AMC), as CMU's recordings and HDM05 come: y up, bones that turn about own axes.
+"""Read Acclaim skeletons (ASF) and motions (AMC), the format of CMU's recordings and HDM05: y up, each bone with own axes.
 
-The bone's axes at rest are C, its ASF `axis`; the frame's values turn it by M about those axes; both multiply the turns
-in the order in which the file names them, each about the fixed axes: XYZ means Rz Ry Rx. A bone without a value for an
-axis does not turn about it. With the parent's turn and end,
+C is the rotation to the bone's axes at rest, its ASF `axis`. M is the rotation of a frame about these axes. Both multiply
+rotations about fixed axes in the order of the file: XYZ means Rz Ry Rx. A bone without a value for an axis does not
+rotate about it. With the rotation and the end of the parent,
 
     R_world_bone = R_world_parent C M C^-1,    end = parent's end + R_world_bone (direction * length).
 
-The root has its own order, and turns its rest orientation as a whole: R = M C, at the file's position plus the frame's.
+The root has its own order and rotates its rest orientation: R = M C, at the position of the skeleton plus that of the frame.
 Metres are the file's numbers / `length` of :units * 0.0254 (CMU writes inches times 0.45). Source: M. Schafer, Acclaim
 Skeleton File Definition 1.10, and the FAQ of mocap.cs.cmu.edu.
 """
@@ -40,8 +40,8 @@ CANONICAL_NAMES = {
                             "clavicle": "shoulder", "humerus": "elbow", "radius": "wrist"}.items()
     },
 }  # fmt: skip
-"""The joint at the END of a bone, as `posenet3d.core.jointsets` calls it; 'thorax' ends where the collar bones begin, which is
-where BVH conversions of the same recordings have their neck."""
+"""Joint at the END of each bone, in the spelling of `posenet3d.core.jointsets`. 'thorax' ends where the collar bones begin;
+BVH conversions of the same recordings have their neck there."""
 
 _Record = dict[str, list[str]]
 _TRANSLATIONS, _ROTATIONS = ("tx", "ty", "tz"), ("rx", "ry", "rz")
@@ -51,18 +51,18 @@ _GIVE_WHOLE_ASF = "give the whole .asf file that belongs to the recording"
 
 @dataclass(frozen=True)
 class _Bone:
-    """A bone at rest, in the file's unit; the parent is an index, -1 for the root, whose `to_end` is its position."""
+    """A bone at rest, in the file's unit. The parent is an index, -1 for the root; the root's `to_end` is its position."""
 
     name: str
     parent: int
     to_end: Float[np.ndarray, "3"]
     axes: Rotation
-    freedoms: tuple[str, ...]  # what a frame gives, in its order
+    freedoms: tuple[str, ...]  # degrees of freedom, in the order of a frame's values
 
 
 @dataclass(frozen=True)
 class _Skeleton:
-    """Bones, parents first, and what the file's numbers mean."""
+    """Bones, parents first, and the units of the file."""
 
     bones: list[_Bone]
     metres_per_unit: float
@@ -70,20 +70,20 @@ class _Skeleton:
 
 
 def read_amc(path: Path, *, asf: Path | None = None, fps: float = 120.0, folder: Path | None = None) -> Take:
-    """A recording on its skeleton: the ends of all bones, called as the bones are; 'root' is the root's place.
+    """Read a recording with its skeleton: the ends of all bones, with the names of the bones; 'root' is the root itself.
 
-    Translations and stretching of bones other than the root, which neither collection has, are ignored.
+    Translations and lengths of other bones than the root are ignored; neither CMU nor HDM05 has any.
 
     Args:
         path: the .amc file.
-        asf: its skeleton; by default the one in the same folder whose name the recording's begins with (01.asf for
-            01_02.amc, HDM_bd.asf for HDM_bd_01-01_01_120.amc), or the only one there.
-        fps: frames per second, which the format does not write: 120 for CMU and HDM05.
-        folder: where skeletons are looked for, too, at any depth, if none in the recording's own has its name.
+        asf: its skeleton. By default the .asf in the same folder with a name that the recording's begins with (01.asf
+            for 01_02.amc, HDM_bd.asf for HDM_bd_01-01_01_120.amc), or the only one there.
+        fps: frames per second, which the file does not say: 120 for CMU and HDM05.
+        folder: searched for the skeleton at any depth if the recording's own folder has none with its name.
 
     Raises:
-        InputError: either file is damaged, they do not belong together, there is no telling which skeleton is meant, or
-            nobody is of that size.
+        InputError: either file is damaged, they do not belong together, several skeletons may be meant, or the person has
+            an impossible size.
     """
     check_rate(fps, path, "the frame rate asked for")
     text = read_text(path)
@@ -94,13 +94,14 @@ def read_amc(path: Path, *, asf: Path | None = None, fps: float = 120.0, folder:
     motion = _motion(text, skeleton.bones, path)
     ends = skeleton.metres_per_unit * _bone_ends(skeleton.bones, motion, is_degrees)
     if not HEIGHT_M[0] <= (height := longest_side(ends)) <= HEIGHT_M[1]:
-        problem = f"makes {path.name} somebody {height:.2g} m tall"
+        problem = f"makes the person of {path.name} {height:.2g} m tall"
         raise InputError(asf, problem, "correct length in :units, the file's units per inch: 0.45 for CMU")
     names = tuple(bone.name for bone in skeleton.bones)
     return Take(path.stem, ends, names, tuple(CANONICAL_NAMES.get(name, name) for name in names), fps, subject=asf.stem)
 
 
 def _find_asf(path: Path, folder: Path | None) -> Path:
+    """Return the skeleton file of a recording."""
     try:
         beside = [file for file in path.parent.iterdir() if file.suffix.lower() == ".asf"]
         anywhere = [] if folder is None else [file for file in folder.rglob("*") if file.suffix.lower() == ".asf"]
@@ -115,10 +116,10 @@ def _find_asf(path: Path, folder: Path | None) -> Path:
 
 
 def _read_asf(path: Path) -> _Skeleton:
-    """The skeleton.
+    """Read a skeleton.
 
     Raises:
-        InputError: a section or field is missing or damaged, or the bones do not hang together.
+        InputError: a section or field is missing or damaged, or a bone is not connected to the root.
     """
     sections: dict[str, list[list[str]]] = {}
     for line in read_text(path).split("\n"):
@@ -146,11 +147,12 @@ def _read_asf(path: Path) -> _Skeleton:
 
 
 def _record(lines: list[list[str]]) -> _Record:
+    """Return the fields of a section: the first word of each line with the others."""
     return {words[0].lower(): words[1:] for words in lines}
 
 
 def _bone_records(lines: list[list[str]], path: Path) -> dict[str, _Record]:
-    """The lines from each 'begin' to its 'end', by the bone's name."""
+    """Return the fields between each 'begin' and 'end', by the name of the bone."""
     starts = [index for index, words in enumerate(lines) if words[0].lower() == "begin"]
     records: dict[str, _Record] = {}
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
@@ -165,7 +167,7 @@ def _bone_records(lines: list[list[str]], path: Path) -> dict[str, _Record]:
 
 
 def _parents(lines: list[list[str]], records: dict[str, _Record], path: Path) -> dict[str, str]:
-    """Every bone's parent, from the root, which has none (''), to the tips."""
+    """Return the parent of every bone, parents first; '' for the root."""
     parents: dict[str, str] = {}
     for parent, *names in lines:  # 'begin' and 'end' stand alone
         for name in names:
@@ -179,12 +181,13 @@ def _parents(lines: list[list[str]], records: dict[str, _Record], path: Path) ->
     unattached = [name for name in records if name not in order]
     if unattached:
         raise InputError(
-            path, f"bone {describe(unattached[0])} does not hang on the root in :hierarchy", _GIVE_WHOLE_ASF
+            path, f"bone {describe(unattached[0])} is not connected to the root in :hierarchy", _GIVE_WHOLE_ASF
         )
     return {name: parents.get(name, "") for name in order}
 
 
 def _bone(name: str, parent: int, record: _Record, is_degrees: bool, path: Path) -> _Bone:
+    """Return a bone from its fields."""
     where = f"bone {describe(name)}"
     order = "".join(record.get("axis", [])[-1:]).lower()
     freedoms = tuple(word.lower() for word in record.get("order" if parent < 0 else "dof", []))
@@ -199,6 +202,7 @@ def _bone(name: str, parent: int, record: _Record, is_degrees: bool, path: Path)
 
 
 def _triple(record: _Record, field: str, where: str, path: Path) -> Float[np.ndarray, "3"]:
+    """Return a field of three numbers."""
     words = record.get(field, [])[:3]
     if len(words) != 3:
         raise InputError(path, f"{where} has no {field} of three numbers", _GIVE_WHOLE_ASF)
@@ -206,10 +210,10 @@ def _triple(record: _Record, field: str, where: str, path: Path) -> Float[np.nda
 
 
 def _motion(text: str, bones: list[_Bone], path: Path) -> Float[np.ndarray, "frames freedoms"]:
-    """What the frames give, in the order of bones and of their freedoms.
+    """Return the values of all frames, in the order of the bones and of their degrees of freedom.
 
     Raises:
-        InputError: a frame has more or less than the skeleton can take.
+        InputError: a frame has more or fewer values than the skeleton.
     """
     expected = {bone.name: len(bone.freedoms) for bone in bones if bone.freedoms}
     rows = []
@@ -225,7 +229,7 @@ def _motion(text: str, bones: list[_Bone], path: Path) -> Float[np.ndarray, "fra
 
 
 def _frames(text: str, path: Path) -> Iterator[tuple[int, _Record]]:
-    """Each frame's number, which stands alone on its line, and the words after every bone's name below it."""
+    """Yield for every frame its number, which is alone on its line, and the words after the name of every bone."""
     frame: int | None = None
     values: _Record = {}
     for line, row in enumerate(text.split("\n"), 1):
@@ -242,7 +246,7 @@ def _frames(text: str, path: Path) -> Iterator[tuple[int, _Record]]:
             frame, values = following, {}
         elif frame is None:
             raise InputError(path, f"line {line} comes before the first frame's number", "give an .amc file")
-        else:  # a bone that is there twice has too many values
+        else:  # a bone listed twice gets too many values and is refused later
             values[words[0]] = values.get(words[0], []) + words[1:]
     if frame is not None:
         yield frame, values
@@ -251,7 +255,7 @@ def _frames(text: str, path: Path) -> Iterator[tuple[int, _Record]]:
 def _bone_ends(
     bones: list[_Bone], motion: Float[np.ndarray, "frames freedoms"], is_degrees: bool
 ) -> Float[np.ndarray, "frames bones 3"]:
-    """Forward kinematics, in the file's unit."""
+    """Return the ends of all bones by forward kinematics, in the file's unit."""
     ends = np.empty((len(motion), len(bones), 3))
     rotations: list[Rotation] = []
     columns = iter(motion.T)
