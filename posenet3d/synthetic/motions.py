@@ -10,11 +10,13 @@ from scipy.interpolate import BPoly
 from posenet3d.synthetic.stick_figure import ANKLE_HEIGHT, STANDING_HEIGHT, Motion
 
 Times = Float[np.ndarray, " frames"]
+Trajectory = Callable[[Times], tuple[Times, Times, Times]]  # x, z (m) and yaw (rad) over time
+Point = tuple[float | int, ...]  # second, height (m), speed, acceleration
 
 # --- curves ---
 
 
-def _keys(times: Times, *keys: tuple) -> np.ndarray:
+def _keys(times: Times, *keys: tuple[float | int, ...]) -> np.ndarray:
     """Interpolate the keys ``(second, value, ...)`` with minimum-jerk segments that rest at each key.
 
     Source: Flash and Hogan, 1985. After the last key its value is kept.
@@ -88,7 +90,7 @@ def _turn(times: Times, rng: np.random.Generator) -> Motion:
     return _gait(times, rng, path, lift=0.07, swing_deg=7.0)
 
 
-def _gait(times: Times, rng: np.random.Generator, path: Callable, lift: float, swing_deg: float) -> Motion:
+def _gait(times: Times, rng: np.random.Generator, path: Trajectory, lift: float, swing_deg: float) -> Motion:
     """Step along a path of (x, z, yaw) over time: each foot is put where the body will be at the middle of its stance."""
     stride = times / STRIDE_S
     x, z, yaw = path(times)
@@ -115,7 +117,9 @@ def _gait(times: Times, rng: np.random.Generator, path: Callable, lift: float, s
     )
 
 
-def _footsteps(times: Times, path: Callable, lift: float, offset: float, delay: float) -> Float[np.ndarray, "frames 3"]:
+def _footsteps(
+    times: Times, path: Trajectory, lift: float, offset: float, delay: float
+) -> Float[np.ndarray, "frames 3"]:
     """Return the curve of one ankle, with footprints `offset` to the left of the path (m) and steps `delay` strides late."""
     stride = times / STRIDE_S + delay
     step = np.floor(stride)
@@ -199,12 +203,12 @@ def _jump(times: Times, rng: np.random.Generator) -> Motion:
     )
 
 
-def _flight(height: float) -> list[tuple]:
+def _flight(height: float) -> list[Point]:
     """Return take-off and landing as (second, height, speed, acceleration)."""
     return [(PUSH_OFF_S, height, TAKEOFF_SPEED, -9.81), (LANDING_S, height, -TAKEOFF_SPEED, -9.81)]
 
 
-def _ballistic(t: Times, rows: list[tuple]) -> Times:
+def _ballistic(t: Times, rows: list[Point]) -> Times:
     """Interpolate (second, height, speed, acceleration) with quintics; between points of one parabola that is the parabola."""
     curve = np.array(rows)
     return BPoly.from_derivatives(curve[:, 0], curve[:, 1:])(t.clip(curve[0, 0], curve[-1, 0]))
