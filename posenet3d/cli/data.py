@@ -107,7 +107,7 @@ def _project(content: Content, options: argparse.Namespace) -> None:
         remedy = f"give a file of {', '.join(names_of_motion_formats())}, or what 'posenet3d data convert' made of it"
         raise InputError(options.source, "is no motion in 3D without cameras", remedy)
     sequences = project_with_cameras(
-        content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, has_truth=not options.train
+        content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, keep_truth=not options.train
     )
     _check_seen(content.takes, sequences[:: options.cameras], options.source)
     write_packed(options.out, sequences)

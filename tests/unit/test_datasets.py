@@ -22,7 +22,7 @@ from posenet3d.io import checked_npz
 from posenet3d.io.datasets import formats
 from posenet3d.io.datasets.aist import read_aist
 from posenet3d.io.datasets.data_format import Content, DataFormat
-from posenet3d.io.datasets.h36m import KEPT, read_h36m
+from posenet3d.io.datasets.h36m import JOINTS_OF_32, read_h36m
 from posenet3d.io.datasets.mpi_inf_3dhp import FROM_17, RELEVANT, read_3dhp
 from posenet3d.io.datasets.read import recognise
 from posenet3d.io.datasets.resection import find_camera, find_intrinsics
@@ -100,12 +100,12 @@ def h36m_folder(folder: Path, subjects=("S9", "S11"), **changes) -> dict:
         positions[subject], views[subject] = {}, {}
         for action, joints in takes.items():
             all_32 = np.zeros((FRAMES, 32, 3), np.float32)
-            all_32[:, KEPT] = joints
+            all_32[:, JOINTS_OF_32] = joints
             positions[subject][action] = all_32
             views[subject][action] = []
             for index, azimuth in enumerate((20, 110, 200, 290)):
                 R, t = camera(azimuth)
-                cam = all_32[:, KEPT].astype(float) @ R.T + t
+                cam = all_32[:, JOINTS_OF_32].astype(float) @ R.T + t
                 truth[f"{subject} {action} camera {index}"] = cam
                 pixels = project(cam, K)
                 views[subject][action].append(np.concatenate([pixels, pixels[-1:]]).astype(np.float32))  # one too many
@@ -431,7 +431,7 @@ def test_virtual_cameras_see_everybody_upright_and_agree_with_the_truth():
         assert (sequence.keypoints_px[:, JOINT["head_top"], 1] < sequence.keypoints_px[:, JOINT["l_ankle"], 1]).all()
     ways = [s.joints_3d[0, JOINT["l_shoulder"]] - s.joints_3d[0, JOINT["r_shoulder"]] for s in sequences]
     assert np.linalg.norm(ways[0] - ways[1]) > 0.1  # from different sides
-    assert all(s.joints_3d is None for s in project_with_cameras([take], cameras=1, has_truth=False))
+    assert all(s.joints_3d is None for s in project_with_cameras([take], cameras=1, keep_truth=False))
 
 
 @pytest.mark.parametrize("size", [1e5, 1e30])

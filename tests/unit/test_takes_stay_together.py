@@ -17,7 +17,7 @@ N_TAKES, CAMERAS = 300, 4
 
 
 @pytest.fixture(scope="module")
-def filmed():
+def projected():
     """Two frames of a walk as several hundred takes, each seen by virtual cameras."""
     truth = synthetic_sequence("walk").joints_3d[:2]
     world = (truth - [0, 0.9, 4.5]) * [1, -1, -1] + [0, 0.9, 0]
@@ -45,8 +45,8 @@ def assert_split_by_recording(sequences):
 
 
 @pytest.mark.parametrize("source", ["virtual cameras", "h36m"])
-def test_cameras_of_a_take_stay_on_one_side_of_the_split(tmp_path, filmed, source):
-    sequences = filmed if source == "virtual cameras" else h36m_clips()
+def test_cameras_of_a_take_stay_on_one_side_of_the_split(tmp_path, projected, source):
+    sequences = projected if source == "virtual cameras" else h36m_clips()
     assert_split_by_recording(sequences)
     write_packed(tmp_path / "packed.npz", sequences)
     again = read_packed(tmp_path / "packed.npz")
@@ -57,10 +57,10 @@ def test_cameras_of_a_take_stay_on_one_side_of_the_split(tmp_path, filmed, sourc
     assert len(clips.bounds) + len(held_out.bounds) == N_TAKES * CAMERAS
 
 
-def test_without_takes_these_names_would_be_torn_apart(filmed):
+def test_without_takes_these_names_would_be_torn_apart(projected):
     """The names alone do not tell: this is what the field is for."""
     with pytest.raises(AssertionError):
-        assert_split_by_recording([replace(s, take="") for s in filmed])
+        assert_split_by_recording([replace(s, take="") for s in projected])
 
 
 def test_a_file_without_takes_goes_by_the_name_up_to_the_first_dot(tmp_path):

@@ -84,6 +84,7 @@ def _read_takes(path: Path, options: ReadOptions, suffix: str, read: TakeReader)
 
 
 def _is_h36m(source: DataPath) -> bool:
+    """Return whether this is VideoPose3D's folder of Human3.6M, or one of its files."""
     if source.is_folder:
         return (source.path / POSITIONS).is_file()
     is_named_so = source.path.name == POSITIONS or source.path.name.startswith("data_2d_h36m_")
@@ -91,6 +92,7 @@ def _is_h36m(source: DataPath) -> bool:
 
 
 def _is_3dhp(source: DataPath) -> bool:
+    """Return whether this is a folder of MPI-INF-3DHP, or P-STMO's npz of it."""
     if source.is_folder:
         return any(source.path.glob("TS*/annot_data.mat")) or any(source.path.glob("S*/Seq*/annot.mat"))
     return source.has_npz_fields("data") and not any(
@@ -99,10 +101,12 @@ def _is_3dhp(source: DataPath) -> bool:
 
 
 def _is_aist(source: DataPath) -> bool:
+    """Return whether this is AIST++'s folder of annotations."""
     return (source.path / "keypoints3d").is_dir() and (source.path / "cameras").is_dir()
 
 
 def _is_amass(source: DataPath) -> bool:
+    """Return whether this is a file of AMASS, or a folder of npz without any JSON or unsupported motion capture."""
     if source.is_folder:
         return ".npz" in source.suffixes and source.suffixes.isdisjoint((".json", *UNSUPPORTED))
     return source.has_npz_fields(*AMASS_FIELDS)

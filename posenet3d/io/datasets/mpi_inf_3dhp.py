@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP (Mehta et al., 3DV 2017): the test set as downloaded, the training set, and P-STMO's npz of both.
+"""Read MPI-INF-3DHP (Mehta et al., 3DV 2017): the test set as downloaded, the training set, and P-STMO's npz of both.
 
 Register at https://vcai.mpi-inf.mpg.de/3dhp-dataset, and give
 
@@ -6,9 +6,9 @@ Register at https://vcai.mpi-inf.mpg.de/3dhp-dataset, and give
 - the folder with ``S1`` ... ``S8``, their ``Seq1`` and ``Seq2`` each with its ``annot.mat``: the training set; or
 - the file ``data_test_3dhp.npz`` or ``data_train_3dhp.npz``, as P-STMO's scripts write them.
 
-The truth is ``univ_annot3``, as in the authors' own evaluation: every person at one height. It is the metric pose scaled
-about the camera, so the same camera sees it at the same pixels, and K is found from the pairs. Frames of the test set that
-are not valid have 2D but no truth.
+The ground truth is ``univ_annot3``, as in the authors' own evaluation: all people have the same height. It is the metric
+pose scaled about the camera, so it projects to the same pixels, and K is computed from the pairs. Frames of the test set
+that are not valid have 2D but no ground truth.
 """
 
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ from posenet3d.io.datasets.resection import find_intrinsics
 MM = 1000.0  # millimetres in a metre; the files hold millimetres
 FPS, FAST_FPS = 25.0, 50.0
 FAST_FRAMES = 10_000
-"""Some sequences of the training set were filmed at twice the rate: those are twice as long."""
+"""Some sequences of the training set were recorded at twice the rate, and are twice as long."""
 
 IMAGE_SIZE, OUTDOOR_SIZE = (2048, 2048), (1920, 1080)
 OUTDOORS = ("TS5", "TS6")
 USED_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
-"""Of 14: without those at the ceiling, as the authors train."""
+"""Of 14 cameras: not those at the ceiling, as in the authors' training."""
 
 FROM_17 = [14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4]
 """The 17 of `posenet3d.core.skeleton` among the test set's: head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist
@@ -43,11 +43,11 @@ RELEVANT = [7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6]
 """The test set's 17 among the training set's 28."""
 
 NO_CAMERA_PX = 20.0
-"""A median error above which K is not believed and not given."""
+"""Median error of the projection above which K is not used."""
 
 
 def read_3dhp(path: Path) -> list[PoseSequence]:
-    """Every sequence (of the training set: every view), with the 3D in the camera's frame.
+    """Read every sequence (of the training set: every view), with the 3D in the camera's frame.
 
     Raises:
         InputError: neither of the layouts above, or a file in it is damaged.
@@ -77,7 +77,7 @@ class View(NamedTuple):
 
 
 def _test(path: Path) -> Iterator[View]:
-    """One sequence of the test set; its files are HDF5 (MATLAB 7.3), whose axes come in reverse order."""
+    """Read one sequence of the test set; its files are HDF5 (MATLAB 7.3), so their axes are in reverse order."""
     try:
         with h5py.File(path, "r") as file:
             pixels, truth, valid = (np.array(file[key]) for key in ("annot2", "univ_annot3", "valid_frame"))
@@ -88,6 +88,7 @@ def _test(path: Path) -> Iterator[View]:
 
 
 def _training(path: Path) -> Iterator[View]:
+    """Read all used views of one sequence of the training set."""
     try:
         content = loadmat(path, variable_names=["annot2", "univ_annot3"])
         views = list(zip(content["annot2"].ravel(), content["univ_annot3"].ravel(), strict=True))
@@ -103,6 +104,7 @@ def _training(path: Path) -> Iterator[View]:
 
 
 def _npz(path: Path) -> Iterator[View]:
+    """Read the views in P-STMO's npz of the test set or the training set."""
     for name, content in load_dictionary(path, "data").items():
         views = content[0] if isinstance(content, list) and content else {"": content}
         if not isinstance(views, dict):
@@ -116,7 +118,7 @@ def _npz(path: Path) -> Iterator[View]:
 
 
 def _checked(pixels: Any, truth: Any, valid: Any, where: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """2D and 3D in the order of `posenet3d.core.skeleton`, the 3D NaN in frames that are not valid."""
+    """Return 2D (pixels) and 3D (mm) in the order of `posenet3d.core.skeleton`; the 3D is NaN in frames that are not valid."""
     pixels = number_array(pixels, (None, 17, 2), where, path)
     truth = number_array(truth, (len(pixels), 17, 3), where, path)
     if valid is not None:
@@ -128,6 +130,7 @@ def _checked(pixels: Any, truth: Any, valid: Any, where: str, path: Path) -> tup
 
 
 def _sequence(view: View) -> PoseSequence:
+    """Return a view as a sequence, with K computed from its 2D and 3D."""
     pixels = view.pixels
     try:
         K, error_px = find_intrinsics(view.truth_mm.reshape(-1, 3), pixels.reshape(-1, 2))

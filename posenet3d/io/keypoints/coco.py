@@ -147,6 +147,7 @@ def _named_joints(category: dict[str, Any], count: int, path: Path) -> JointSet:
 def _people(
     annotations: list[dict[str, Any]], row_of: dict[object, int], category: dict[str, Any], path: Path
 ) -> list[Person]:
+    """Return the annotated people; `row_of` is the row of every image id."""
     people = []
     for index, annotation in enumerate(annotations):
         field = f"annotations[{index}]"
