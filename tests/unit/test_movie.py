@@ -125,7 +125,7 @@ def assert_left_is_blue(pictures):
 
 def test_turning_shows_the_back_half_way(clip, can_draw, tmp_path):
     still = replace(clip, joints_3d=np.repeat(clip.joints_3d[:1], FRAMES, axis=0), body=None)
-    write_movie(tmp_path / "turn.mp4", [Panel("skeleton", still)], size=SIZE, is_turning=True)
+    write_movie(tmp_path / "turn.mp4", [Panel("skeleton", still)], size=SIZE, orbit=True)
     pictures = read(tmp_path / "turn.mp4")[0]
     assert_left_is_blue(pictures[:1])
     assert_left_is_blue(pictures[FRAMES // 2 :][:1, :, ::-1])
@@ -186,8 +186,8 @@ def no_worker(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "change", "size", "words"),
     [
-        ("film.avi", {}, None, "a film ends in .mp4 or .gif"),
-        ("film", {}, None, "a film ends in .mp4 or .gif"),
+        ("film.avi", {}, None, "a video ends in .mp4 or .gif"),
+        ("film", {}, None, "a video ends in .mp4 or .gif"),
         ("missing/film.mp4", {}, None, "make its folder"),
         ("film.mp4", {}, (321, 180), "even numbers"),
         ("film.mp4", {"joints_3d": np.full((FRAMES, 17, 3), np.nan, np.float32)}, None, "no frame with a person"),
@@ -235,7 +235,7 @@ def test_gif_by_command_drops_frames_keeps_its_speed_and_its_colours(clip, can_d
         write_lifted(tmp_path / f"{name}.npz", [lifted])
     bone, skin, out = (str(tmp_path / name) for name in ("bone.npz", "skin.npz", "film.GIF"))
     assert main(["export", bone, "--beside", skin, "-o", out]) == 0
-    assert "film of 'waving'" in capsys.readouterr().out
+    assert "gif of 'waving'" in capsys.readouterr().out
     pictures, times, _ = read(out)
     assert pictures.shape == (FRAMES // 2, *reversed(movie.SIZES[".gif"]), 3), "25 a second are more than a GIF's 15"
     np.testing.assert_allclose(times, np.arange(FRAMES // 2) * 2 / FPS, atol=0.011)
@@ -249,7 +249,7 @@ def test_gif_by_command_drops_frames_keeps_its_speed_and_its_colours(clip, can_d
     [
         (["-o", "film.avi"], "give --to or end OUT in"),
         ([], "give --to or end OUT in"),
-        (["--to", "mp4", "-o", "film.gif"], "ending be that of the format"),
+        (["--to", "mp4", "-o", "film.gif"], "end the name in .mp4"),
         (["--to", "mp4", "--frame", "3"], "--frame"),
         (["--to", "csv", "--beside", "clip.npz"], "--beside"),
     ],

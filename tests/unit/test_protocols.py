@@ -190,7 +190,7 @@ def test_results_go_back_as_videopose3d_reads_them(data, tmp_path):
 
 
 def test_results_go_back_as_3dpw_holds_them(tmp_path):
-    from tests.test_export import made_up, tensors
+    from helpers.bodies import made_up, tensors
 
     from posenet3d.body.files import load_body
 
