@@ -44,14 +44,14 @@ def run(options: argparse.Namespace) -> None:
     predictions, truth = read_lifted(options.prediction), read_packed(options.data)
     if options.protocol is None:
         result = evaluate(predictions, truth)
-        text = report_text(result)
+        content, text = result.to_dict(), report_text(result)
     else:
-        result = score(predictions, truth, options.protocol, every=options.every)
-        text = score_text(result)
+        scores = score(predictions, truth, options.protocol, every=options.every)
+        content, text = scores.to_dict(), score_text(scores)
         if options.table is not None:
             columns = tuple(column.name for column in PROTOCOLS[options.protocol].columns)
-            text = table(options.protocol, columns, result["average"], _row_name(options), options.input_2d)
-    tqdm.write(json.dumps(result, indent=2) if options.json else text)
+            text = table(options.protocol, columns, scores.average, _row_name(options), options.input_2d)
+    tqdm.write(json.dumps(content, indent=2) if options.json else text)
 
 
 def _row_name(options: argparse.Namespace) -> str:
