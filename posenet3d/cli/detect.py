@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> None:
 
     if not options.out.parent.is_dir():
         raise InputError(options.out, "its folder does not exist", "make the folder first")
-    film = open_video(options.input, options.fps)
-    detections = look(film, options)
+    video = open_video(options.input, options.fps)
+    detections = look(video, options)
     with atomic_write(options.out) as file:
         file.write(json.dumps(detections).encode())
     images, people = detections["images"], detections["annotations"]
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     tqdm.write(f"{options.out}: {len(people)} detections of {tracks} person(s) in {len(images)} pictures")
 
 
-def look(film: Video, options: argparse.Namespace) -> Detections:
+def look(video: Video, options: argparse.Namespace) -> Detections:
     """Run the detector that the options name, with a progress bar.
 
     Raises:
@@ -65,13 +65,13 @@ def look(film: Video, options: argparse.Namespace) -> Detections:
     if options.detector is None and detector.weights is not None:
         better = "mediapipe sees far better: python -m posenet3d detectors --install mediapipe"
         tqdm.write(
-            f"no other detector is installed, so our own small networks look at {film.file.name}; {better}",
+            f"no other detector is installed, so our own small networks look at {video.file.name}; {better}",
             file=sys.stderr,
         )
-    with tqdm(total=len(film), unit="picture", desc=f"detect ({detector.name})") as bar:
+    with tqdm(total=len(video), unit="picture", desc=f"detect ({detector.name})") as bar:
         detections = detect(
-            film, detector, options.detector_model, lambda share: bar.update(round(share * len(film)) - bar.n)
+            video, detector, options.detector_model, lambda share: bar.update(round(share * len(video)) - bar.n)
         )
-    if (looked := len(detections["images"])) < len(film):
-        tqdm.write(f"{film.file}: only the first {looked} of {len(film)} pictures can be decoded", file=sys.stderr)
+    if (looked := len(detections["images"])) < len(video):
+        tqdm.write(f"{video.file}: only the first {looked} of {len(video)} pictures can be decoded", file=sys.stderr)
     return detections

@@ -57,10 +57,10 @@ def run(options: argparse.Namespace) -> None:
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
     check_target(options.out, options.input)  # said before the work, not after it
     watch = _Watch()
-    film = open_video(options.input, options.fps) if is_video(options.input) else None
-    sequences = _read(options) if film is None else _look(film, options)
+    video = open_video(options.input, options.fps) if is_video(options.input) else None
+    sequences = _read(options) if video is None else _look(video, options)
     sequences = _chosen(sequences, options)
-    watch.lap("detect" if film else "read")
+    watch.lap("detect" if video else "read")
     if options.image_size is not None:
         size = _image_size(options.image_size)
         sequences = [replace(s, image_size=size) for s in sequences]
@@ -76,8 +76,9 @@ def run(options: argparse.Namespace) -> None:
             progress=lambda share: bar.update(round(share * bar.total) - bar.n),
         )
     watch.lap("lift")
-    if film is not None and not film.has_constant_rate:
-        results = [result.at(film.rows) for result in results]  # a row for every picture, none for what is missing
+    if video is not None and not video.has_constant_rate:
+        # One row per decoded frame; frames that the video lacks have none.
+        results = [result.at(video.frame_index) for result in results]
     write_lifted(options.out, results)
     watch.lap("write")
     frames = sum(len(r) for r in results)
@@ -114,8 +115,8 @@ def _read(options: argparse.Namespace) -> list[PoseSequence]:
     return read_keypoints(options.input, joint_set=options.joint_set, fps=options.fps)
 
 
-def _look(film: Video, options: argparse.Namespace) -> list[PoseSequence]:
-    """Find the people in a film, and say what was done to what was found."""
+def _look(video: Video, options: argparse.Namespace) -> list[PoseSequence]:
+    """Find the people in a video, and say what was done to what was found."""
     from tqdm import tqdm
 
     from posenet3d.core.camera import DEFAULT_FOV_DEG
@@ -124,11 +125,11 @@ def _look(film: Video, options: argparse.Namespace) -> list[PoseSequence]:
 
     if options.joint_set is not None:
         raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
-    detections = look(film, options)
-    sequences, notes = fix_left_right(sequences_in(film, detections))
+    detections = look(video, options)
+    sequences, notes = fix_left_right(sequences_in(video, detections))
     for note in notes:
         tqdm.write(note)
-    if options.fov is None and film.fov_deg is None:
+    if options.fov is None and video.fov_deg is None:
         tqdm.write(f"camera: nothing says how wide it sees; {DEFAULT_FOV_DEG:g} degrees are assumed (--fov)")
     return sequences
 
@@ -144,14 +145,12 @@ def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[
 
 
 def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
-    from posenet3d.core.camera import pinhole
 
     if not 1 <= fov_deg <= 175:
         raise InputError("--fov", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
     if sequence.image_size is None:
         raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "add --image-size")
-    width, height = sequence.image_size
-    return replace(sequence, K=pinhole(float(max(width, height)), width / 2, height / 2, fov_deg))
+    return sequence.with_fov(fov_deg)
 
 
 def _image_size(text: str) -> tuple[int, int]:

@@ -28,7 +28,7 @@ def detector() -> PeopleEstimator:
 
 @pytest.fixture(scope="module")
 def drawn() -> list[LabelledPerson]:
-    return read_labels(DRAWN / "predict.json").people
+    return read_labels(DRAWN / "people.json").people
 
 
 def is_plain(person: LabelledPerson) -> bool:

@@ -1,6 +1,7 @@
 """The 2D networks: labelled photographs, crops, losses, refiner, scores, and a training that is tiny but real."""
 
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 
@@ -368,75 +369,114 @@ def run(folder, action, *rest):
     return main(["pose2d", *map(str, [*action, *rest]), *arguments])
 
 
-def test_teacher_student_and_refiner_learn(stick_people, tmp_path, monkeypatch, capsys):
+@pytest.fixture(scope="module")
+def trained(stick_people, tmp_path_factory):
+    """Run folders of a teacher, a student and a refiner, each trained for a moment from the command line."""
+    folder = tmp_path_factory.mktemp("trained")
+    teacher, student, refiner = (folder / name for name in ("teacher", "student", "refiner"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSENET3D_CACHE", str(folder / "cache"))
+        assert run(stick_people, ["train", "teacher"], "--out", teacher, "--set", *SMALL, *FEW, "steps=160") == 0
+        order = ["train", "student", "--teacher", teacher, "--init", teacher, "--set", *SMALL, *FEW, "steps=40"]
+        assert run(stick_people, order, "--out", student) == 0
+        few = ["steps=30", "batch=32", "loop.log_every=10", "loop.save_every=10", "model.hidden=16"]
+        order = ["train", "refine", "--teacher", teacher, "--student", student, "--set", *few]
+        assert run(stick_people, order, "--out", refiner) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """No test reads or fills the cache of whoever runs it."""
     monkeypatch.setenv("POSENET3D_CACHE", str(tmp_path / "cache"))
-    teacher, student, refiner = (tmp_path / name for name in ("teacher", "student", "refiner"))
-    assert run(stick_people, ["train", "teacher"], "--out", teacher, "--set", *SMALL, *FEW, "steps=160") == 0
-    log = [json.loads(line) for line in (teacher / "metrics.jsonl").read_text().splitlines()]
+
+
+def metrics(run_folder):
+    return [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def picture_and_person(stick_people):
+    """One held-out picture and the person labelled in it."""
+    people = read_labels(stick_people / "labels.json").people
+    person = next(person for person in people if person.file_name == "190.jpg")
+    return Image.open(stick_people / "pictures" / "190.jpg"), person
+
+
+def test_teacher_learns_from_labels(trained):
+    log = metrics(trained / "teacher")
     losses = [line["labels"] for line in log if "labels" in line]
     assert losses[-1] < 0.7 * losses[0]
     assert log[-1]["val/pck"] > 40  # the mean pose has 30
 
-    few = [*SMALL, *FEW, "steps=40"]
-    assert (
-        run(
-            stick_people, ["train", "student"], "--out", student, "--teacher", teacher, "--init", teacher, "--set", *few
-        )
-        == 0
-    )
-    line = json.loads((student / "metrics.jsonl").read_text().splitlines()[0])
-    assert {"labels", "bins", "relations", "distances"} <= set(line)
 
-    runs = ["--teacher", teacher, "--student", student]
-    few = ["steps=30", "batch=32", "loop.log_every=10", "loop.save_every=10", "model.hidden=16"]
-    assert run(stick_people, ["train", "refine"], "--out", refiner, *runs, "--set", *few) == 0
-    log = [json.loads(line) for line in (refiner / "metrics.jsonl").read_text().splitlines()]
-    assert log[-1]["val/pck"] > log[-1]["val/pck_before"] - 5
-    assert load_refiner(refiner) is not None
-    assert run(stick_people, ["train", "refine"], "--out", refiner, *runs, "--resume") == 0
-    assert run(stick_people, ["train", "refine"], "--out", refiner, *runs) == 2
+def test_student_is_told_what_the_teacher_sees(trained):
+    assert {"labels", "bins", "relations", "distances"} <= set(metrics(trained / "student")[0])
+
+
+def test_refiner_does_no_harm(trained):
+    last = metrics(trained / "refiner")[-1]
+    assert last["val/pck"] > last["val/pck_before"] - 5
+    assert load_refiner(trained / "refiner") is not None
+
+
+def test_refiner_resumes_and_is_never_overwritten(stick_people, trained, tmp_path, capsys):
+    refiner = tmp_path / "refiner"
+    shutil.copytree(trained / "refiner", refiner)
+    order = ["train", "refine", "--teacher", trained / "teacher", "--student", trained / "student", "--out", refiner]
+    assert run(stick_people, order, "--resume") == 0
+    assert run(stick_people, order) == 2
     assert "already holds a run" in capsys.readouterr().err
 
+
+def test_held_out_people_are_scored_and_their_joints_written(stick_people, trained, tmp_path, capsys):
     out = tmp_path / "results.json"
-    assert run(stick_people, ["evaluate", refiner], "--held-out", "--json", "--out", out) == 0
+    assert run(stick_people, ["evaluate", trained / "refiner"], "--held-out", "--json", "--out", out) == 0
     scores = json.loads(capsys.readouterr().out)["labels.json"]
-    labels = read_labels(stick_people / "labels.json")
-    assert scores["people"] == held_out(labels).sum() == 20
+    assert scores["people"] == held_out(read_labels(stick_people / "labels.json")).sum() == 20
     assert scores["PCK@0.2"] > 35
-    results = json.loads(out.read_text())
-    assert set(results[0]) == {"image_id", "category_id", "keypoints", "score"}
+    assert set(json.loads(out.read_text())[0]) == {"image_id", "category_id", "keypoints", "score"}
 
-    assert list_checkpoints(tmp_path).keys() == list_checkpoints(tmp_path / "nothing").keys()  # none of them lifts
 
-    picture = Image.open(stick_people / "pictures" / "190.jpg")
-    person = next(person for person in labels.people if person.file_name == "190.jpg")
-    found = Estimator(refiner).joints_in(picture, [person.box, person.box])
+def test_runs_of_the_2d_networks_are_not_offered_for_lifting(trained):
+    assert list_checkpoints(trained).keys() == list_checkpoints(trained / "nothing").keys()
+
+
+def test_estimator_gives_joints_box_by_box(stick_people, trained):
+    picture, person = picture_and_person(stick_people)
+    estimator = Estimator(trained / "refiner")
+    found = estimator.joints_in(picture, [person.box, person.box])
     assert found.shape == (2, 14, 3)
     assert np.allclose(found[0], found[1], atol=1e-3)
-    assert Estimator(refiner).joints_in(picture, []).shape == (0, 14, 3)
+    assert estimator.joints_in(picture, []).shape == (0, 14, 3)
 
-    assert run(stick_people, ["calibrate", refiner]) == 2
+
+def test_too_few_pictures_cannot_calibrate(stick_people, trained, capsys):
+    assert run(stick_people, ["calibrate", trained / "refiner"]) == 2
     assert "too few held-out pictures" in capsys.readouterr().err
+
+
+def test_calibration_changes_confidences_and_no_place(stick_people, trained, tmp_path, capsys):
+    picture, person = picture_and_person(stick_people)
+    refiner = tmp_path / "refiner"
+    shutil.copytree(trained / "refiner", refiner)
+    found = Estimator(refiner).joints_in(picture, [person.box])[0]
     truth = json.loads((stick_people / "labels.json").read_text())
     for kind, key in (("images", "id"), ("annotations", "image_id")):  # everybody twice: two blocks are held out
         truth[kind] += [entry | {"id": 200 + entry["id"], key: 200 + entry[key]} for entry in truth[kind]]
     (tmp_path / "labels.json").write_text(json.dumps(truth))
     (tmp_path / "pictures").symlink_to(stick_people / "pictures")
     assert run(tmp_path, ["calibrate", refiner], "--plot", tmp_path / "reliability.svg") == 0
-    before, after = (
-        float(word) for word in capsys.readouterr().out.split() if word.replace(".", "").isdigit() and "." in word
-    )
-    assert after < max(
-        before, 6
-    )  # on held-out people of so short a training; tests/test_calibration.py is the strict one
+    words = capsys.readouterr().out.split()
+    before, after = (float(word) for word in words if word.replace(".", "").isdigit() and "." in word)
+    # On held-out people of so short a training; test_pose2d_calibration.py is the strict one.
+    assert after < max(before, 6)
     assert "<svg" in (tmp_path / "reliability.svg").read_text()
     calibrated = Estimator(refiner).joints_in(picture, [person.box])[0]
-    assert np.allclose(calibrated[:, :2], found[0, :, :2], atol=1e-3)
-    assert not np.allclose(calibrated[:, 2], found[0, :, 2])
+    assert np.allclose(calibrated[:, :2], found[:, :2], atol=1e-3)
+    assert not np.allclose(calibrated[:, 2], found[:, 2])
 
 
 def test_the_table_trains_what_is_missing_and_measures_it_once(stick_people, tmp_path, monkeypatch):
-    monkeypatch.setenv("POSENET3D_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(ablation, "STUDENT", (*SMALL, "steps=3"))
     monkeypatch.setattr(ablation, "REFINER", ("steps=2", "batch=16", "model.hidden=8"))
     monkeypatch.setattr(ablation, "SPEED_S", 0.01)

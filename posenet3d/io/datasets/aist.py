@@ -77,4 +77,5 @@ def _view(take: str, joints: np.ndarray, camera: object, path: Path) -> PoseSequ
         joints_3d=truth.astype(np.float32),
         action=parts[0],
         subject=parts[3] if len(parts) > 3 else "",
+        take=f"AIST++ {take}",
     )

@@ -148,4 +148,5 @@ def _sequence(
         joints_3d=camera.to_camera(world[:frames]).astype(np.float32),
         action=re.sub(r" \d+$", "", action),  # 'Walking 1' and 'Walking' are two takes of one action
         subject=subject,
+        take=f"{subject} {action}",
     )

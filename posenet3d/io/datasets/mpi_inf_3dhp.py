@@ -13,7 +13,7 @@ are not valid have 2D but no truth.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -55,21 +55,28 @@ def read_3dhp(path: Path) -> list[PoseSequence]:
     if path.is_file() and path.suffix.lower() == ".mat":
         raise InputError(path, "is one of the annotation files", "give the folder that holds TS1 to TS6, or S1 to S8")
     if path.is_file():
-        return [_sequence(*part) for part in _npz(path)]
+        return [_sequence(view) for view in _npz(path)]
     tests = sorted(path.glob("TS*/annot_data.mat"))
     trainings = sorted(path.glob("S*/Seq*/annot.mat"))
     if not tests and not trainings:
         remedy = "give the folder that holds TS1 to TS6, or S1 to S8"
         raise InputError(path, "has no TS*/annot_data.mat and no S*/Seq*/annot.mat", remedy)
-    parts = [part for file in tests for part in _test(file)]
-    parts += [part for file in trainings for part in _training(file)]
-    return [_sequence(*part) for part in parts]
+    views = [view for file in tests for view in _test(file)]
+    views += [view for file in trainings for view in _training(file)]
+    return [_sequence(view) for view in views]
 
 
-Part = tuple[str, str, Float[np.ndarray, "frames 17 2"], Float[np.ndarray, "frames 17 3"]]  # name, subject, px, mm
+class View(NamedTuple):
+    """One camera's view of one sequence."""
+
+    name: str
+    take: str  # the sequence, which all its cameras share
+    subject: str
+    pixels: Float[np.ndarray, "frames 17 2"]
+    truth_mm: Float[np.ndarray, "frames 17 3"]
 
 
-def _test(path: Path) -> Iterator[Part]:
+def _test(path: Path) -> Iterator[View]:
     """One sequence of the test set; its files are HDF5 (MATLAB 7.3), whose axes come in reverse order."""
     try:
         with h5py.File(path, "r") as file:
@@ -77,10 +84,10 @@ def _test(path: Path) -> Iterator[Part]:
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(path, f"is not the test set's annotation file ({error})", "download it again") from error
     name = path.parent.name
-    yield name, name, *_checked(pixels.squeeze(), truth.squeeze(), valid.ravel(), str(path.parent.name), path)
+    yield View(name, name, name, *_checked(pixels.squeeze(), truth.squeeze(), valid.ravel(), name, path))
 
 
-def _training(path: Path) -> Iterator[Part]:
+def _training(path: Path) -> Iterator[View]:
     try:
         content = loadmat(path, variable_names=["annot2", "univ_annot3"])
         views = list(zip(content["annot2"].ravel(), content["univ_annot3"].ravel(), strict=True))
@@ -92,10 +99,10 @@ def _training(path: Path) -> Iterator[Part]:
             where = f"{subject} {sequence} camera {camera}"
             pixels = number_array(pixels, (None, 56), where, path).reshape(-1, 28, 2)[:, RELEVANT]
             truth = number_array(truth, (len(pixels), 84), where, path).reshape(-1, 28, 3)[:, RELEVANT]
-            yield where, subject, *_checked(pixels, truth, None, where, path)
+            yield View(where, f"{subject} {sequence}", subject, *_checked(pixels, truth, None, where, path))
 
 
-def _npz(path: Path) -> Iterator[Part]:
+def _npz(path: Path) -> Iterator[View]:
     for name, content in load_dictionary(path, "data").items():
         views = content[0] if isinstance(content, list) and content else {"": content}
         if not isinstance(views, dict):
@@ -104,7 +111,8 @@ def _npz(path: Path) -> Iterator[Part]:
             if not isinstance(view, dict) or not {"data_2d", "data_3d"} <= view.keys():
                 raise InputError(path, f"has no 'data_2d' and 'data_3d' in {name}", "give the file as P-STMO writes it")
             where = f"{name} camera {camera}" if camera else name
-            yield where, name.split()[0], *_checked(view["data_2d"], view["data_3d"], view.get("valid"), where, path)
+            joints = _checked(view["data_2d"], view["data_3d"], view.get("valid"), where, path)
+            yield View(where, name, name.split()[0], *joints)
 
 
 def _checked(pixels: Any, truth: Any, valid: Any, where: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -119,18 +127,20 @@ def _checked(pixels: Any, truth: Any, valid: Any, where: str, path: Path) -> tup
     return pixels[:, FROM_17], truth[:, FROM_17]
 
 
-def _sequence(name: str, subject: str, pixels: np.ndarray, truth: np.ndarray) -> PoseSequence:
+def _sequence(view: View) -> PoseSequence:
+    pixels = view.pixels
     try:
-        K, error_px = find_intrinsics(truth.reshape(-1, 3), pixels.reshape(-1, 2))
+        K, error_px = find_intrinsics(view.truth_mm.reshape(-1, 3), pixels.reshape(-1, 2))
     except ValueError:  # no valid frame
         K, error_px = np.eye(3), np.inf
     return PoseSequence(
-        name=f"3DHP {name}",
+        name=f"3DHP {view.name}",
         keypoints_px=pixels,
         confidence=np.ones(pixels.shape[:2]),
         fps=FAST_FPS if len(pixels) > FAST_FRAMES else FPS,
-        image_size=OUTDOOR_SIZE if subject in OUTDOORS else IMAGE_SIZE,
+        image_size=OUTDOOR_SIZE if view.subject in OUTDOORS else IMAGE_SIZE,
         K=K if error_px < NO_CAMERA_PX and min(K[0, 0], K[1, 1]) > 0 else None,
-        joints_3d=(truth / MM).astype(np.float32),
-        subject=subject,
+        joints_3d=(view.truth_mm / MM).astype(np.float32),
+        subject=view.subject,
+        take=f"3DHP {view.take}",
     )

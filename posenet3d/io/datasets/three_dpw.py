@@ -75,6 +75,7 @@ def _people(path: Path, detections: str) -> list[PoseSequence]:
                 joints_3d=truth.astype(np.float32),
                 action=str(content["sequence"]),
                 subject=f"{content['sequence']} person {number}",
+                take=f"3DPW {content['sequence']}",
             )
         )
     return people

@@ -24,7 +24,7 @@ from scipy.spatial.transform import Rotation
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.io.mocap.take import TURNS, Take, body_names, longest_side
+from posenet3d.io.mocap.take import UP_AXES, Take, body_names, longest_side
 
 UNITS_M = (1.0, 0.01, 0.001, 0.056444, 0.0254)
 """Metres per unit in files of people: m, cm, mm, the unit of the CMU recordings' BVH conversion (inches / 0.45), inches."""
@@ -56,7 +56,7 @@ def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str = "y
         path: the file.
         metres_per_unit: by default the one of `UNITS_M` in which the skeleton at rest is `HEIGHT_M` tall along its longest
             side, or, where its rest pose is folded up, the person at the tallest moment.
-        axes: a name in `posenet3d.io.mocap.take.TURNS`.
+        axes: a name in `posenet3d.io.mocap.take.UP_AXES`.
 
     Raises:
         InputError: damaged, cut off, without motion, or of a size that no unit explains.
@@ -74,7 +74,7 @@ def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str = "y
     places = _places(joints, np.stack(rows))
     unit = metres_per_unit or _guessed_unit(_rest(joints), places, path)
     names = tuple(joint.name for joint in joints)
-    return Take(path.stem, unit * places @ TURNS[axes].T, names, body_names(names), fps)
+    return Take(path.stem, unit * places @ UP_AXES[axes].T, names, body_names(names), fps)
 
 
 def _hierarchy(text: str, path: Path) -> list[_Joint]:

@@ -11,7 +11,7 @@ from posenet3d.core.jointsets import JointSet, canonical_joint, to_h36m17
 Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """R_yup_zup: what was up stays up, x stays x."""
 
-TURNS: dict[str, np.ndarray] = {"y_up": np.eye(3), "z_up": Z_UP_TO_Y_UP}
+UP_AXES: dict[str, np.ndarray] = {"y_up": np.eye(3), "z_up": Z_UP_TO_Y_UP}
 """R_yup_file by what is up in a file."""
 
 
@@ -53,7 +53,7 @@ class Take:
         known = np.isfinite(self.joints).all(-1).astype(float)
         return to_h36m17(self.joints, known, joint_set)[0]
 
-    def every(self, fps: float) -> "Take":
+    def downsample(self, fps: float) -> "Take":
         """At a lower frame rate: every frame whose time comes next; at the own rate or above it nothing changes."""
         if fps >= self.fps:
             return self

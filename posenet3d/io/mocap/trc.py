@@ -13,7 +13,7 @@ from posenet3d.core.jointsets import canonical_joint
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.io.mocap.take import TURNS, Take, longest_side
+from posenet3d.io.mocap.take import UP_AXES, Take, longest_side
 
 UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 SIZE_M = (0.2, 5.0)
@@ -30,13 +30,13 @@ def read_trc(path: Path, *, axes: str = "y_up") -> Take:
 
     Args:
         path: the file.
-        axes: a name in `posenet3d.io.mocap.take.TURNS`.
+        axes: a name in `posenet3d.io.mocap.take.UP_AXES`.
 
     Raises:
         InputError: the header lacks a field or a marker, a cell is no number, or the file is cut off.
         KeyError: other axes.
     """
-    R_yup_file = TURNS[axes]
+    R_yup_file = UP_AXES[axes]
     lines = read_text(path).split("\n")
     if not lines[0].startswith("PathFileType") or len(lines) < _HEADER_LINES:
         problem = f"has no TRC header: 'PathFileType' and {_HEADER_LINES - 1} lines more"
