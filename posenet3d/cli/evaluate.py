@@ -20,13 +20,13 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("data", type=Path, metavar="DATA.npz", help="packed set with joints_3d_cam")
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.add_argument(
-        "--protocol", metavar="NAME", help="a benchmark's: h36m-p1, h36m-p2, h36m-n, 3dhp, 3dhp-17, 3dpw"
+        "--protocol", metavar="NAME", help="of a benchmark: h36m-p1, h36m-p2, h36m-n, 3dhp, 3dhp-17, 3dpw"
     )
     evaluate.add_argument("--every", type=int, default=1, metavar="N", help="protocol: every Nth frame (H36M: 64)")
     evaluate.add_argument(
-        "--table", metavar="NAME", help="protocol: a row of that name beside published ones, Markdown"
+        "--table", metavar="NAME", help="protocol: print a Markdown table of published results with a row of this name"
     )
-    evaluate.add_argument("--input-2d", metavar="NAME", help="table: GT, or the detector that the 2D is from")
+    evaluate.add_argument("--input-2d", metavar="NAME", help="table: GT, or the detector of the 2D joints")
     evaluate.set_defaults(run=run)
 
 
@@ -71,4 +71,4 @@ def _check(options: argparse.Namespace) -> None:
     if options.table is None and options.input_2d is not None:
         raise InputError("--input-2d", "is for a table", "add --table NAME, or leave it out")
     if options.table is not None and options.json:
-        raise InputError("--table and --json", "are two ways to print", "leave one out")
+        raise InputError("--table and --json", "cannot be combined", "leave one out")
