@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Add the command ``export``."""
     names = [one.name for one in formats.EXPORT_FORMATS]
-    export = commands.add_parser("export", help=f"write a lifted clip for other programs: {', '.join(names)}")
+    descriptions = "\n".join(f"  {one.name:<12} {one.description}" for one in formats.EXPORT_FORMATS)
+    export = commands.add_parser(
+        "export",
+        help=f"write a lifted clip for other programs: {', '.join(names)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"formats:\n{descriptions}",
+    )
     export.add_argument("lifted", type=Path, metavar="LIFTED.npz", help="written by 'lift'")
     export.add_argument("--to", choices=names, help="the format (default: by the suffix of OUT)")
     export.add_argument("-o", "--out", type=Path, metavar="OUT", help="default: beside the input, with its name")

@@ -135,6 +135,12 @@ def format_of_suffix(path: str | Path) -> ExportFormat:
     raise InputError(path, "does not name a format", f"give --to or end OUT in {suffixes}")
 
 
+def formats_as_markdown() -> str:
+    """Return a Markdown table with a row per format."""
+    rows = [f"| `{one.name}` | {one.suffix} | {one.description} |" for one in EXPORT_FORMATS]
+    return "\n".join(["| `--to` | file name ends in | content |", "|---|---|---|", *rows, ""])
+
+
 def export_clip(lifted: Lifted, format: str, **options: Any) -> Exported:
     """Return one clip as the content of a file.
 

@@ -5,7 +5,9 @@ import csv
 import importlib
 import inspect
 import io
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pygltflib
@@ -391,6 +393,11 @@ def test_axis_systems_are_those_of_the_axes():
     assert tuple(AXES) == AXIS_SYSTEMS
 
 
+def test_the_documentation_has_every_format():
+    page = Path(__file__).parents[2] / "docs" / "exports.md"
+    assert formats.formats_as_markdown() in page.read_text(), "paste the output of formats_as_markdown() into the page"
+
+
 def test_every_writer_takes_the_options_of_its_record():
     for one in EXPORT_FORMATS:
         module, _, function = one.writer.partition(":")
@@ -430,7 +437,10 @@ def test_one_record_adds_a_format_to_the_command(clip, tmp_path, monkeypatch, ca
     monkeypatch.setattr(formats, "EXPORT_FORMATS", (*EXPORT_FORMATS, toy))
     with pytest.raises(SystemExit):
         main(["export", "--help"])
-    assert "gif,toy}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "gif,toy}" in told
+    assert re.search(r"toy +Toy: the name", told)
+    assert "| `toy` | .toy | Toy: the name |" in formats.formats_as_markdown()
     write_lifted(tmp_path / "out.npz", [clip])
     assert main(["export", str(tmp_path / "out.npz"), "--to", "toy"]) == 0
     assert (tmp_path / "out.toy").read_text() == clip.name
