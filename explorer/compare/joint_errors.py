@@ -123,10 +123,8 @@ def _reprojection(sequence: PoseSequence, lifted: Lifted) -> Measure:
 
 
 def _bone_drift(lifted: Lifted) -> Measure:
-    lengths = metrics.bone_lengths(lifted.joints_3d)
-    usual = nan_median(lengths)
-    drift = np.full((len(lengths), N_JOINTS), np.nan)
-    drift[:, BONE_CHILDREN] = 100 * np.abs(lengths - usual) / np.maximum(usual, 1e-9)
+    drift = np.full((len(lifted), N_JOINTS), np.nan)
+    drift[:, BONE_CHILDREN] = metrics.bone_length_deviation(lifted.joints_3d)
     return Measure(
         "bone_drift",
         "Bone drift",
@@ -188,9 +186,3 @@ def nan_mean(values: np.ndarray) -> np.ndarray:
     finite = np.isfinite(values)
     total = np.where(finite, values, 0).sum(-1)
     return np.divide(total, finite.sum(-1), out=np.full(total.shape, np.nan), where=finite.any(-1))
-
-
-def nan_median(values: np.ndarray) -> np.ndarray:
-    """Median of the finite entries of each column, NaN (without a warning) for a column of none."""
-    known = [column[np.isfinite(column)] for column in values.T]
-    return np.array([np.median(column) if column.size else np.nan for column in known])

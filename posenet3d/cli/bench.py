@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the command ``bench``."""
-    bench = commands.add_parser("bench", help="speed, as ratios against named peers in the same run")
+    bench = commands.add_parser("bench", help="speed, as ratios to named peers in the same run")
     bench.add_argument("--seconds", type=float, default=5.0, help="time spent on each measurement")
     bench.set_defaults(run=run)
 

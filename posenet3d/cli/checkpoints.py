@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the command ``checkpoints``."""
-    checkpoints = commands.add_parser("checkpoints", help="list the checkpoints that can be used")
+    checkpoints = commands.add_parser("checkpoints", help="list the checkpoints of the lifters")
     checkpoints.set_defaults(run=run)
 
 

@@ -23,19 +23,19 @@ def add(commands: Commands) -> None:
     """Add the command ``data``."""
     data = commands.add_parser("data", help="data sets and motion capture to the packed format; virtual cameras")
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
-    convert = actions.add_parser("convert", help="to packed clips, or to takes in 3D where no camera filmed them")
+    convert = actions.add_parser("convert", help="to packed clips, or to takes in 3D if the source has no cameras")
     convert.add_argument(
-        "--source-fps", "--fps", type=float, help="frames per second, where the file does not say it (amc: 120)"
+        "--source-fps", "--fps", type=float, help="frames per second, if the file does not say it (amc: 120)"
     )
     project = actions.add_parser(
-        "project", aliases=["film"], help="2D as virtual cameras around 3D motion see it: packed clips"
+        "project", aliases=["film"], help="project 3D motion with virtual cameras around it, to packed clips"
     )
     project.set_defaults(action="project")  # under its old name, too
     project.add_argument("--cameras", type=int, default=4, help="around each take (default %(default)s)")
-    project.add_argument("--seed", type=int, default=0, help="of their places (default %(default)s)")
-    project.add_argument("--fps", type=float, help="frames per second where a take has more")
+    project.add_argument("--seed", type=int, default=0, help="of their positions (default %(default)s)")
+    project.add_argument("--fps", type=float, help="reduce takes with a higher frame rate to this")
     project.add_argument("--source-fps", type=float, help="frames per second of an .amc (default 120)")
-    project.add_argument("--train", action="store_true", help="leave the 3D out: a file to train on")
+    project.add_argument("--train", action="store_true", help="leave the 3D out, for training")
     for action in (convert, project):
         action.add_argument(
             "source", type=Path, metavar="SRC", help="data set, motion-capture file or folder of them, or 2D joints"
@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
         )
         action.add_argument("--unit", help="bvh: m, cm, mm, inch or metres per unit (default: by the body's height)")
         action.add_argument("--asf", type=Path, metavar="FILE", help="amc: its skeleton (default: found beside it)")
-        action.add_argument("--axes", choices=["y_up", "z_up"], help="bvh, trc: what is up (default y_up)")
+        action.add_argument("--axes", choices=["y_up", "z_up"], help="bvh, trc: the axis that points up (default y_up)")
         action.add_argument("--body", metavar="NAME|FILE", help="amass: an official SMPL body (default: the open one)")
         action.add_argument("--subjects", metavar="S9,S11", help="h36m: only these")
         action.add_argument(
@@ -81,7 +81,7 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
     from posenet3d.io.mocap.takes_npz import write_takes
 
     if not content.takes and not content.sequences:
-        raise InputError(options.source, "has nobody in it", "give a file with somebody's joints")
+        raise InputError(options.source, "has no people", "give a file with joints of a person")
     if content.takes:
         write_takes(options.out, content.takes)
         frames = sum(len(take) for take in content.takes)
@@ -89,10 +89,10 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
             f"{options.out}: {_count(content.takes, 'take')} in 3D, {frames} frames; "
             "'posenet3d data project' puts cameras around them"
         )
-        _tell_unknown(np.concatenate([np.isfinite(take.h36m17()).all(-1) for take in content.takes]))
+        _print_unknown(np.concatenate([np.isfinite(take.h36m17()).all(-1) for take in content.takes]))
     else:
         write_packed(options.out, content.sequences)
-        tqdm.write(f"{options.out}: {_told(content.sequences)}")
+        tqdm.write(f"{options.out}: {_summary(content.sequences)}")
 
 
 def _project(content: Content, options: argparse.Namespace) -> None:
@@ -104,19 +104,19 @@ def _project(content: Content, options: argparse.Namespace) -> None:
     from posenet3d.synthetic.virtual_cameras import project_with_cameras
 
     if not content.takes:
-        remedy = f"give a file of {', '.join(names_of_motion_formats())}, or what 'posenet3d data convert' made of it"
+        remedy = f"give a file of {', '.join(names_of_motion_formats())}, or the output of 'posenet3d data convert'"
         raise InputError(options.source, "is no motion in 3D without cameras", remedy)
     sequences = project_with_cameras(
         content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, keep_truth=not options.train
     )
-    _check_seen(content.takes, sequences[:: options.cameras], options.source)
+    _check_observed(content.takes, sequences[:: options.cameras], options.source)
     write_packed(options.out, sequences)
-    tqdm.write(f"{options.out}: {_told(sequences)}")
-    _tell_unknown(np.concatenate([sequence.is_observed for sequence in sequences]))
+    tqdm.write(f"{options.out}: {_summary(sequences)}")
+    _print_unknown(np.concatenate([sequence.is_observed for sequence in sequences]))
 
 
-def _tell_unknown(is_known: Bool[np.ndarray, "frames 17"]) -> None:
-    """Say which joints the source has in no frame: what is filmed lacks them, and a lifter has to do without."""
+def _print_unknown(is_known: Bool[np.ndarray, "frames 17"]) -> None:
+    """Print the joints that the source has in no frame; projected clips lack them, too."""
     import numpy as np
     from tqdm import tqdm
 
@@ -127,7 +127,7 @@ def _tell_unknown(is_known: Bool[np.ndarray, "frames 17"]) -> None:
         tqdm.write(f"not known in any frame: {', '.join(unknown)}")
 
 
-def _told(sequences: list[PoseSequence]) -> str:
+def _summary(sequences: list[PoseSequence]) -> str:
     frames = sum(len(sequence) for sequence in sequences)
     truth = sum(sequence.joints_3d is not None for sequence in sequences)
     return f"{_count(sequences, 'clip')}, {frames} frames, {'with 3D' if truth == len(sequences) else '2D only'}"
@@ -137,7 +137,7 @@ def _count(things: Sized, name: str) -> str:
     return f"{len(things)} {name}{'s' * (len(things) != 1)}"
 
 
-def _check_seen(takes: list[Take], sequences: list[PoseSequence], path: Path) -> None:
+def _check_observed(takes: list[Take], sequences: list[PoseSequence], path: Path) -> None:
     for take, sequence in zip(takes, sequences, strict=True):
         if not sequence.is_observed.any():
             names = ", ".join(take.joint_names[:8])
@@ -183,7 +183,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.format not in (None, *names):
         raise InputError("--format", f"'{options.format[:20]}' is not known", f"choose one of {', '.join(names)}")
     if options.out.suffix.lower() != ".npz":
-        raise InputError(options.out, "does not end in .npz", "name the file that is written so")
+        raise InputError(options.out, "does not end in .npz", "give it that suffix")
     rates = {"--fps": getattr(options, "fps", None), "--source-fps": options.source_fps}
     for name, fps in rates.items():
         if fps is not None and not MIN_FPS <= fps <= MAX_FPS:

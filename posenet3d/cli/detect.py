@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the command ``detect``."""
-    detect = commands.add_parser("detect", help="2D joints of everybody in a video or in pictures, as COCO JSON")
-    detect.add_argument("input", type=Path, metavar="INPUT", help="video, picture, or folder of pictures")
+    detect = commands.add_parser("detect", help="2D joints of all people in a video or in images, as COCO JSON")
+    detect.add_argument("input", type=Path, metavar="INPUT", help="video, image, or folder of images")
     detect.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.json")
     add_detector_options(detect)
-    detect.add_argument("--fps", type=float, help="pictures per second (default: as stored, else 30)")
+    detect.add_argument("--fps", type=float, help="frames per second (default: as stored, else 30)")
     detect.set_defaults(run=run)
 
 
 def add_detector_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose a detector to the parser of a command that reads videos."""
-    parser.add_argument("--detector", metavar="NAME", help="for videos (default: the best one that is installed)")
-    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="mediapipe: a .task file of your own")
+    parser.add_argument("--detector", metavar="NAME", help="for videos (default: the best installed one)")
+    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="mediapipe: another .task file")
 
 
 def run(options: argparse.Namespace) -> None:

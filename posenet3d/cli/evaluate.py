@@ -20,13 +20,13 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("data", type=Path, metavar="DATA.npz", help="packed set with joints_3d_cam")
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.add_argument(
-        "--protocol", metavar="NAME", help="a benchmark's: h36m-p1, h36m-p2, h36m-n, 3dhp, 3dhp-17, 3dpw"
+        "--protocol", metavar="NAME", help="of a benchmark: h36m-p1, h36m-p2, h36m-n, 3dhp, 3dhp-17, 3dpw"
     )
     evaluate.add_argument("--every", type=int, default=1, metavar="N", help="protocol: every Nth frame (H36M: 64)")
     evaluate.add_argument(
-        "--table", metavar="NAME", help="protocol: a row of that name beside published ones, Markdown"
+        "--table", metavar="NAME", help="protocol: print a Markdown table of published results with a row of this name"
     )
-    evaluate.add_argument("--input-2d", metavar="NAME", help="table: GT, or the detector that the 2D is from")
+    evaluate.add_argument("--input-2d", metavar="NAME", help="table: GT, or the detector of the 2D joints")
     evaluate.set_defaults(run=run)
 
 
@@ -44,14 +44,14 @@ def run(options: argparse.Namespace) -> None:
     predictions, truth = read_lifted(options.prediction), read_packed(options.data)
     if options.protocol is None:
         result = evaluate(predictions, truth)
-        text = report_text(result)
+        content, text = result.to_dict(), report_text(result)
     else:
-        result = score(predictions, truth, options.protocol, every=options.every)
-        text = score_text(result)
+        scores = score(predictions, truth, options.protocol, every=options.every)
+        content, text = scores.to_dict(), score_text(scores)
         if options.table is not None:
             columns = tuple(column.name for column in PROTOCOLS[options.protocol].columns)
-            text = table(options.protocol, columns, result["average"], _row_name(options), options.input_2d)
-    tqdm.write(json.dumps(result, indent=2) if options.json else text)
+            text = table(options.protocol, columns, scores.average, _row_name(options), options.input_2d)
+    tqdm.write(json.dumps(content, indent=2) if options.json else text)
 
 
 def _row_name(options: argparse.Namespace) -> str:
@@ -71,4 +71,4 @@ def _check(options: argparse.Namespace) -> None:
     if options.table is None and options.input_2d is not None:
         raise InputError("--input-2d", "is for a table", "add --table NAME, or leave it out")
     if options.table is not None and options.json:
-        raise InputError("--table and --json", "are two ways to print", "leave one out")
+        raise InputError("--table and --json", "cannot be combined", "leave one out")

@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
     """Add the command ``lift``."""
     lift = commands.add_parser("lift", help="2D joints to a 3D skeleton", description="Lift 2D joints to 3D.")
     lift.add_argument(
-        "input", type=Path, metavar="INPUT", help="video, folder of pictures, keypoint file or folder, packed .npz set"
+        "input", type=Path, metavar="INPUT", help="video, folder of images, keypoint file or folder, packed .npz set"
     )
     lift.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.npz")
     lift.add_argument("--model", choices=["teacher", "student"], default="teacher")
@@ -30,12 +30,12 @@ def add(commands: Commands) -> None:
     add_detector_options(lift)
     lift.add_argument("--joint-set", metavar="NAME", help="force the input's joint set, e.g. BODY_25B")
     lift.add_argument("--height", type=float, metavar="M", help="body height in metres, sets the scale (default 1.70)")
-    lift.add_argument("--image-size", metavar="WxH", help="of the video, in pixels, where the file does not say it")
+    lift.add_argument("--image-size", metavar="WxH", help="of the video, in pixels, if the file does not say it")
     lift.add_argument("--fov", type=float, metavar="DEG", help="field of view along the image's longer side")
     lift.add_argument(
-        "--no-fit", action="store_true", help="student: the network alone, its joints not turned onto the 2D"
+        "--no-fit", action="store_true", help="student: the network alone, without fitting its body to the 2D"
     )
-    lift.add_argument("--refine", action="store_true", help="nudge each clip towards bones of constant length (slower)")
+    lift.add_argument("--refine", action="store_true", help="optimise each clip for bones of constant length (slower)")
     lift.add_argument("--fps", type=float, help="frames per second of the input (default: as stored, else 30)")
     lift.set_defaults(run=run)
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add the command ``report``."""
-    report = commands.add_parser("report", help="what each training stage bought, as a table; trains what is missing")
+    report = commands.add_parser("report", help="table of what each training stage adds; trains the missing runs")
     report.add_argument(
         "--data", type=Path, required=True, metavar="FOLDER", help="holds train_2d.npz, dev.npz, dev_detected.npz"
     )
     report.add_argument("--runs", type=Path, default=Path("runs/report"), help="run folders (default %(default)s)")
     report.add_argument("--out", type=Path, default=Path("docs/results.md"), help="table (default %(default)s)")
     report.add_argument("--seeds", type=int, default=3, help="seeds of the main rows (default %(default)s)")
-    report.add_argument("--no-train", action="store_true", help="measure finished runs, train nothing")
+    report.add_argument("--no-train", action="store_true", help="evaluate finished runs, train nothing")
     report.set_defaults(run=run)
 
 

@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
     train.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings, e.g. frame_steps=1000"
     )
-    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    train.add_argument("--resume", action="store_true", help="continue the run in --out")
     train.set_defaults(run=run)
 
 
@@ -77,13 +77,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse what cannot be begun before any data is read."""
+    """Refuse runs that cannot be started, before any data is read."""
     out: Path = options.out
     if out.exists() and not out.is_dir():
         raise InputError(out, "is not a folder", "choose another --out")
     has_state = (out / "state" / "latest.pt").exists()
     if has_state and not options.resume:
-        raise InputError(out, "already holds a run", "add --resume to go on with it, or choose another --out")
+        raise InputError(out, "already holds a run", "add --resume to continue it, or choose another --out")
     if options.resume and not has_state:
         raise InputError(out, "holds no run to resume (no state/latest.pt)", "leave --resume out to start one")
     if options.resume and options.set:
@@ -107,7 +107,7 @@ def _settings_of(run: Path, kind: type[Training]) -> Training:
     try:
         return from_dict(kind, config["training"] | ({} if kind is JointTraining else model))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(run / "config.json", f"cannot be used to go on ({error})", "start a new run") from error
+        raise InputError(run / "config.json", f"cannot be used to continue ({error})", "start a new run") from error
 
 
 def _checked(settings: Training, assignments: list[str]) -> Training:

@@ -29,6 +29,8 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.detection.detectors import DETECTORS
+from posenet3d.exports import formats
+from posenet3d.exports.formats import Exported, ExportFormat
 from posenet3d.lifting.checkpoint import list_checkpoints
 from posenet3d.synthetic.sequences import bundled_sequences
 
@@ -499,6 +501,14 @@ def test_export_offers_every_format_and_greys_what_needs_a_body(app):
     app.radio[0].set_value("teacher (stub)").run()
     greyed = [b.proto.label.split(":")[0] for b in app.get("download_button") if b.proto.disabled]
     assert greyed == ["AMASS-style npz", "BVH", "glTF (.glb)", "OBJ", "3DPW's pickle"]
+
+
+def test_export_offers_a_format_that_is_one_record(app, monkeypatch):
+    toy = ExportFormat("toy", ".toy", lambda lifted: Exported(b""), "Toy: nothing", options=())
+    monkeypatch.setattr(formats, "EXPORT_FORMATS", (*formats.EXPORT_FORMATS, toy))
+    app.run().switch_page(EXPORT).run()
+    assert not app.exception
+    assert "Toy: nothing" in [button.proto.label for button in app.get("download_button")]
 
 
 def test_the_page_of_its_own_holds_the_clip_and_fetches_nothing():

@@ -55,7 +55,7 @@ def test_distillation_falls_and_beats_a_flat_figure(run, motions, lifted):
         Lifted(s.name, np.concatenate([x.cleaned_px / 1000.0, np.full((len(x), 17, 1), 5.0, np.float32)], -1))
         for s, x in zip(motions, lifted, strict=True)
     ]
-    error, baseline = (evaluate(r, motions)["overall"]["pa_mpjpe"] for r in (lifted, flat))
+    error, baseline = (evaluate(r, motions).overall.pa_mpjpe for r in (lifted, flat))
     assert error < 0.95 * baseline, (error, baseline)
 
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from posenet3d.body.files import load_body
+from posenet3d.body.motion import JOINT_LABELS
 from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.core.skeleton import JOINT
 from posenet3d.errors import InputError
 from posenet3d.exports.bvh import bvh_file
-from posenet3d.exports.motion import JOINT_LABELS
 from posenet3d.exports.trc import trc_file
 from posenet3d.io import checked_text
 from posenet3d.io.mocap.amc import read_amc
