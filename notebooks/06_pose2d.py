@@ -17,7 +17,7 @@ from IPython.display import Markdown
 from pictures import row
 
 from posenet3d.config import override
-from posenet3d.detection.detectors import WEIGHTS
+from posenet3d.paths import BUNDLED_POSE2D
 from posenet3d.pose2d.data.annotations import Pictures, read_labels
 from posenet3d.pose2d.data.crops import cut, view_of
 from posenet3d.pose2d.estimator import Estimator
@@ -67,7 +67,7 @@ for axes, person in zip(all_axes, unseen[::9], strict=False):
 # **Predict:** for which joints does the network spread its chances, and is it less sure of those that are hidden?
 
 # %%
-bundled = Estimator(WEIGHTS / "estimator")
+bundled = Estimator(BUNDLED_POSE2D / "estimator")
 config = bundled.network.config
 
 
@@ -123,7 +123,7 @@ lesson = override(EstimatorTraining(), [*small, "steps=120", "relations=0", "dis
 students = {
     "labels": train_estimator(people, lesson, runs / "labels", init=runs / "start"),
     "labels and teacher": train_estimator(
-        people, lesson, runs / "taught", init=runs / "start", teacher_run=WEIGHTS / "estimator"
+        people, lesson, runs / "taught", init=runs / "start", teacher_run=BUNDLED_POSE2D / "estimator"
     ),
 }
 

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 from tqdm import tqdm
 
-from posenet3d.cli.detect import look
-from posenet3d.core.camera import DEFAULT_FOV_DEG, pinhole
+from posenet3d.cli.detect import detection_progress, detector_for
+from posenet3d.core.camera import pinhole
 from posenet3d.core.sequence import PoseSequence
-from posenet3d.detection.detect import sequences_in
-from posenet3d.detection.left_right import fix_left_right
+from posenet3d.detection.people import find_people
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import check_target
 from posenet3d.io.checked_json import MAX_PIXEL
@@ -31,7 +30,7 @@ def lift(options: argparse.Namespace) -> None:
     check_target(options.out, options.input)  # said before the work, not after it
     watch = _Watch()
     film = open_video(options.input, options.fps) if is_video(options.input) else None
-    sequences = _read(options) if film is None else _look(film, options)
+    sequences = _read(options) if film is None else _detect(film, options)
     sequences = _chosen(sequences, options)
     watch.lap("detect" if film else "read")
     if options.image_size is not None:
@@ -84,17 +83,18 @@ def _read(options: argparse.Namespace) -> list[PoseSequence]:
     return read_keypoints(options.input, joint_set=options.joint_set, fps=options.fps)
 
 
-def _look(film: Video, options: argparse.Namespace) -> list[PoseSequence]:
-    """Find the people in a film, and say what was done to what was found."""
+def _detect(video: Video, options: argparse.Namespace) -> list[PoseSequence]:
+    """Find the people in a video and print the notes about them."""
     if options.joint_set is not None:
         raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
-    detections = look(film, options)
-    sequences, notes = fix_left_right(sequences_in(film, detections))
-    for note in notes:
+    detector = detector_for(video, options)
+    if options.fov is not None:
+        video = replace(video, fov_deg=options.fov)  # as in `_with_fov`; no note that it is unknown
+    with detection_progress(video, detector) as progress:
+        people = find_people(video, detector, options.detector_model, progress)
+    for note in people.notes:
         tqdm.write(note)
-    if options.fov is None and film.fov_deg is None:
-        tqdm.write(f"camera: nothing says how wide it sees; {DEFAULT_FOV_DEG:g} degrees are assumed (--fov)")
-    return sequences
+    return people.sequences
 
 
 def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[PoseSequence]:

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from posenet3d.__main__ import main
-from posenet3d.detection.detectors import WEIGHTS
 from posenet3d.io.lifted_npz import read_lifted
+from posenet3d.paths import BUNDLED_POSE2D
 from posenet3d.pose2d import predict
 from posenet3d.pose2d.data.annotations import LabelledPerson, Pictures, read_labels
 from posenet3d.pose2d.data.random_people import random_background
@@ -37,7 +37,7 @@ def is_plain(person: LabelledPerson) -> bool:
 
 
 def test_joints_of_drawn_people(drawn):
-    estimator, pictures = Estimator(WEIGHTS / "estimator"), Pictures(DRAWN / "pictures.zip")
+    estimator, pictures = Estimator(BUNDLED_POSE2D / "estimator"), Pictures(DRAWN / "pictures.zip")
     chosen = [person for person in drawn if is_plain(person)][:60]
     found = np.concatenate([estimator.joints_in(pictures.open(p.file_name), [p.box]) for p in chosen])
     labels = np.stack([person.joints for person in chosen])
