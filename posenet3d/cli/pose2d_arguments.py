@@ -10,7 +10,7 @@ def add_pose2d(commands, run: Callable[[argparse.Namespace], None]) -> None:
     pose2d = commands.add_parser("pose2d", help="train and score the networks that find 2D joints in pictures")
     actions = pose2d.add_subparsers(dest="action", required=True, metavar="ACTION")
     train = actions.add_parser("train", help="train a teacher, a student distilled from it, or the refiner")
-    train.add_argument("stage", choices=["teacher", "student", "refine", "finder"])
+    train.add_argument("stage", choices=["teacher", "student", "refine", "person-detector", "finder"])
     train.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
     train.add_argument("--teacher", type=Path, metavar="RUN", help="student, refine: the teacher's run")
     train.add_argument("--student", type=Path, metavar="RUN", help="refine: the student's run")
