@@ -1,4 +1,4 @@
-"""What ``posenet3d lift`` does."""
+"""The command ``posenet3d lift``."""
 
 import argparse
 import time
@@ -27,12 +27,14 @@ def lift(options: argparse.Namespace) -> None:
     if options.model == "teacher" and options.no_fit:
         raise InputError("--no-fit", "is for the student", "leave it out, or add --model student")
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
-    check_target(options.out, options.input)  # said before the work, not after it
+    if options.fov is not None and not 1 <= options.fov <= 175:
+        raise InputError("--fov", f"{options.fov} degrees is not a field of view", "give 1 to 175, for example 65")
+    check_target(options.out, options.input)  # before the work, not after it
     watch = _Watch()
-    film = open_video(options.input, options.fps) if is_video(options.input) else None
-    sequences = _read(options) if film is None else _detect(film, options)
+    video = open_video(options.input, options.fps) if is_video(options.input) else None
+    sequences = _read(options) if video is None else _detect(video, options)
     sequences = _chosen(sequences, options)
-    watch.lap("detect" if film else "read")
+    watch.lap("detect" if video else "read")
     if options.image_size is not None:
         size = _image_size(options.image_size)
         sequences = [replace(s, image_size=size) for s in sequences]
@@ -48,8 +50,8 @@ def lift(options: argparse.Namespace) -> None:
             progress=lambda share: bar.update(round(share * bar.total) - bar.n),
         )
     watch.lap("lift")
-    if film is not None and not film.has_constant_rate:
-        results = [result.at(film.rows) for result in results]  # a row for every picture, none for what is missing
+    if video is not None and not video.has_constant_rate:
+        results = [result.at(video.rows) for result in results]  # one row per decoded frame; dropped frames have none
     write_lifted(options.out, results)
     watch.lap("write")
     frames = sum(len(r) for r in results)
@@ -106,8 +108,6 @@ def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[
 
 
 def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
-    if not 1 <= fov_deg <= 175:
-        raise InputError("--fov", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
     if sequence.image_size is None:
         raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "add --image-size")
     width, height = sequence.image_size

@@ -93,7 +93,7 @@ def _table(scores: dict[str, dict[str, Any]]) -> str:
 def _data_set(options: argparse.Namespace) -> PoseDataSet:
     if len(options.data) != len(options.pictures):
         problem = f"names {len(options.pictures)} places for {len(options.data)} annotation files"
-        raise InputError("--pictures", problem, "give the pictures of each file of --data, in the same order")
+        raise InputError("--pictures", problem, "give the images of each file of --data, in the same order")
     sources = zip(options.data, options.pictures, strict=True)
     return PoseDataSet(tuple((read_labels(annotations), ImageStore(images)) for annotations, images in sources))
 

@@ -193,9 +193,9 @@ class Detections:
 
 def _bbox(joints: Float[np.ndarray, "joints 3"]) -> tuple[float, float, float, float]:
     """Return left, top, width, height of the joints with a score above 0; zeros if there are none."""
-    seen = joints[joints[:, 2] > 0, :2]
-    if len(seen) == 0:
+    detected = joints[joints[:, 2] > 0, :2]
+    if len(detected) == 0:
         return 0.0, 0.0, 0.0, 0.0
-    low, high = seen.min(0), seen.max(0)
+    low, high = detected.min(0), detected.max(0)
     left, top, width, height = (round(float(value), 2) for value in (*low, *(high - low)))
     return left, top, width, height

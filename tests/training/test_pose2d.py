@@ -434,7 +434,7 @@ def test_teacher_student_and_refiner_learn(stick_people, tmp_path, monkeypatch, 
     assert Estimator(refiner).joints_in(picture, []).shape == (0, 14, 3)
 
     assert run(stick_people, ["calibrate", refiner]) == 2
-    assert "too few held-out pictures" in capsys.readouterr().err
+    assert "too few held-out images" in capsys.readouterr().err
     truth = json.loads((stick_people / "labels.json").read_text())
     for kind, key in (("images", "id"), ("annotations", "image_id")):  # everybody twice: two blocks are held out
         truth[kind] += [entry | {"id": 200 + entry["id"], key: 200 + entry[key]} for entry in truth[kind]]

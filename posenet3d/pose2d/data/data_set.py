@@ -34,9 +34,9 @@ class PoseDataSet:
 
     def crops(self, config: EstimatorConfig) -> tuple[CropSet, CropSet]:
         """Return the crops of the training people and of the held-out people."""
-        everybody = concatenate([make_crops(labels, images, config) for labels, images in self.sources])
+        people = concatenate([make_crops(labels, images, config) for labels, images in self.sources])
         is_out = np.concatenate([held_out(labels) for labels, _ in self.sources])
-        return everybody.subset(np.flatnonzero(~is_out)), everybody.subset(np.flatnonzero(is_out))
+        return people.subset(np.flatnonzero(~is_out)), people.subset(np.flatnonzero(is_out))
 
     def mosaics(self, side: int, empty: float) -> tuple[Mosaics, Mosaics]:
         """Return mosaics of the training people and of the held-out people, to train the person detector.

@@ -44,11 +44,11 @@ def write_rendered_dataset(out: Path, *, count: int, joint_set: str, seed: int) 
         InputError: `count` is below 1, the folder exists or cannot be made, or OpenGL is missing.
     """
     if count < 1:
-        raise InputError("--count", f"is {count}", "ask for one picture or more")
+        raise InputError("--count", f"is {count}", "ask for one image or more")
     try:
         (out / "pictures").mkdir(parents=True)
     except OSError as error:
-        raise InputError(out, "cannot be made, or is there already", "name a new folder") from error
+        raise InputError(out, "exists already or cannot be made", "name a new folder") from error
     rng = np.random.default_rng(seed)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

@@ -172,7 +172,7 @@ def table(measured: dict[str, dict[str, float]], seeds: int) -> str:
         [
             "# The 2D estimator, part by part",
             "",
-            "Made by `python -m posenet3d pose2d report` on people that no network was trained on (a tenth of the pictures,",
+            "Made by `python -m posenet3d pose2d report` on people that no network was trained on (a tenth of the images,",
             "held out in blocks of twenty), with the boxes of the annotations. Percent; mean and standard deviation over up",
             f"to {seeds} seeds. Costs are for one person, with cropping and refiner ({torch.get_num_threads()} threads).",
             "Students in rows without the name of a run are small and trained briefly: first on labels, then as the row says.",

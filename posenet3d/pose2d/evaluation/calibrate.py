@@ -43,7 +43,7 @@ def calibrate_run(run: Path, data: PoseDataSet) -> CalibrationReport:
     sources = _judge(Estimator(run, calibrate=False), data)
     confidence, is_right, counts, is_for_fit = (np.concatenate(arrays) for arrays in zip(*sources, strict=True))
     if not (is_for_fit.any() and (~is_for_fit).any()):
-        raise InputError("--data", "has too few held-out pictures", "give some hundred pictures or more")
+        raise InputError("--data", "has too few held-out images", "give a few hundred images or more")
     calibration = calibrate(confidence[is_for_fit], is_right[is_for_fit], counts[is_for_fit])
     rest = ~is_for_fit[:, None] & counts
     before = reliability(confidence[rest], is_right[rest])
@@ -65,5 +65,5 @@ def _judge(estimator: Estimator, data: PoseDataSet) -> list[_Judged]:
         block = np.array([ranks[person.image_id] // BLOCK for person in people])
         judged.append(_Judged(estimated[..., 2], is_right, counts, block % 2 == 0))
     if not judged:
-        raise InputError("--data", "has no held-out people", "give some hundred pictures or more")
+        raise InputError("--data", "has no held-out people", "give a few hundred images or more")
     return judged

@@ -15,7 +15,7 @@ from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.pose2d.data.annotations import AREA_OF_BOX
 from posenet3d.pose2d.losses import OKS_SIGMAS
 
-CROWD_PARTS = {"easy": (0.0, 0.2), "medium": (0.2, 0.8), "hard": (0.8, 1.01)}
+CROWD_RANGES = {"easy": (0.0, 0.2), "medium": (0.2, 0.8), "hard": (0.8, 1.01)}
 """Ranges of the crowd index in CrowdPose's own evaluation (its paper says 0.1 and 0.8)."""
 
 UNCOUNTED = 2
@@ -86,10 +86,10 @@ def average_precision(
     index_of = {image["id"]: image.get("crowdIndex") for image in truth["images"]}
     if None in index_of.values():
         return scores
-    for part, (low, high) in CROWD_PARTS.items():
+    for name, (low, high) in CROWD_RANGES.items():
         images = [image for image, index in index_of.items() if low <= index < high]
         if images:
-            scores[f"AP {part}"] = _evaluate(truth, results, joint_set, images)[0]
+            scores[f"AP {name}"] = _evaluate(truth, results, joint_set, images)[0]
     return scores
 
 
