@@ -76,7 +76,7 @@ def detect_boxes(
         network: the person detector.
         image: RGB.
         min_score: boxes with a lower score are dropped.
-        input_scales: the network runs once per scale, on an input that is larger than `config.side` by it. At a larger scale small
+        input_scales: the network runs once per scale, with an input of `config.side` times the scale. At a larger scale small
             people in wide images are as large as those of the training data.
     """
     candidates = [found for scale in input_scales for found in _detect_at_scale(network, image, min_score, scale)]

@@ -573,9 +573,8 @@ def test_settings_with_old_names_are_read():
     assert from_dict(EstimatorConfig, old) == CONFIG
     assert from_dict(RefinerConfig, {"sees_image": False}) == RefinerConfig(uses_image=False)
     assert from_dict(RefinerTraining, {"damaged": 0.1}).corrupted == 0.1
-    assert from_dict(Augmentation, {"turn_deg": 1, "turned": 0.5, "covered": 0.0}) == Augmentation(
-        1, 0.3, 0.08, 0.5, occluded=0.0
-    )
+    changed = Augmentation(rotation_deg=1.0, rotated=0.5, occluded=0.0)
+    assert from_dict(Augmentation, {"turn_deg": 1.0, "turned": 0.5, "covered": 0.0}) == changed
 
 
 def test_person_detector_is_found_under_both_names(tmp_path):
