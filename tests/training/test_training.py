@@ -22,7 +22,7 @@ from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.lifting.lifter import Lifter
 from posenet3d.models.denoiser import Denoiser, DenoiserConfig, smooth
 from posenet3d.models.teacher import Teacher, TeacherConfig
-from posenet3d.pose2d.training.phases import EstimatorTraining
+from posenet3d.pose2d.training.estimator import EstimatorTraining
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.clips import clips_from, split_by_take, window_indices
 from posenet3d.training.corruption import corrupt
