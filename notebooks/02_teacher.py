@@ -59,7 +59,7 @@ class Oracle:
 
     def __call__(self, view: torch.Tensor) -> torch.Tensor:
         is_first = view.shape == first.shape and torch.equal(view, first)
-        pose = self.truth if is_first else consistency.turn(self.truth, turns)
+        pose = self.truth if is_first else consistency.rotate(self.truth, turns)
         return (pose[..., 2] - pose[..., :1, 2]) / unit
 
 
@@ -96,8 +96,8 @@ for name, lift in lifters.items():
     loop = consistency.cycle(lift, first, turns, unit)
     views[name] = loop.view[:, 0] / unit
     loops[name] = (
-        float(consistency.distance(loop.back, first).mean() / unit),
-        float(consistency.distance(loop.turned_again, loop.turned).mean() / unit),
+        float(consistency.distance(loop.reprojected, first).mean() / unit),
+        float(consistency.distance(loop.relifted, loop.rotated).mean() / unit),
     )
     print(f"{name:28} 2D loop {loops[name][0]:.3f}   3D loop {loops[name][1]:.3f}")
 assert max(loops["the truth"]) < 0.01
@@ -156,7 +156,7 @@ assert median["the truth, mirrored"] < median["the truth"]
 folder = Path(tempfile.mkdtemp()) / "teacher"
 settings = override(
     TeacherTraining(),
-    ["model.width=128", "model.blocks=2", "discriminator.width=128", "cleaner_steps=30", "cleaner_batch=4",
+    ["model.width=128", "model.blocks=2", "discriminator.width=128", "denoiser_steps=30", "denoiser_batch=4",
      "frame_steps=1200", "temporal_steps=60", "frame_batch=160", "temporal_batch=24", "lr=1e-3", "lr_discriminator=6e-4",
      "tilt_mean_deg=9", "tilt_sd_deg=3"],
 )  # fmt: skip
@@ -168,7 +168,7 @@ plot, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
 for name in ("consistency_2d", "consistency_3d"):
     points = [(line["step"], line[name]) for line in log if line["phase"] == "frame" and name in line]
     axes[0].plot(*zip(*points, strict=True), label=name)
-for name in ("pose", "telling"):
+for name in ("pose", "discriminator"):
     points = [(line["step"], line[name]) for line in log if line["phase"] == "frame" and name in line]
     axes[1].plot(*zip(*points, strict=True), label=name)
 axes[0].set_title("the loops close", fontsize=10)

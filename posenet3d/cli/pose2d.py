@@ -11,7 +11,7 @@ from posenet3d.cli.pose2d_render import render
 from posenet3d.config import from_dict, override
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
-from posenet3d.lifting.checkpoint import read_config
+from posenet3d.io.run_config import RunConfig
 from posenet3d.pose2d.data.annotations import Pictures, read_labels
 from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.evaluation.ablation import report
@@ -96,10 +96,10 @@ def _check(options: argparse.Namespace) -> None:
 
 def _settings(options: argparse.Namespace, kind: type[Settings], joint_set: str | None = None) -> Settings:
     if options.resume:
-        config = read_config(options.out)
-        model = config["refiner"] if kind is RefinerTraining else config["model"]
+        config = RunConfig.read(options.out)
+        model = config.refiner if kind is RefinerTraining else config.model
         try:
-            return from_dict(kind, {**config["training"], "model": model})
+            return from_dict(kind, {**(config.training or {}), "model": model})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(options.out / "config.json", f"cannot be gone on with ({error})", "start again") from error
     try:

@@ -10,7 +10,8 @@ import torch
 from posenet3d.config import from_dict, override
 from posenet3d.errors import InputError
 from posenet3d.io.keypoints.read import read_keypoints
-from posenet3d.lifting.checkpoint import find_checkpoint, read_config
+from posenet3d.io.run_config import RunConfig
+from posenet3d.lifting.checkpoint import find_checkpoint
 from posenet3d.training.joint import JointTraining, train_joint
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.student import StudentTraining, train_student
@@ -65,10 +66,12 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _settings_of(run: Path, kind: type[Training]) -> Training:
-    config = read_config(run)
-    model = {"model": config["model"]} if kind is TeacherTraining else {"model": config.get("student")}
+    config = RunConfig.read(run)
+    content = dict(config.training or {})
+    if kind is not JointTraining:
+        content["model"] = config.model if kind is TeacherTraining else config.student
     try:
-        return from_dict(kind, config["training"] | ({} if kind is JointTraining else model))
+        return from_dict(kind, content)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(run / "config.json", f"cannot be used to go on ({error})", "start a new run") from error
 

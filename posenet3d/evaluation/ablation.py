@@ -28,6 +28,7 @@ from posenet3d.training.joint import JointTraining, train_joint
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.student import StudentTraining, train_student
 from posenet3d.training.teacher import train_teacher
+from posenet3d.training.terms import all_terms
 
 COLUMNS = ("pa_mpjpe", "n_mpjpe", "mpjve", "acceleration_error", "jitter")
 DATA_SETS = ("dev", "dev_detected")
@@ -40,14 +41,11 @@ BASELINE = (
     "tilt_mean_deg=0", "tilt_sd_deg=11.5", "roll_sd_deg=0", "discriminator.dropout=0.25", "weights.gradient_penalty=0",
     "frame_steps=13000", "temporal_steps=0",  # these, but for the steps, as `Chen2019Training`
 )  # fmt: skip
-"""Our own teacher trained on single frames only: our camera, cleaner and mirror averaging around the earlier method's losses."""
+"""Our own teacher trained on single frames only: our camera, denoiser and flip averaging around the earlier method's losses."""
 
 FAMILIES = {
-    "temporal": ("motion", "body_motion", "shaking"),
-    "self-consistency": ("consistency_2d", "consistency_3d", "body_consistency_3d"),
-    "adversarial": ("pose", "motion", "body_pose", "body_motion"),
-    "distillation": ("distillation", "consensus", "consensus_views"),
-    "bone": ("constancy", "symmetry", "wrong_bend", "shape"),
+    family: tuple(term.name for term in all_terms() if family in term.families)
+    for family in ("temporal", "self-consistency", "adversarial", "distillation", "bone")
 }
 """Loss families of the joint stage by the names of their weights."""
 

@@ -178,7 +178,7 @@ class Lifter:
         # Around the clip's own middle: float32 rays far from the axis would lose the last digits of the jitter.
         middle = np.nanmean(rays, axis=(0, 1)) if np.isfinite(rays).any() else np.zeros(2)
         known = torch.from_numpy(np.nan_to_num(rays - middle).astype(np.float32))[None].to(self.device)
-        cleaned = self.teacher.cleaner(known, torch.from_numpy(confidence)[None].to(self.device))
+        cleaned = self.teacher.denoiser(known, torch.from_numpy(confidence)[None].to(self.device))
         return cleaned[0].cpu().double().numpy() + middle
 
     def _zoom(self, rays: Float[Tensor, "frames 17 2"], fps: float) -> Float[Tensor, " frames"]:

@@ -17,7 +17,7 @@ _PELVIS = JOINT["pelvis"]
 def lift_single_frames(
     teacher: Teacher, sequence: PoseSequence, joints_3d: Float[np.ndarray, "frames 17 3"]
 ) -> Float[np.ndarray, "frames 17 3"]:
-    """Joints (m, camera frame) by the teacher's per-frame network from the 2D as it came: no neighbours, nothing cleaned.
+    """Joints (m, camera frame) by the teacher's per-frame network from the 2D as it came: no neighbours, nothing denoised.
 
     Args:
         teacher: in evaluation mode.

@@ -34,22 +34,22 @@ def test_distance_by_hand():
     torch.testing.assert_close(consistency.distance(a, b), torch.tensor([0.0, 5 / 17]), atol=1e-4, rtol=0)
 
 
-def test_turning_about_the_vertical_and_back_changes_nothing_but_the_view():
+def test_rotating_about_the_vertical_and_back_changes_nothing_but_the_view():
     pose = torch.randn(2, 3, 17, 3)
     about_y = torch.tensor([[[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]]]).repeat(2, 1, 1)
-    turned = consistency.turn(pose, about_y)
+    turned = consistency.rotate(pose, about_y)
     assert torch.equal(turned[..., 0], pose[..., 2])
     assert torch.equal(turned[..., 1], pose[..., 1])
-    assert torch.equal(consistency.turn(turned, about_y.mT), pose)
+    assert torch.equal(consistency.rotate(turned, about_y.mT), pose)
 
 
-def test_see_and_cycle_keep_an_unturned_pose():
+def test_projection_and_cycle_keep_an_unturned_pose():
     pose = 0.05 * torch.randn(2, 3, 17, 3)
     pose = pose - pose[:, :, :1]
-    rays = consistency.see(pose)
+    rays = consistency.project_pose(pose)
     eye = torch.eye(3).expand(2, 3, 3)
     loop = consistency.cycle(lambda r: pose[..., 2] / 0.1, rays, eye, 0.1)
-    torch.testing.assert_close(loop.back, rays, atol=1e-5, rtol=0)
+    torch.testing.assert_close(loop.reprojected, rays, atol=1e-5, rtol=0)
 
 
 def test_adversarial_by_hand():

@@ -15,7 +15,8 @@ from torch import nn
 
 from posenet3d.config import from_dict, to_dict
 from posenet3d.errors import InputError
-from posenet3d.lifting.checkpoint import load_weights, read_config
+from posenet3d.io.run_config import RunConfig
+from posenet3d.lifting.checkpoint import load_weights
 from posenet3d.pose2d.backbones import load_imagenet_weights
 from posenet3d.pose2d.data.annotations import LabelledPerson, Labels, Pictures
 from posenet3d.pose2d.data.crops import CropSet, make_crops, together
@@ -241,12 +242,12 @@ def load_refiner(run: Path) -> Refiner | None:
 
 
 def _config(run: Path, key: str, kind: type[Any]) -> Any:
-    config = read_config(run)
-    if not str(config.get("stage", "")).startswith(STAGE):
+    config = RunConfig.read(run)
+    if not str(config.stage).startswith(STAGE):
         raise InputError(run, "is no run of a 2D network", "give one that 'posenet3d pose2d train' left")
     try:
-        return from_dict(kind, config[key])
-    except (KeyError, TypeError, ValueError) as error:
+        return from_dict(kind, dict(getattr(config, key)))
+    except (TypeError, ValueError) as error:
         raise InputError(run / "config.json", f"field '{key}' describes no network ({error})", "train again") from error
 
 
