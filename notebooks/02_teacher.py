@@ -19,7 +19,7 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import at_pelvis, head_length
 from posenet3d.core.rotation import random_views
 from posenet3d.evaluation.evaluate import evaluate
-from posenet3d.lifting.lifter import Lifter
+from posenet3d.lifting.lifter import Lifter, SkeletonLifter
 from posenet3d.losses import adversarial, consistency
 from posenet3d.models.discriminators import DiscriminatorConfig, PoseDiscriminator
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
@@ -217,14 +217,14 @@ before = handedness(consistency.cycle(small.lift_frames, first, turns, unit).pos
 small.depth_sign.neg_()
 with torch.no_grad():
     inside_out = consistency.cycle(small.lift_frames, first, turns, unit)
-wrong = evaluate(Lifter(small, "inside out")(unseen), unseen)["overall"]["pa_mpjpe"]
+wrong = evaluate(SkeletonLifter(small, "inside out")(unseen), unseen)["overall"]["pa_mpjpe"]
 print(f"bends that go the right way: {100 * before:.0f} % before, {100 * handedness(inside_out.pose):.0f} % now")
 print(f"error {error['small teacher, 2D only']:.0f} mm before, {wrong:.0f} mm now")
 assert handedness(inside_out.pose) < 0.5 < before
 assert wrong > error["flat"], "worse than knowing nothing"
 assert repair_mirror_world(small, batch)
 assert not repair_mirror_world(small, batch), "in the right world it does nothing"
-repaired = evaluate(Lifter(small, "repaired")(unseen), unseen)["overall"]["pa_mpjpe"]
+repaired = evaluate(SkeletonLifter(small, "repaired")(unseen), unseen)["overall"]["pa_mpjpe"]
 print(f"after the guard {repaired:.0f} mm")
 assert abs(repaired - error["small teacher, 2D only"]) < 0.1
 

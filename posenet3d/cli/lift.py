@@ -18,7 +18,7 @@ from posenet3d.io.checked_json import MAX_PIXEL
 from posenet3d.io.keypoints.read import choose_track, read_keypoints
 from posenet3d.io.lifted_npz import write_lifted
 from posenet3d.io.video import Video, is_video, open_video
-from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, Lifter
+from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, BodyLifter, Lifter, SkeletonLifter
 
 
 def lift(options: argparse.Namespace) -> None:
@@ -39,15 +39,16 @@ def lift(options: argparse.Namespace) -> None:
         sequences = [replace(s, image_size=size) for s in sequences]
     if options.fov is not None:
         sequences = [_with_fov(s, options.fov) for s in sequences]
-    lifter = Lifter.load(options.checkpoint, model=options.model)
+    lifter: SkeletonLifter | BodyLifter = Lifter.load(options.checkpoint, model=options.model)
     with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
-        results = lifter(
-            sequences,
-            height_m=height,
-            refine=options.refine,
-            fit=not options.no_fit,
-            progress=lambda share: bar.update(round(share * bar.total) - bar.n),
-        )
+
+        def progress(done: float) -> None:
+            bar.update(round(done * bar.total) - bar.n)
+
+        if isinstance(lifter, BodyLifter):
+            results = lifter(sequences, fit=not options.no_fit, progress=progress)
+        else:
+            results = lifter(sequences, height_m=height, refine=options.refine, progress=progress)
     watch.lap("lift")
     if film is not None and not film.has_constant_rate:
         results = [result.at(film.rows) for result in results]  # a row for every picture, none for what is missing

@@ -12,4 +12,4 @@ def no_progress(done: float) -> None:
 
 def part(progress: OnProgress, start: float, stop: float) -> OnProgress:
     """Return a callback for a part of the work: its 0 is `start` of the whole, its 1 is `stop`."""
-    return lambda done: progress(start + (stop - start) * done)
+    return lambda done: progress(stop if done >= 1 else start + (stop - start) * done)
