@@ -48,8 +48,8 @@ def fit_body_to_clip(
     progress: OnProgress = no_progress,
 ) -> BodyTrack:
     """Return the student's body over a clip, fitted frame by frame and smoothed."""
-    track = predict_body(student, rays, fps, part(progress, 0, 0.5))
-    return smoothed(fit_to_rays(landmarks, track, rays, part(progress, 0.5, 1)), _SMOOTHING_S * fps)
+    track = predict_body(student, rays, fps, part(progress, 0.0, 0.5))
+    return smoothed(fit_to_rays(landmarks, track, rays, part(progress, 0.5, 1.0)), _SMOOTHING_S * fps)
 
 
 @torch.no_grad()

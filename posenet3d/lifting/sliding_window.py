@@ -51,8 +51,8 @@ def predict_depth(
             progress(done / len(seen))
         return (teacher.depth_sign * out).cpu()
 
-    straight = offsets(rays, part(progress, 0, 0.5))
-    flipped = offsets(mirror(rays), part(progress, 0.5, 1))[:, list(MIRROR)]
+    straight = offsets(rays, part(progress, 0.0, 0.5))
+    flipped = offsets(mirror(rays), part(progress, 0.5, 1.0))[:, list(MIRROR)]
     both = (straight + flipped) / 2
     return gaussian_filter1d(both.numpy(), _SMOOTHING_S * fps, axis=0, mode="nearest")
 
@@ -77,7 +77,7 @@ def predict_body(
             progress(done / len(seen))
         return BodyTrack(rotations.cpu(), torch.cat(betas).mean(0).cpu(), distance.cpu())
 
-    straight, flipped = track(rays, part(progress, 0, 0.5)), track(mirror(rays), part(progress, 0.5, 1))
+    straight, flipped = track(rays, part(progress, 0.0, 0.5)), track(mirror(rays), part(progress, 0.5, 1.0))
     flip = torch.tensor([-1.0, 1.0, 1.0])
     unmirrored = (flip[:, None] * flip * flipped.rotations)[:, _SMPL_MIRROR]
     both = BodyTrack(
