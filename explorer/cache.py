@@ -5,7 +5,7 @@ import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.lifting.checkpoint import list_checkpoints
-from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, Lifter
+from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, BodyLifter, Lifter, SkeletonLifter
 from posenet3d.synthetic.sequences import bundled_sequences
 
 KEPT_RESULTS = 64
@@ -64,11 +64,15 @@ def clip_name(first_file: str) -> str:
 
 @dataclass(frozen=True)
 class Lifting:
-    """How the user wants a sequence lifted; see `posenet3d.lifting.lifter.Lifter`."""
+    """How the user wants a sequence lifted: options of `SkeletonLifter` and, the last, of `BodyLifter`."""
 
     height_m: float = DEFAULT_HEIGHT_M
     refine: bool = False
     fit: bool = True
+
+    def options(self, model: str) -> dict[str, Any]:
+        """Return the options that apply to a model."""
+        return {"fit": self.fit} if model == "student" else {"height_m": self.height_m, "refine": self.refine}
 
 
 def lift(
@@ -82,7 +86,7 @@ def lift(
         # Not st.cache_data: it cannot replay a progress bar that was made outside the cached function.
         progress(0.0)
         lifter = _lifter(str(folder), stamp, model)
-        kept[key] = lifter([sequence], **asdict(how), progress=progress)[0]
+        kept[key] = lifter([sequence], **how.options(model), progress=progress)[0]
         while len(kept) > KEPT_RESULTS:
             kept.popitem(last=False)
     return key, kept[key]
@@ -111,7 +115,7 @@ def content_key(sequence: PoseSequence) -> str:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the checkpoint ...")
-def _lifter(folder: str, stamp: float, model: str) -> Lifter:
+def _lifter(folder: str, stamp: float, model: str) -> SkeletonLifter | BodyLifter:
     return Lifter.load(Path(folder), model=model)
 
 

@@ -15,11 +15,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from posenet3d.errors import InputError
-from posenet3d.lifting.checkpoint import read_config
-from posenet3d.paths import BUNDLED
-
-RUNS = Path("runs")
-"""Where runs are looked for: here, and one folder further down (``runs/report/teacher-0``)."""
+from posenet3d.io.run_config import RunConfig
+from posenet3d.paths import BUNDLED, runs_folder
+from posenet3d.renamed import current_name
 
 CONFIG, LOG = "config.json", "metrics.jsonl"
 HELD_OUT = "val/"  # how the loop marks what it measured on held-out 2D
@@ -28,7 +26,7 @@ STAGES: Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]] = {
     "teacher": (
         "Stage 1, the teacher",
         {
-            "cleaner": ("cleaner_steps", "undo a 2D detector's jitter, outliers and gaps"),
+            "denoiser": ("denoiser_steps", "undo a 2D detector's jitter, outliers and gaps"),
             "frame": ("frame_steps", "lift single frames to 3D, judged by a pose discriminator"),
             "temporal": ("temporal_steps", "refine 3D over windows of frames, judged by their motion too"),
         },
@@ -122,11 +120,13 @@ class Run:
         return float(self.log.steps[-1]) if len(self.log.steps) else 0.0
 
 
-def find_runs(runs: Path = RUNS) -> dict[str, Path]:
+def find_runs(runs: Path | None = None) -> dict[str, Path]:
     """Name to folder of every run there is, the one written last first, then the bundled checkpoints.
 
-    A folder counts as soon as it holds a config or a log, also before its first weights.
+    Runs are looked for in `runs` and one folder further down (``runs/report/teacher-0``); None is
+    `posenet3d.paths.runs_folder`. A folder counts as soon as it holds a config or a log, also before its first weights.
     """
+    runs = runs_folder() if runs is None else runs
     folders = {file.parent for depth in ("*", "*/*") for kind in (CONFIG, LOG) for file in runs.glob(f"{depth}/{kind}")}
     newest_first = sorted(folders, key=lambda folder: (-_written_s(folder), folder))
     bundled = sorted((file.parent for file in BUNDLED.rglob(CONFIG)), key=lambda f: (len(f.parts), f))
@@ -146,8 +146,8 @@ def read_run(name: str, folder: Path, before: Run | None = None) -> Run:
     Raises:
         InputError: config or log is damaged.
     """
-    config = read_config(folder)
-    stage = config.get("stage")
+    config = RunConfig.read(folder)
+    stage = config.stage
     if not isinstance(stage, str) or stage not in STAGES:
         problem = f"field 'stage' is {stage!r}, not one of {', '.join(STAGES)}"
         raise InputError(folder / CONFIG, problem, "restore it or train again")
@@ -157,7 +157,7 @@ def read_run(name: str, folder: Path, before: Run | None = None) -> Run:
         name=name,
         folder=folder,
         title=STAGES[stage][0],
-        config=config,
+        config=config.to_dict(),
         phases=_phases(folder / CONFIG, config),
         log=read_log(folder / LOG, before.log if before else NO_LINES),
         is_finished=has_ended or is_handed_on,
@@ -254,10 +254,10 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _phases(path: Path, config: Mapping[str, Any]) -> tuple[Phase, ...]:
-    training = config.get("training")
+def _phases(path: Path, config: RunConfig) -> tuple[Phase, ...]:
+    training = config.training
     phases, start = [], 0
-    for name, (key, learns) in STAGES[config["stage"]][1].items():
+    for name, (key, learns) in STAGES[config.stage][1].items():
         steps = training.get(key) if isinstance(training, dict) else None
         if not isinstance(steps, int) or steps < 0:
             problem = f"field 'training.{key}' is {steps!r}, not a number of steps"
@@ -282,7 +282,7 @@ def _parsed(path: Path, rows: list[bytes], first: int) -> tuple[np.ndarray, np.n
             seconds.append(float(line.pop("seconds")))
             del line["phase"]  # the plan in the config says it too, and how long it is
             for name, value in line.items():
-                of_name = columns[name]
+                of_name = columns[current_name(name)]
                 of_name[0].append(step)
                 of_name[1].append(float(value))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from explorer.charts.errors import COLOURS, GREY
 from explorer.runs import Curve, Phase, Run, duration, lines_of, steps_per_second
+from posenet3d.training.terms import VALIDATION_NUMBERS, all_terms
 
 MAX_POINTS = 1200
 """A longer curve is drawn with its lowest and highest point of each stretch, so that no spike is lost."""
@@ -16,28 +17,8 @@ MAX_POINTS = 1200
 MARGIN = 1.02  # so that the last dot is not cut in half
 
 TERMS = {
-    "position": "Cleaned 2D against the true 2D: error as a share of what plain smoothing leaves.",
-    "acceleration": "The same for the 2D's acceleration: 1 is no better than plain smoothing.",
-    "consistency_2d": "Lift, turn, lift again, turn back: how far the first 2D is missed, in head lengths.",
-    "consistency_3d": "A turned pose against what is lifted from its view alone, in head lengths.",
-    "pose": "How surely the discriminator sees that turned poses are made; 0 if it takes them for real.",
-    "motion": "How surely the discriminator sees that turned motion is made; 0 if it takes it for real.",
-    "telling": "The discriminators' own loss: each has 0 if it tells real from made, 0.25 if it can only guess.",
-    "gradient_penalty": "Steepness of the discriminator at real poses; held down so that it does not win too easily.",
-    "constancy": "How much bones change their length within a window (variance of their shares).",
-    "symmetry": "How much left and right bones differ in length (squared shares of the mean bone).",
-    "handedness": "Share of bent knees and elbows that bend as a body's do; below 0.5 is the mirrored world.",
-    "distillation": "The student's joints against the teacher's, in head lengths.",
-    "reprojection": "The student's joints as the camera sees them against the 2D, in head lengths.",
-    "wrong_bend": "How far knees and elbows bend the wrong way (squared sine).",
-    "rest": "How far joints are turned from the rest pose, above all those that no 2D joint shows.",
-    "shape": "Size of the body's shape numbers (mean of squares): 1 is a usual person.",
-    "shaking": "How much the student shakes where the teacher does not, in head lengths.",
-    "consensus": "Both networks against the mean of what they answered before this stage, in head lengths.",
-    "consensus_views": "The same where both see that mean pose from a random side.",
-    "body_consistency_3d": "The student's body, turned, against what the teacher lifts from that view, in head lengths.",
-    "body_pose": "As 'pose', for the student's body.",
-    "body_motion": "As 'motion', for the student's body.",
+    **{term.name: term.description for term in all_terms()},
+    **VALIDATION_NUMBERS,
     "labels": "2D networks: distance of the joints' bins from the labels' (Kullback-Leibler).",
     "bins": "The same from the teacher's bins.",
     "relations": "How alike joints' tokens are to each other, against the teacher's.",

@@ -7,7 +7,8 @@ from pathlib import Path
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.lifting.checkpoint import models_of, read_config
+from posenet3d.io.run_config import RunConfig
+from posenet3d.lifting.checkpoint import models_of
 
 GROUND_TRUTH = "ground truth"
 NOBODY = "nothing"
@@ -62,6 +63,6 @@ def truth_of(sequence: PoseSequence) -> Lifted | None:
 
 def _stage(folder: Path) -> str:
     try:
-        return str(read_config(folder).get("stage", ""))
+        return str(RunConfig.read(folder).stage)
     except InputError:
         return ""  # whoever chooses a damaged checkpoint is told so

@@ -13,8 +13,9 @@ from pandas.io.formats.style import Styler
 from explorer.charts.errors import COLOURS
 from explorer.charts.training import TERMS, phase_table, settings_of, settings_table, term_chart, term_names
 from explorer.notebooks import notebook_of
-from explorer.runs import RUNS, Run, find_runs, read_run, standing, status
+from explorer.runs import Run, find_runs, read_run, standing, status
 from posenet3d.errors import InputError
+from posenet3d.paths import runs_folder
 
 LEARN = Path(__file__).with_name("learn.py")
 REFRESH_S = 5.0
@@ -32,7 +33,7 @@ watch it here:
 READING = """
 Every chart is one **raw** loss term, before its weight, over training steps. **Lines** are training, **dots** the same term on
 held-out 2D, always the same windows. Training looks at no 3D, so none of these is an error in millimetres. Most terms should
-fall; *pose*, *motion* and *telling* are a game between lifter and discriminators and settle where neither wins.
+fall; *pose*, *motion* and *discriminator* are a game between lifter and discriminators and settle where neither wins.
 """
 
 
@@ -43,7 +44,7 @@ def choose(found: dict[str, Path]) -> list[str]:
     first = _choose_one(left.selectbox, "Run", list(found), "run", help=words)
     others = [NO_OTHER, *(name for name in found if name != first)]
     second = _choose_one(right.selectbox, "Laid over it", others, "other run", help="A second run, in orange.")
-    again.button("Look again", icon=":material/refresh:", help=f"Looks for new runs in {RUNS.resolve()}")
+    again.button("Look again", icon=":material/refresh:", help=f"Looks for new runs in {runs_folder().resolve()}")
     return [first] if second == NO_OTHER else [first, second]
 
 
@@ -149,8 +150,8 @@ def marked(table: pd.DataFrame) -> pd.DataFrame | Styler:
 
 
 found = find_runs()
-if not any(folder.is_relative_to(RUNS) for folder in found.values()):
-    st.info(NO_RUNS.format(folder=RUNS.resolve()))
+if not any(folder.is_relative_to(runs_folder()) for folder in found.values()):
+    st.info(NO_RUNS.format(folder=runs_folder().resolve()))
 runs = read({name: found[name] for name in choose(found)}, before={})
 has_clock = is_any_running(runs)
 if runs:

@@ -185,14 +185,14 @@ def _check(options: argparse.Namespace) -> None:
 
 def _settings(options: argparse.Namespace, kind: type[Settings], joint_set: str | None = None) -> Settings:
     from posenet3d.config import from_dict, override
-    from posenet3d.lifting.checkpoint import read_config
-    from posenet3d.pose2d.training.phases import RefinerTraining
+    from posenet3d.io.run_config import RunConfig
+    from posenet3d.pose2d.training.refiner import RefinerTraining
 
     if options.resume:
-        config = read_config(options.out)
-        model = config["refiner"] if kind is RefinerTraining else config["model"]
+        config = RunConfig.read(options.out)
+        model = config.refiner if kind is RefinerTraining else config.model
         try:
-            return from_dict(kind, {**config["training"], "model": model})
+            return from_dict(kind, {**(config.training or {}), "model": model})
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(options.out / "config.json", f"cannot be continued ({error})", "start again") from error
     try:

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from posenet3d.config import from_dict
 from posenet3d.errors import InputError
-from posenet3d.lifting.checkpoint import load_weights, read_config
+from posenet3d.io.run_config import RunConfig
+from posenet3d.lifting.checkpoint import load_weights
 from posenet3d.pose2d.person_detector import PersonDetector, PersonDetectorConfig
 from posenet3d.pose2d.pose_network import EstimatorConfig, PoseNetwork
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig
@@ -64,10 +65,10 @@ def person_detector_folder(folder: Path) -> Path:
 
 
 def _read_config(run: Path, key: str, kind: type[Config]) -> Config:
-    config = read_config(run)
-    if not str(config.get("stage", "")).startswith(STAGE):
+    config = RunConfig.read(run)
+    if not str(config.stage).startswith(STAGE):
         raise InputError(run, "is no run of a 2D network", "give a run folder of 'posenet3d pose2d train'")
     try:
-        return from_dict(kind, config[key])
-    except (KeyError, TypeError, ValueError) as error:
+        return from_dict(kind, dict(getattr(config, key)))
+    except (TypeError, ValueError) as error:
         raise InputError(run / "config.json", f"field '{key}' describes no network ({error})", "train again") from error

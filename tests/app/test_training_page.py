@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import math
 import os
@@ -23,7 +22,7 @@ from posenet3d.training.teacher import train_teacher
 
 PAGE = Path(__file__).parents[2] / "explorer" / "pages" / "training.py"
 STEPS = {
-    "teacher": {"cleaner_steps": 100, "frame_steps": 200, "temporal_steps": 100},
+    "teacher": {"denoiser_steps": 100, "frame_steps": 200, "temporal_steps": 100},
     "student": {"frame_steps": 200, "temporal_steps": 100},
     "joint": {"steps": 200},
 }
@@ -37,6 +36,7 @@ def make_run(folder: Path, stage: str = "teacher", text: str | None = None, **se
     """A run folder with a config and, unless `text` is None, that log."""
     (folder / "state").mkdir(parents=True)
     training = {**STEPS[stage], "lr": 0.001, "weights": {"pose": 1.0}, **settings}
+    training = {name: value for name, value in training.items() if value is not None}
     config = {"stage": stage, "model": {"width": 8, "dilations": [1, 2]}, "training": training, "tilt": None}
     (folder / "config.json").write_text(json.dumps(config))
     if text is not None:
@@ -48,8 +48,8 @@ def teacher_log(until: int = 400) -> str:
     """A log line every 25 steps, and held-out terms every 100."""
     text = ""
     for step in range(25, until + 1, 25):
-        phase = "cleaner" if step <= 100 else "frame" if step <= 300 else "temporal"
-        terms = {"position": 1 / step} if phase == "cleaner" else {"pose": 30 / step}
+        phase = "denoiser" if step <= 100 else "frame" if step <= 300 else "temporal"
+        terms = {"position": 1 / step} if phase == "denoiser" else {"pose": 30 / step}
         text += line(step, phase, **terms)
         if step % 100 == 0:
             text += line(step, phase, **{f"val/{name}": 2 * value for name, value in terms.items()})
@@ -100,14 +100,22 @@ def test_terms_are_told_apart_from_held_out_ones(tmp_path):
     assert list(run.log.held_out["pose"].steps) == [200, 300, 400]
     assert run.log.held_out["pose"].values[-1] == pytest.approx(2 * 30 / 400)
     assert [(p.name, p.start, p.stop) for p in run.phases] == [
-        ("cleaner", 0, 100),
+        ("denoiser", 0, 100),
         ("frame", 100, 300),
         ("temporal", 300, 400),
     ]
 
 
+def test_names_of_earlier_versions_are_read_as_todays(tmp_path):
+    text = line(25, "cleaner", position=1.0) + line(150, "frame", telling=0.5) + line(175, "frame", discriminator=0.25)
+    run = read_run("a", make_run(tmp_path / "a", text=text, cleaner_steps=50, denoiser_steps=None))
+    assert run.phases[0].name == "denoiser"
+    assert set(run.log.training) == {"position", "discriminator"}
+    assert list(run.log.training["discriminator"].values) == [0.5, 0.25]
+
+
 def test_a_phase_without_steps_is_left_out(tmp_path):
-    run = read_run("a", make_run(tmp_path / "a", cleaner_steps=0))
+    run = read_run("a", make_run(tmp_path / "a", denoiser_steps=0))
     assert [(p.name, p.start, p.stop) for p in run.phases] == [("frame", 0, 200), ("temporal", 200, 300)]
 
 
@@ -168,7 +176,7 @@ def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
     [
         ({"stage": "cook"}, "field 'stage' is 'cook'"),
         ({"stage": ["teacher"]}, "field 'stage'"),
-        ({"training": None}, "field 'training.cleaner_steps' is None"),
+        ({"training": None}, "field 'training.denoiser_steps' is None"),
         ({"training": {**STEPS["teacher"], "frame_steps": "many"}}, "field 'training.frame_steps' is 'many'"),
         ({"training": dict.fromkeys(STEPS["teacher"], 0)}, "plans no steps"),
         ({"model": 3}, "not the config of a checkpoint"),
@@ -233,7 +241,7 @@ def test_duration(seconds, said):
 
 def test_phase_table_has_steps_time_and_speed(tmp_path):
     table = training_charts.phase_table(read_run("a", make_run(tmp_path / "a", text=teacher_log(200))))
-    assert list(table["phase"]) == ["cleaner", "frame", "temporal"]
+    assert list(table["phase"]) == ["denoiser", "frame", "temporal"]
     assert list(table["steps"]) == ["100 of 100", "100 of 200", "0 of 100"]
     assert list(table["time"]) == ["10 s", "10 s", "–"]
     assert list(table["steps/s"]) == ["10.0", "10.0", "–"]
@@ -247,9 +255,9 @@ def test_settings_that_differ_come_first(tmp_path):
     b = read_run("b", make_run(tmp_path / "b", "student", lr=0.002))
     table = training_charts.settings_table([a, b]).set_index("setting")
     differing = table[table["differs"] == "≠"]
-    assert set(differing.index) == {"stage", "training.cleaner_steps", "training.lr"}
+    assert set(differing.index) == {"stage", "training.denoiser_steps", "training.lr"}
     assert list(table.index[:3]) == list(differing.index)
-    assert list(table.loc["training.cleaner_steps", ["a", "b"]]) == ["100", "–"]
+    assert list(table.loc["training.denoiser_steps", ["a", "b"]]) == ["100", "–"]
     assert list(table.loc["model.dilations", ["a", "b"]]) == ["1, 2", "1, 2"]
     assert list(training_charts.settings_table([a]).columns) == ["setting", "a"]
 
@@ -258,15 +266,14 @@ def test_settings_that_differ_come_first(tmp_path):
     "settings", [TeacherTraining(), StudentTraining(), JointTraining()], ids=lambda s: type(s).__name__
 )
 def test_every_weighted_term_has_words(settings):
-    names = {field.name for field in dataclasses.fields(settings.weights)}
-    assert names <= set(training_charts.TERMS)
+    assert set(settings.weights) <= set(training_charts.TERMS)
 
 
 def test_terms_come_in_the_order_of_their_words_unknown_ones_last(tmp_path):
     text = line(125, "frame", brightness=1.0, symmetry=1.0, pose=1.0, consistency_2d=1.0)
     run = read_run("a", make_run(tmp_path / "a", text=text))
     assert training_charts.term_names([run], None) == ["consistency_2d", "pose", "symmetry", "brightness"]
-    assert training_charts.term_names([run], "cleaner") == []
+    assert training_charts.term_names([run], "denoiser") == []
 
 
 def test_two_runs_are_overlaid_in_two_colours(tmp_path):
@@ -276,7 +283,7 @@ def test_two_runs_are_overlaid_in_two_colours(tmp_path):
     assert [trace.name for trace in chart.data] == ["a, training", "a, held-out", "b, training", "b, held-out"]
     assert [trace.line.color for trace in chart.data] == [COLOURS[0]] * 2 + [COLOURS[1]] * 2
     assert chart.layout.yaxis.type == "log"
-    assert [note.text for note in chart.layout.annotations] == ["cleaner", "frame", "temporal"]
+    assert [note.text for note in chart.layout.annotations] == ["denoiser", "frame", "temporal"]
     assert tuple(chart.layout.xaxis.range) == (0, pytest.approx(612))
 
 
@@ -336,6 +343,7 @@ def test_a_log_of_100000_lines_is_drawn_with_few_points(tmp_path):
 def page(tmp_path, monkeypatch) -> AppTest:
     st.cache_resource.clear()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POSENET3D_RUNS", "runs")
     return AppTest.from_file(str(PAGE), default_timeout=60)
 
 
@@ -366,7 +374,7 @@ def test_a_run_is_shown_term_by_term(page, tmp_path):
     assert any(
         "**pose** · weight 1" in text.value and training_charts.TERMS["pose"] in text.value for text in page.markdown
     )
-    page.radio(key="phase").set_value("cleaner").run()
+    page.radio(key="phase").set_value("denoiser").run()
     page.radio(key="scale").set_value("log").run()
     assert not page.exception
     assert headings(page) == {"position"}
@@ -419,7 +427,7 @@ def test_a_phase_that_another_run_lacks_is_forgotten(page, tmp_path):
     finish(make_run(tmp_path / "runs" / "b", "joint", text=line(25, "joint", consensus=1.0)))
     page.run()
     page.selectbox(key="run").set_value("runs/a").run()
-    page.radio(key="phase").set_value("cleaner").run()
+    page.radio(key="phase").set_value("denoiser").run()
     page.selectbox(key="run").set_value("runs/b").run()
     assert not page.exception
     assert page.radio(key="phase").value == "all phases"
@@ -455,7 +463,7 @@ def test_a_damaged_run_is_one_sentence_and_the_other_is_still_shown(page, tmp_pa
 def test_what_training_leaves_can_be_looked_at(page, tmp_path):
     settings = TeacherTraining(
         loop=LoopSettings(log_every=1, validate_every=1, save_every=2),
-        cleaner_steps=2, frame_steps=2, temporal_steps=2, frame_batch=4, temporal_batch=4, cleaner_batch=2,
+        denoiser_steps=2, frame_steps=2, temporal_steps=2, frame_batch=4, temporal_batch=4, denoiser_batch=2,
     )  # fmt: skip
     train_teacher(bundled_sequences(), settings, tmp_path / "runs" / "first")
     page.run()

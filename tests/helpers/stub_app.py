@@ -26,7 +26,10 @@ class StubLifter:
     def __init__(self, model="teacher"):
         self.model = model
 
-    def __call__(self, sequences, *, height_m=1.7, refine=False, fit=True, progress=None):
+    def __call__(self, sequences, *, progress=None, **options):
+        wrong = set(options) - {"teacher": {"height_m", "refine"}, "student": {"fit"}}[self.model]
+        if wrong:
+            raise TypeError(f"unexpected options: {wrong}")
         results = [Lifted(s.name, flat(s), fps=s.fps, model=self.model, checkpoint="stub") for s in sequences]
         if self.model == "student":
             results = [replace(result, body=waving(result.joints_3d)) for result in results]
