@@ -1,53 +1,58 @@
-"""Export: the result in the formats of other programs, as a film, and as a page of its own."""
+"""Export: files for other programs, a rendered movie, and an HTML page with the comparison."""
 
 import tempfile
 from pathlib import Path
 
 import streamlit as st
 
-from explorer import cache, sidebar
-from explorer.compare.candidates import Actor
+from explorer import cache, session, sidebar
+from explorer.compare.candidates import Candidate
 from explorer.viewer import standalone
 from posenet3d.cli.export import FORMATS, WHOLE, export_clip
 from posenet3d.errors import InputError
 from posenet3d.exports.movie import Panel, rendering_problem, write_movie
 from posenet3d.io.lifted_npz import lifted_bytes
 
-WHAT_FOR = {
+DESCRIPTIONS = {
     "amass": "AMASS-style npz: poses, betas, trans, frame rate; for research code",
     "bvh": "BVH: skeleton and rotations; Blender, Maya, MotionBuilder, Unity",
     "gltf": "glTF (.glb): the body, skinned and animated; Blender, web, Unity, Unreal",
     "trc": "TRC: joint positions; OpenSim, biomechanics",
     "csv": "CSV: joint positions; spreadsheets, R",
     "obj": "OBJ: the mesh of one frame; any 3D program",
-    "3dpw": "3DPW's pickle: SMPL's joints and turns; its challenge",
+    "3dpw": "3DPW's pickle: SMPL's joints and rotations; the 3DPW challenge",
     "videopose3d": "VideoPose3D's npz: positions_3d; research code",
 }
 NEEDS_BODY = {"amass", "bvh", "gltf", "obj", "3dpw"}
 MIME = {".mp4": "video/mp4", ".gif": "image/gif"}
 
 choice = sidebar.chosen()
-actors = choice.actors
+candidates = choice.candidates
 
 
-def files(actor: Actor) -> None:
-    """One button per format."""
-    name = actor.lifted.name
+def file_buttons(candidate: Candidate) -> None:
+    """Draw one download button per format."""
+    name = candidate.lifted.name
     st.download_button(
-        "Ours (.npz): everything, reads back into this program",
-        lambda: lifted_bytes([actor.lifted]),
+        "PoseNet3D's npz: everything; this program reads it back",
+        lambda: lifted_bytes([candidate.lifted]),
         file_name=f"{name}.npz",
         on_click="ignore",
-        help="joints_3d (frames, 17, 3): metres, camera frame, x right, y down, z forward; a body's parameters with it.",
+        help="joints_3d (frames, 17, 3): metres, camera frame, x right, y down, z forward; with the body's parameters.",
     )
-    has_body = actor.lifted.body is not None
+    has_body = candidate.lifted.body is not None
     frame = 0
-    if has_body and len(actor.lifted) > 1:
-        frame = st.number_input("Frame for OBJ", 0, len(actor.lifted) - 1, sidebar.left_at(choice.sequence))
-    for format_name, what in WHAT_FOR.items():
+    if has_body and len(candidate.lifted) > 1:
+        frame = st.number_input(
+            "Frame for OBJ",
+            0,
+            len(candidate.lifted) - 1,
+            session.remembered_frame(cache.content_key(choice.sequence)),
+        )
+    for format_name, description in DESCRIPTIONS.items():
         st.download_button(
-            what,
-            lambda f=format_name: export_clip(actor.lifted, f, frame=frame if f == "obj" else None).content,
+            description,
+            lambda f=format_name: export_clip(candidate.lifted, f, frame=frame if f == "obj" else None).content,
             file_name=name + (FORMATS | WHOLE)[format_name][1],
             on_click="ignore",
             disabled=format_name in NEEDS_BODY and not has_body,
@@ -55,62 +60,63 @@ def files(actor: Actor) -> None:
         )
     if not has_body:
         st.caption(
-            "The greyed ones need a body: choose the student in the sidebar. A teacher's skeleton has no rotations."
+            "Disabled formats need a body: choose the student in the sidebar. A teacher's skeleton has no rotations."
         )
 
 
-def film() -> None:
-    """Choose, render with a progress bar, look, download."""
-    suffix = st.radio("Format", list(MIME), horizontal=True, key="film format", persist_state="session")
-    is_turning = st.toggle("Camera goes round the person", key="film turns", persist_state="session")
-    if st.button("Render the film", type="primary"):
+def movie() -> None:
+    """Draw the movie's options, render it with a progress bar, then show it with a download button."""
+    suffix = st.radio("Format", list(MIME), horizontal=True, key=session.MOVIE_FORMAT.key, persist_state="session")
+    is_turning = st.toggle("Camera circles the person", key=session.MOVIE_TURNS.key, persist_state="session")
+    if st.button("Render the video", type="primary"):
         place = st.empty()
         box = place.container()
         bar = box.progress(0.0, "Starting ...")
-        box.button("Cancel")  # any click ends this run of the page, and the film with it
-        problem = rendering_problem()  # not before a film is wanted: the first time it takes seconds
+        box.button("Cancel")  # any click ends this run of the page, and the rendering with it
+        problem = rendering_problem()  # not before a movie is wanted: the first call takes seconds
         if problem is not None:
             place.warning(problem)
             return
 
-        def tell(share_done: float) -> None:
-            bar.progress(share_done, "Rendering ...")
+        def report_progress(share: float) -> None:
+            bar.progress(share, "Rendering ...")
 
         try:
             with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"film{suffix}"
-                panels = [Panel(actor.label, actor.lifted) for actor in actors]
-                write_movie(path, panels, is_turning=is_turning, progress=tell)
-                st.session_state["film"] = (suffix, path.read_bytes())
+                path = Path(folder) / f"movie{suffix}"
+                panels = [Panel(candidate.label, candidate.lifted) for candidate in candidates]
+                write_movie(path, panels, is_turning=is_turning, progress=report_progress)
+                session.MOVIE.set((suffix, path.read_bytes()))
         except InputError as error:
             st.error(str(error))
         finally:
             place.empty()
-    if "film" in st.session_state:
-        shown, content = st.session_state["film"]
-        if shown == ".mp4":
+    rendered = session.MOVIE.get()
+    if rendered is not None:
+        rendered_suffix, content = rendered
+        if rendered_suffix == ".mp4":
             st.video(content, loop=True, autoplay=True)
         else:
             st.image(content)
         st.download_button(
-            f"Download the film ({len(content) / 1e6:.1f} MB)",
+            f"Download the video ({len(content) / 1e6:.1f} MB)",
             content,
-            file_name=choice.sequence.name + shown,
-            mime=MIME[shown],
+            file_name=choice.sequence.name + rendered_suffix,
+            mime=MIME[rendered_suffix],
             on_click="ignore",
         )
 
 
-def page() -> None:
-    """The viewer with this comparison inside, for people without this program."""
-    payload = cache.payload(choice.sequence, actors)
-    if standalone.is_licensed(payload):
+def html_page() -> None:
+    """Draw the download button of an HTML page with this comparison, for people without this program."""
+    payload = cache.payload(choice.sequence, candidates)
+    if payload.is_licensed:
         st.warning(
             "This page would contain the mesh of an official SMPL body: share it only as that body's licence allows."
         )
     st.download_button(
         "Download the comparison (.html)",
-        lambda: standalone.shared_page(payload),
+        lambda: standalone.standalone_page(payload),
         file_name=f"{choice.sequence.name}.html",
         mime="text/html",
         on_click="ignore",
@@ -121,11 +127,11 @@ def page() -> None:
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Files for other programs")
-    labels = [actor.label for actor in actors]
-    label = st.radio("Of", labels, horizontal=True) if len(labels) > 1 else labels[0]
-    files(actors[labels.index(label)])
+    labels = [candidate.label for candidate in candidates]
+    label = st.radio("Result to export", labels, horizontal=True) if len(labels) > 1 else labels[0]
+    file_buttons(candidates[labels.index(label)])
 with right:
-    st.subheader("A page of its own")
-    page()
-    st.subheader("A film")
-    film()
+    st.subheader("Web page")
+    html_page()
+    st.subheader("Rendered video")
+    movie()

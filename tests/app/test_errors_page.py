@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import cache
 from explorer.charts import errors as error_charts
+from explorer.charts import style
 from explorer.compare import tables
-from explorer.compare.candidates import GROUND_TRUTH, NOBODY, Actor, Source, truth_of
+from explorer.compare.candidates import GROUND_TRUTH, NONE, Candidate, Source, truth_of
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT
 from posenet3d.evaluation.evaluate import evaluate
@@ -24,12 +25,14 @@ CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
 NO_TRUTH = replace(WALK, joints_3d=None)
 BUTTON = "Evaluate every clip of this file"
-STYLES = {"first": error_charts.FIRST, "second": error_charts.SECOND}
+STYLES = {"first": style.FIRST, "second": style.SECOND}
 
 
 def network(label, joints_3d=None, sequence=WALK):
     joints_3d = flat(sequence) if joints_3d is None else joints_3d.astype(np.float32)
-    return Actor(label, label, Lifted(sequence.name, joints_3d, fps=sequence.fps), Source("stub", Path(), "teacher"))
+    return Candidate(
+        label, label, Lifted(sequence.name, joints_3d, fps=sequence.fps), Source("stub", Path(), "teacher")
+    )
 
 
 def shaky(sequence=WALK):
@@ -38,7 +41,7 @@ def shaky(sequence=WALK):
 
 
 def truth(sequence=WALK):
-    return Actor(GROUND_TRUTH, GROUND_TRUTH, truth_of(sequence))
+    return Candidate(GROUND_TRUTH, GROUND_TRUTH, truth_of(sequence))
 
 
 def long_clip(frames=10_000):
@@ -47,7 +50,7 @@ def long_clip(frames=10_000):
     return replace(WALK, **{name: np.concatenate([values] * repeats)[:frames] for name, values in arrays.items()})
 
 
-# Measures by actor
+# Measures by candidate
 
 
 def test_two_networks_share_one_disagreement():
@@ -57,9 +60,9 @@ def test_two_networks_share_one_disagreement():
     assert all(list(by_label) == ["first", "second"] for by_label in found.values())
 
 
-@pytest.mark.parametrize("actors", [[network("first"), truth()], [truth(), network("first")]])
-def test_ground_truth_is_not_measured_against_itself(actors):
-    found = tables.measures_by_key(WALK, actors)
+@pytest.mark.parametrize("candidates", [[network("first"), truth()], [truth(), network("first")]])
+def test_ground_truth_is_not_measured_against_itself(candidates):
+    found = tables.measures_by_key(WALK, candidates)
     assert list(found) == ["pa_mpjpe", "n_mpjpe", "mpjpe", "reprojection", "bone_drift"]
     assert list(found["pa_mpjpe"]) == ["first"]
     assert list(found["bone_drift"]) == ["first", GROUND_TRUTH]
@@ -70,12 +73,14 @@ def test_ground_truth_alone_still_has_measures():
 
 
 def test_clip_table_gives_the_disagreement_to_both():
-    actors = [network("first"), shaky()]
-    table = tables.clip_table(tables.measures_by_key(WALK, actors), actors)
+    candidates = [network("first"), shaky()]
+    table = tables.clip_table(tables.measures_by_key(WALK, candidates), candidates)
     assert list(table["mean over the clip"]) == ["first", "second"]
     assert table["Disagreement (mm)"].nunique() == 1
     assert table["MPJPE (mm)"].nunique() == 2
-    assert np.isnan(tables.clip_table(tables.measures_by_key(WALK, [truth(), actors[0]]), [truth()])["MPJPE (mm)"][0])
+    assert np.isnan(
+        tables.clip_table(tables.measures_by_key(WALK, [truth(), candidates[0]]), [truth()])["MPJPE (mm)"][0]
+    )
 
 
 # Tables
@@ -103,7 +108,7 @@ def test_joint_table_has_columns_for_each_of_two():
     assert list(table.columns[4:]) == ["second, mm: mean", "second, mm: median", "second, mm: 95 %"]
 
 
-def test_moments_name_time_frame_joint_and_the_worse_actor_counts():
+def test_moments_name_time_frame_joint_and_the_worse_candidate_counts():
     first, second = WALK.joints_3d.copy(), WALK.joints_3d.copy()
     first[60, JOINT["l_wrist"], 0] += 0.4
     second[150, JOINT["r_ankle"], 0] += 0.8
@@ -111,7 +116,7 @@ def test_moments_name_time_frame_joint_and_the_worse_actor_counts():
     worst, next_worst = tables.moments_table(by_label, fps=30.0).to_dict("records")[:2]
     assert (worst["frame"], worst["worst joint"]) == (150, "right ankle")
     assert worst["time_s"] == 5
-    assert worst["at it"] == pytest.approx(800, rel=1e-3)
+    assert worst["worst value"] == pytest.approx(800, rel=1e-3)
     assert worst["second"] == pytest.approx(800 / 17, rel=1e-3)
     assert worst["first"] == pytest.approx(0, abs=1e-3)
     assert (next_worst["frame"], next_worst["worst joint"]) == (60, "left wrist")
@@ -123,7 +128,7 @@ def test_moments_leave_out_frames_without_a_value():
     moments = tables.moments_table(measures_of_constant(joints)["mpjpe"], WALK.fps)
     assert len(moments)
     assert not moments["frame"].between(20, 39).any()
-    assert moments[["first", "at it"]].notna().all(axis=None)
+    assert moments[["first", "worst value"]].notna().all(axis=None)
 
 
 @pytest.mark.parametrize("frames", [1, 2])
@@ -151,7 +156,7 @@ def test_action_table_says_what_evaluate_says():
 # Figures
 
 
-def test_bars_of_two_actors_stand_side_by_side_and_differ_without_colour():
+def test_bars_of_two_candidates_stand_side_by_side_and_differ_without_colour():
     figure = error_charts.grouped_bars(
         ["a", "b"], {"first": np.array([1, 2]), "second": np.array([3, 4])}, STYLES, "mm"
     )
@@ -234,11 +239,16 @@ def opened(app, monkeypatch, *clips):
     return app
 
 
-def test_shows_both_actors_with_ground_truth(app):
+def test_shows_both_candidates_with_ground_truth(app):
     app.run().switch_page(PAGE).run()
     assert not app.exception
     assert not app.info
-    assert [head.value for head in app.subheader] == ["Which joint", "When", "Worst moments", "How often it is good"]
+    assert [head.value for head in app.subheader] == [
+        "Error by joint",
+        "Error over time",
+        "Worst moments",
+        "Joints below a threshold",
+    ]
     assert len(app.get("plotly_chart")) == 3
     assert len(app.get("download_button")) == 1
     assert app.dataframe[0].value.index.tolist() == ["student (stub)", "teacher (stub)"]
@@ -256,7 +266,7 @@ def test_one_box_chooses_the_measure_of_everything(app):
 
 
 @pytest.mark.parametrize("name", CLIPS)
-@pytest.mark.parametrize("beside", [NOBODY, GROUND_TRUTH])
+@pytest.mark.parametrize("beside", [NONE, GROUND_TRUTH])
 def test_every_measure_of_every_bundled_clip(app, name, beside):
     app.run()
     app.selectbox(key="sequence").set_value(name).run()
@@ -289,7 +299,7 @@ def test_a_moment_is_a_link_to_its_frame(app):
     links = [link.proto for link in app.get("page_link")]
     assert 1 <= len(links) <= 10
     moments = tables.moments_table(
-        tables.measures_by_key(WALK, app.session_state["choice"].actors)["pa_mpjpe"], WALK.fps
+        tables.measures_by_key(WALK, app.session_state["choice"].candidates)["pa_mpjpe"], WALK.fps
     )
     assert [link.query_string for link in links] == [f"frame={frame}" for frame in moments["frame"]]
     assert f"frame {moments['frame'][0]}:" in links[0].label

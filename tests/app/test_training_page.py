@@ -11,8 +11,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer.charts import training as training_charts
-from explorer.charts.errors import COLOURS
-from explorer.runs import Curve, duration, find_runs, read_log, read_run, standing, status
+from explorer.charts.style import PALETTE
+from explorer.run_status import duration, status, summary
+from explorer.runs import TermCurve, find_runs, read_log, read_run
 from posenet3d.errors import InputError
 from posenet3d.synthetic.sequences import bundled_sequences
 from posenet3d.training.joint import JointTraining
@@ -170,7 +171,7 @@ def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
         ({"stage": ["teacher"]}, "field 'stage'"),
         ({"training": None}, "field 'training.cleaner_steps' is None"),
         ({"training": {**STEPS["teacher"], "frame_steps": "many"}}, "field 'training.frame_steps' is 'many'"),
-        ({"training": dict.fromkeys(STEPS["teacher"], 0)}, "plans no steps"),
+        ({"training": dict.fromkeys(STEPS["teacher"], 0)}, "has no steps"),
         ({"model": 3}, "not the config of a checkpoint"),
     ],
 )
@@ -190,11 +191,11 @@ def test_a_run_is_running_until_it_is_finished_or_falls_silent(tmp_path):
     folder = make_run(tmp_path / "a", text=teacher_log(275))
     now = time.time()
     assert status(read_run("a", folder), now) == "running"
-    assert standing(read_run("a", folder), now) == (
+    assert summary(read_run("a", folder), now) == (
         "running, step 275 of 400 after 28 s; about 2 s to the end of 'frame'"
     )
     assert status(read_run("a", folder), now + 600) == "stopped"
-    assert "stopped, step 275 of 400 after 28 s; nothing was written for 1 h 0 min" in standing(
+    assert "stopped, step 275 of 400 after 28 s; nothing was written for 1 h 0 min" in summary(
         read_run("a", folder), now + 3600
     )
     assert status(read_run("a", finish(folder)), now + 600) == "finished"
@@ -220,7 +221,7 @@ def test_a_whole_log_is_finished_also_without_the_mark(tmp_path):
 
 def test_a_loss_that_is_no_number_is_named(tmp_path):
     run = read_run("a", make_run(tmp_path / "a", text=teacher_log(275) + line(300, "frame", pose=math.nan)))
-    assert "the loss 'pose' was no longer a number" in standing(run, time.time() + 6000)
+    assert "the loss 'pose' was not a finite number" in summary(run, time.time() + 6000)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +275,7 @@ def test_two_runs_are_overlaid_in_two_colours(tmp_path):
     b = read_run("b", make_run(tmp_path / "b", text=teacher_log(), temporal_steps=300))
     chart = training_charts.term_chart([a, b], "pose", None, is_log=True)
     assert [trace.name for trace in chart.data] == ["a, training", "a, held-out", "b, training", "b, held-out"]
-    assert [trace.line.color for trace in chart.data] == [COLOURS[0]] * 2 + [COLOURS[1]] * 2
+    assert [trace.line.color for trace in chart.data] == [PALETTE[0]] * 2 + [PALETTE[1]] * 2
     assert chart.layout.yaxis.type == "log"
     assert [note.text for note in chart.layout.annotations] == ["cleaner", "frame", "temporal"]
     assert tuple(chart.layout.xaxis.range) == (0, pytest.approx(612))
@@ -308,7 +309,7 @@ def test_thinned_keeps_ends_and_every_spike(count):
         values[i] = (-1) ** number * (100 + number)
     values[count // 2 : count // 2 + 1] = np.nan if count > 5 else 0.0
     steps = np.arange(count, dtype=float)
-    thin = training_charts.thinned(Curve(steps, values))
+    thin = training_charts.thinned(TermCurve(steps, values))
     assert len(thin.steps) <= 1300
     assert (np.diff(thin.steps) > 0).all()
     assert {steps[i] for i in spikes} <= set(thin.steps)
@@ -316,7 +317,7 @@ def test_thinned_keeps_ends_and_every_spike(count):
 
 
 def test_a_curve_without_any_number_is_thinned_too():
-    thin = training_charts.thinned(Curve(np.arange(5000.0), np.full(5000, np.nan)))
+    thin = training_charts.thinned(TermCurve(np.arange(5000.0), np.full(5000, np.nan)))
     assert 2 <= len(thin.steps) <= 1300
 
 
