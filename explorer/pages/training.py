@@ -42,12 +42,12 @@ neither wins.
 
 def choose(found: dict[str, Path]) -> list[str]:
     """Choose a run and, if wanted, a second one to compare with; return their names."""
-    left, right, refresh = st.columns([4, 4, 1.5], vertical_alignment="bottom")
+    left, right, last = st.columns([4, 4, 1.5], vertical_alignment="bottom")
     help_text = "The run that was written last comes first."
     first = _choose_one(left.selectbox, "Run", list(found), session.RUN, help=help_text)
     others = [NO_OTHER, *(name for name in found if name != first)]
     second = _choose_one(right.selectbox, "Compare with", others, session.OTHER_RUN, help="A second run, in orange.")
-    refresh.button("Refresh", icon=":material/refresh:", help=f"Search for new runs in {RUNS.resolve()}")
+    last.button("Refresh", icon=":material/refresh:", help=f"Search for new runs in {RUNS.resolve()}")
     return [first] if second == NO_OTHER else [first, second]
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from explorer.viewer.payload_schema import SCHEMA
 from posenet3d.body.layer import BODY_PARENTS, Body
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT
 from posenet3d.exports.motion import is_licensed, motion_of
 
 QUATERNION_STEPS = 32767
-WEIGHT_STEPS = 65535
+WEIGHT_STEPS: int = SCHEMA["weight_steps"]
 INFLUENCES = 4
 """Joints per vertex, as many as a WebGL vertex shader takes at once; the open body has up to five."""
 

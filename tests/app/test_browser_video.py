@@ -64,7 +64,7 @@ def test_progress_reaches_the_end(file):
     [(b"hello" * 500, "cannot be read"), (b"", "cannot be read"), (grey_video(LEVELS)[:400], "cannot be read")],
     ids=["text", "empty", "truncated"],
 )
-def test_what_is_no_video_is_refused_in_a_sentence(file, content, problem):
+def test_a_file_that_is_not_a_video_is_refused(file, content, problem):
     with pytest.raises(InputError, match=rf"holiday\.mp4: {problem}"):
         transcode(file(content), 40, 30)
 

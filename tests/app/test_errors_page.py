@@ -90,7 +90,7 @@ def measures_of_constant(joints_3d, sequence=WALK):
     return tables.measures_by_key(sequence, [network("first", joints_3d, sequence)])
 
 
-def test_joint_table_tells_mean_median_and_95th():
+def test_joint_table_has_mean_median_and_95th_percentile():
     measure = next(iter(measures_of_constant(WALK.joints_3d)["mpjpe"].values()))
     values = np.tile(np.arange(101.0)[:, None], (1, 17))
     values[:, 0] = np.nan
@@ -139,7 +139,7 @@ def test_tables_of_a_very_short_clip(frames):
         assert tables.moments_table(by_label, clip.fps)["frame"].between(0, frames - 1).all()
 
 
-def test_action_table_says_what_evaluate_says():
+def test_action_table_agrees_with_evaluate():
     clips = [replace(WALK.frames(0, 40), action="walk"), replace(WALK.frames(50, 110), action="run"),
              replace(WALK.frames(120, 150), action="walk")]  # fmt: skip
     result = evaluate([Lifted(clip.name, flat(clip), fps=clip.fps) for clip in clips], clips)
@@ -202,7 +202,7 @@ def test_error_map_of_a_long_clip_is_small():
     assert len(figure.to_json()) < 500_000
 
 
-def test_pck_curve_tells_the_area_under_it():
+def test_name_of_pck_curve_states_its_auc():
     figure = error_charts.share_below({"first": np.array([[10.0, 60.0, np.nan]])}, STYLES, "mm", 200.0, is_pck=True)
     curve = figure.data[0]
     assert curve.y[list(curve.x).index(50)] == 50
@@ -210,7 +210,7 @@ def test_pck_curve_tells_the_area_under_it():
     assert curve.name == "first, AUC 74 %"  # 3 thresholds at 0, 10 at 50 and 18 at 100 %
 
 
-def test_share_below_without_truth_has_its_own_unit_and_no_area():
+def test_share_below_without_truth_has_its_own_unit_and_no_auc():
     figure = error_charts.share_below({"first": np.array([[1.0, 3.0]])}, STYLES, "px", 4.0, is_pck=False)
     assert figure.data[0].name == "first"
     assert (figure.data[0].x[-1], figure.data[0].y[-1]) == (4, 100)
@@ -278,14 +278,14 @@ def test_every_measure_of_every_bundled_clip(app, name, beside):
         assert not app.error
 
 
-def test_without_ground_truth_it_says_what_that_means(app, monkeypatch):
+def test_without_ground_truth_the_page_explains_it(app, monkeypatch):
     opened(app, monkeypatch, NO_TRUTH)
     assert "no ground truth" in app.info[0].value
     assert app.selectbox(key="error measure").value == "disagreement"
     assert len(app.selectbox(key="error measure").options) == 3
 
 
-def test_a_measure_that_the_next_clip_lacks_gives_way(app, monkeypatch):
+def test_a_measure_that_the_next_clip_lacks_is_replaced(app, monkeypatch):
     opened(app, monkeypatch, NO_TRUTH)
     app.selectbox(key="sequence").set_value("other").run()
     app.selectbox(key="error measure").set_value("mpjpe").run()
@@ -305,7 +305,7 @@ def test_a_moment_is_a_link_to_its_frame(app):
     assert f"frame {moments['frame'][0]}:" in links[0].label
 
 
-def test_a_clip_in_which_nobody_was_lifted_is_a_sentence(app, monkeypatch):
+def test_a_clip_without_a_lifted_person_is_a_warning(app, monkeypatch):
     monkeypatch.setattr(
         StubLifter, "__call__", lambda self, clips, **_: [Lifted(c.name, np.full_like(flat(c), np.nan)) for c in clips]
     )
@@ -356,7 +356,7 @@ def test_a_packed_file_keeps_its_actions(tmp_path, app):
     assert [clip.action for clip in found] == ["walk", "run", "walk"]
 
 
-def test_clips_without_action_names_are_told_as_a_whole(app, monkeypatch):
+def test_clips_without_action_names_are_one_row(app, monkeypatch):
     opened(app, monkeypatch, *(replace(clip, action="") for clip in clips_of_file()))
     next(button for button in app.button if button.label == BUTTON).click().run()
     assert app.dataframe[-1].value.index.tolist() == ["all clips"]
@@ -369,7 +369,7 @@ def test_nothing_to_evaluate_is_not_offered(app, monkeypatch, clips):
     assert BUTTON not in [button.label for button in app.button]
 
 
-def test_clips_that_cannot_be_scored_are_a_sentence(app, monkeypatch):
+def test_clips_that_cannot_be_scored_are_an_error_message(app, monkeypatch):
     unknown = np.full_like(WALK.joints_3d[:30], np.nan)
     opened(app, monkeypatch, *(replace(clip.frames(0, 30), joints_3d=unknown) for clip in clips_of_file()))
     next(button for button in app.button if button.label == BUTTON).click().run()

@@ -242,14 +242,14 @@ def test_payload_identity_follows_content():
     assert viewer_payload.make_payload(WALK, [Candidate("stub", "moved", moved)]).meta["id"] != first
 
 
-def test_payload_of_a_clip_in_which_nobody_was_lifted():
+def test_payload_of_a_clip_without_a_lifted_person():
     nobody = replace(lifted_of(WALK), joints_3d=np.full_like(WALK.joints_3d, np.nan))
     meta = viewer_payload.make_payload(WALK, [Candidate("nobody", "nobody", nobody)]).meta
     json.dumps(meta, allow_nan=False)
     assert all(m["worst"] == [] for m in meta["candidates"][0]["measures"])
 
 
-def test_truth_comes_first_and_its_absence_is_said():
+def test_truth_comes_first_and_its_absence_is_stated():
     with_truth = viewer_payload.make_payload(WALK, pair_of(WALK)).meta
     keys = ["pa_mpjpe", "n_mpjpe", "mpjpe", "disagreement", "reprojection", "bone_drift"]
     assert [m["key"] for m in with_truth["candidates"][0]["measures"]] == keys
@@ -324,7 +324,7 @@ def test_ground_follows_a_slope_but_not_a_jump():
     assert np.abs(ground - slope).max() < 0.06
 
 
-def test_names_for_people():
+def test_joint_labels():
     names = [labels.joint_label(name) for name in JOINT_NAMES]
     assert names[:3] == ["pelvis", "right hip", "right knee"]
     assert names[9:12] == ["neck/nose", "head top", "left shoulder"]
@@ -333,7 +333,7 @@ def test_names_for_people():
 # Figures and tables
 
 
-def test_frame_table_shows_what_is_missing():
+def test_frame_table_shows_missing_values():
     table = tables.frame_table(NOISY, lifted_of(NOISY), int((~NOISY.is_observed).any(1).argmax()))
     assert len(table) == 17
     assert table["u (px)"].isna().any()
@@ -359,7 +359,7 @@ def upload(app: AppTest, *files: tuple[str, bytes, str]) -> None:
     app.run()
 
 
-def lift_it(app: AppTest) -> None:
+def lift_chosen(app: AppTest) -> None:
     next(button for button in app.button if button.label.startswith("Lift ")).click()
     app.run()
 
@@ -406,7 +406,7 @@ def test_lifting_is_done_once(app, monkeypatch):
 @pytest.mark.parametrize("page", PAGES)
 def test_upload_without_ground_truth(app, page):
     upload(app, csv_of(WALK.frames(0, 40)))
-    lift_it(app)
+    lift_chosen(app)
     app.switch_page(page).run()
     assert not app.exception
     assert not app.error
@@ -423,7 +423,7 @@ def test_upload_of_two_people_offers_both(app):
     table = app.dataframe[0].value
     assert len(table) == 2
     assert table["joints detected (%)"].notna().all()
-    lift_it(app)
+    lift_chosen(app)
     person = app.selectbox(key="person of two.csv")
     assert len(person.options) == 2
     assert "40 frames" in person.options[0]
@@ -432,9 +432,9 @@ def test_upload_of_two_people_offers_both(app):
 @pytest.mark.parametrize(
     "file", [("bad.json", b"{oops", "application/json"), ("empty.csv", b"", "text/csv"), ("x.npz", b"PK", "x")]
 )
-def test_broken_upload_is_a_sentence_and_loses_nothing(app, file):
+def test_broken_upload_is_an_error_message_and_loses_nothing(app, file):
     upload(app, csv_of(WALK.frames(0, 20)))
-    lift_it(app)
+    lift_chosen(app)
     upload(app, file)
     assert not app.exception
     assert len(app.error) == 1
@@ -453,31 +453,31 @@ def with_detector(tmp_path, monkeypatch):
     monkeypatch.setitem(DETECTORS, "painted", PAINTED)
 
 
-def test_video_is_looked_at_and_lifted(app, with_detector, tmp_path):
+def test_video_is_imported_and_lifted(app, with_detector, tmp_path):
     upload(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 30).read_bytes(), "video/x-matroska"))
     assert not app.exception
     assert not app.error
     assert app.dataframe[0].value["picture"][0].startswith("data:image/jpeg")
     assert any("55 degrees are assumed" in text.value for text in app.caption)
-    lift_it(app)
+    lift_chosen(app)
     app.switch_page(EXPLORE).run()
     assert app.selectbox(key="sequence").value == "walk.mkv"
     assert len(app.get("bidi_component")) == 1
 
 
-def test_pictures_are_one_film_together(app, with_detector, tmp_path):
+def test_pictures_are_one_video_together(app, with_detector, tmp_path):
     folder = paint(tmp_path / "clip", 6)
     upload(app, *((f"IMG_{file.name}", file.read_bytes(), "image/png") for file in sorted(folder.iterdir())))
     assert not app.exception
     assert not app.error
     assert app.selectbox(key="imported file").value == "IMG (6 pictures)"
-    lift_it(app)
+    lift_chosen(app)
     assert app.session_state["sequence"] == "IMG (6 pictures)"
 
 
 def test_field_of_view_sets_the_camera(app, with_detector, tmp_path):
     upload(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 5).read_bytes(), "video/x-matroska"))
-    lift_it(app)
+    lift_chosen(app)
     assert app.session_state["choice"].sequence.K is None
     app.number_input(key="field of view").set_value(90.0).run()
     assert not app.exception
@@ -488,7 +488,7 @@ def test_field_of_view_sets_the_camera(app, with_detector, tmp_path):
     assert not any(box.key == "field of view" for box in app.number_input)
 
 
-def test_broken_video_is_a_sentence(app, with_detector):
+def test_broken_video_is_an_error_message(app, with_detector):
     upload(app, ("holiday.mp4", b"no film" * 100, "video/mp4"))
     assert not app.exception
     assert [error.value for error in app.error] == [
@@ -497,7 +497,7 @@ def test_broken_video_is_a_sentence(app, with_detector):
     ]
 
 
-def test_our_own_detector_is_there_and_a_better_one_is_offered(app, monkeypatch, tmp_path):
+def test_the_bundled_detector_is_there_and_a_better_one_is_offered(app, monkeypatch, tmp_path):
     monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "none"))
     app.run().switch_page(IMPORT).run()
     assert not app.exception
@@ -513,7 +513,7 @@ def test_second_upload_keeps_the_first_and_takes_the_frame_rate(app):
     upload(app, first, second)
     assert not app.error
     assert app.selectbox(key="imported file").value == "second.csv"
-    lift_it(app)
+    lift_chosen(app)
     assert app.selectbox(key="sequence").value == "second.csv"
     assert {"first.csv", "second.csv"} < set(app.selectbox(key="sequence").options)
     assert app.session_state["choice"].sequence.fps == 60
@@ -531,7 +531,7 @@ def test_frames_of_openpose_are_one_clip(app):
     upload(app, *frames)
     assert not app.error
     assert not app.exception
-    lift_it(app)
+    lift_chosen(app)
     assert app.selectbox(key="sequence").value == "clip (12 frames)"
     assert len(app.session_state["choice"].sequence) == 12
     assert app.session_state["choice"].sequence.name.startswith("clip")
@@ -543,11 +543,11 @@ def test_nothing_is_lifted_before_the_button(app, monkeypatch):
     monkeypatch.setattr(StubLifter, "__call__", lambda *a, **k: calls.append(1) or lift(*a, **k))
     upload(app, csv_of(WALK.frames(0, 40)))
     before = len(calls)
-    lift_it(app)
+    lift_chosen(app)
     assert len(calls) == before + 2
 
 
-def test_what_was_shown_is_remembered_for_a_cancelled_lifting(app):
+def test_the_last_choice_is_stored_for_a_cancelled_lifting(app):
     app.run()
     app.selectbox(key="sequence").set_value(NOISY.name).run()
     settled = app.session_state["settled"]
@@ -556,7 +556,7 @@ def test_what_was_shown_is_remembered_for_a_cancelled_lifting(app):
     assert "upload" not in settled  # a file that was uploaded meanwhile stays
 
 
-def test_export_offers_every_format_and_greys_what_needs_a_body(app):
+def test_export_offers_every_format_and_disables_those_that_need_a_body(app):
     app.run().switch_page(EXPORT).run()
     assert not app.exception
     buttons = {button.proto.label: button.proto.disabled for button in app.get("download_button")}
@@ -567,7 +567,7 @@ def test_export_offers_every_format_and_greys_what_needs_a_body(app):
     assert greyed == ["AMASS-style npz", "BVH", "glTF (.glb)", "OBJ", "3DPW's pickle"]
 
 
-def test_the_page_of_its_own_holds_the_clip_and_fetches_nothing():
+def test_the_saved_page_holds_the_clip_and_fetches_nothing():
     payload = viewer_payload.make_payload(WALK, pair_of(WALK))
     payload = viewer_payload.ViewerPayload({**payload.meta, "name": "</script><b>"}, payload.arrays)
     page = standalone.standalone_page(payload).decode()
@@ -603,13 +603,13 @@ def test_every_model_is_on_offer_once():
     assert labels == ["student (joint)", "teacher (joint)", "student (student)", "teacher (teacher)"]
 
 
-def test_ground_truth_can_be_looked_at_and_is_forgotten_with_its_clip(app):
+def test_ground_truth_can_be_shown_and_is_forgotten_with_its_clip(app):
     app.run()
     app.selectbox(key="beside").set_value(GROUND_TRUTH).run()
     assert [candidate.label for candidate in app.session_state["choice"].candidates] == ["student (stub)", GROUND_TRUTH]
     np.testing.assert_array_equal(app.session_state["choice"].candidates[1].lifted.joints_3d, WALK.joints_3d)
     upload(app, csv_of(WALK.frames(0, 40)))
-    lift_it(app)
+    lift_chosen(app)
     assert not app.exception
     assert app.selectbox(key="beside").value == "teacher (stub)"
 
@@ -627,7 +627,7 @@ def test_a_link_opens_the_same_view(app):
 
 
 @pytest.mark.parametrize("frame", ["-1", "100000", "x", "²"])
-def test_a_frame_that_is_not_there_is_the_first(app, frame):
+def test_a_missing_frame_opens_the_first(app, frame):
     app.query_params["frame"] = frame
     app.run()
     assert not app.exception
@@ -652,14 +652,14 @@ def test_settings_survive_a_change_of_pages(app):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_without_a_checkpoint_the_app_says_how_to_make_one(app, page, monkeypatch):
+def test_without_a_checkpoint_the_app_explains_how_to_train_one(app, page, monkeypatch):
     monkeypatch.setattr(cache, "list_checkpoints", dict)
     app.run().switch_page(page).run()
     assert not app.exception
     assert "posenet3d train teacher" in app.error[0].value
 
 
-def test_a_damaged_checkpoint_is_a_sentence(app, tmp_path, monkeypatch):
+def test_a_damaged_checkpoint_is_an_error_message(app, tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(cache, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
     app.run()

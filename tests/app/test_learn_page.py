@@ -12,7 +12,7 @@ from explorer.notebooks import FOLDER, Lab, find_notebooks, notebook_of, read_no
 PAGE = str(Path(__file__).parents[2] / "explorer" / "pages" / "learn.py")
 
 
-def test_every_notebook_has_a_title_words_code_and_pictures():
+def test_every_notebook_has_a_title_text_code_and_pictures():
     assert list(find_notebooks()) == sorted(file.stem for file in FOLDER.glob("[0-9][0-9]_*.py"))
     for notebook in map(read_notebook, find_notebooks().values()):
         kinds = [part.kind for part in notebook.parts()]
@@ -28,7 +28,7 @@ def test_stages_lead_to_their_notebooks():
     assert notebook_of("nonsense") is None
 
 
-def test_links_to_files_become_words_and_others_stay():
+def test_links_to_files_become_text_and_others_stay():
     text = "See [answers](answers/01.md) and [the paper](https://example.org/a)."
     assert without_file_links(text) == "See answers and [the paper](https://example.org/a)."
 
@@ -45,7 +45,7 @@ def test_the_page_shows_the_chosen_notebook():
     assert app.expander[0].label == "Answers"
 
 
-def test_without_notebooks_the_page_says_so(monkeypatch, tmp_path):
+def test_without_notebooks_the_page_explains_it(monkeypatch, tmp_path):
     monkeypatch.setattr("explorer.notebooks.FOLDER", tmp_path)
     monkeypatch.setattr("explorer.notebooks.find_notebooks.__defaults__", (tmp_path,))
     app = AppTest.from_file(PAGE, default_timeout=60).run()
@@ -53,7 +53,7 @@ def test_without_notebooks_the_page_says_so(monkeypatch, tmp_path):
     assert "repository" in app.info[0].value
 
 
-def test_jupyter_lab_is_up_when_it_says_so(tmp_path):
+def test_jupyter_lab_answers_when_it_is_up(tmp_path):
     (tmp_path / "one.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     lab = Lab(tmp_path)
     try:

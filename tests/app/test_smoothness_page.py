@@ -62,7 +62,7 @@ def motions(candidates) -> list[motion_numbers.ComparedMotion]:
 # The numbers
 
 
-def test_truth_is_looked_at_whether_it_is_shown_or_not(candidates):
+def test_truth_is_compared_whether_it_is_shown_or_not(candidates):
     shown = [*candidates, Candidate(GROUND_TRUTH, "truth", truth_of(WALK))]
     for chosen in (candidates, shown):
         assert [m.label for m in motion_numbers.motions_of(WALK, chosen, None)] == ["calm", "rough", GROUND_TRUTH]
@@ -80,7 +80,7 @@ def test_overview_agrees_with_evaluate(candidates, motions):
         assert row["bone drift", "%"] == pytest.approx(overall["bone_length_drift_percent"], abs=1e-4)
 
 
-def test_overview_orders_what_shakes(motions):
+def test_overview_orders_motions_by_shaking(motions):
     table = motion_numbers.overview(motions, FPS)
     assert list(table.index) == ["calm", "rough", GROUND_TRUTH, FRAME_BY_FRAME]
     assert table.loc[GROUND_TRUTH, ("jerk", "% of truth")] == pytest.approx(100)
@@ -90,7 +90,7 @@ def test_overview_orders_what_shakes(motions):
     assert table.loc[GROUND_TRUTH, ("foot skating", "m/s")] < 0.1 < table.loc["rough", ("foot skating", "m/s")]
 
 
-def test_units_are_those_that_are_said():
+def test_units_are_the_stated_ones():
     frames = np.arange(60)[:, None]
     joints = np.zeros((60, 17, 3))
     joints[:, JOINT["l_wrist"], 0] = 0.5 * 3.0 * (frames[:, 0] / FPS) ** 2  # 3 m/s²
@@ -140,7 +140,7 @@ def test_a_few_frames(frames, sequence, tmp_path):
     assert motion_numbers.spectra(motions, ALL_JOINTS, FPS) == {}
 
 
-def test_nobody_in_the_clip(tmp_path):
+def test_clip_without_a_person(tmp_path):
     nobody = np.full((50, 17, 3), np.nan)
     clip = WITHOUT_TRUTH.frames(0, 50)
     motions = motion_numbers.motions_of(clip, [candidate("nobody", nobody, tmp_path)], nobody)
@@ -151,7 +151,7 @@ def test_nobody_in_the_clip(tmp_path):
     motion_charts.over_time(panels, {"nobody": style.FIRST} | STYLES, FPS, "m/s", cut=FRAME_BY_FRAME)
 
 
-def test_feet_are_on_the_floor_for_everybody_at_the_same_time(motions, candidates):
+def test_feet_are_on_the_floor_in_the_same_frames_for_all(motions, candidates):
     by_truth = motion_numbers.feet_on_floor(motions, FPS)
     assert by_truth.any(0).all()
     assert not by_truth.all(0).any()
@@ -202,7 +202,7 @@ def test_sentences_without_truth(tmp_path):
 # The figures
 
 
-def test_what_is_cut_does_not_set_the_scale(motions):
+def test_a_cut_line_does_not_set_the_scale(motions):
     panels = {ALL_JOINTS: motion_numbers.over_time(motions, QUANTITIES["Jerk"], ALL_JOINTS, FPS)}
     cut = motion_charts.over_time(panels, STYLES, FPS, "mm/frame³", cut=FRAME_BY_FRAME)
     whole = motion_charts.over_time(panels, STYLES, FPS, "mm/frame³")
@@ -238,7 +238,7 @@ def test_lines_and_shades():
     assert sorted(legend) == sorted({"calm", "rough", motion_charts.SHADED})
 
 
-def test_spectrum_is_drawn_for_those_who_have_one(candidates):
+def test_spectrum_is_drawn_where_there_is_one(candidates):
     alone = shaken(WALK.joints_3d, 0.05)
     alone[::20] = np.nan
     motions = motion_numbers.motions_of(WALK, candidates, alone)
@@ -285,7 +285,7 @@ def app(without_network, monkeypatch) -> AppTest:
     return without_network
 
 
-def said(app: AppTest) -> str:
+def text_of(app: AppTest) -> str:
     return " ".join(text.value for text in [*app.markdown, *app.caption, *app.info])
 
 
@@ -305,27 +305,27 @@ def test_page_shows_every_bundled_sequence(app, name):
     assert not app.warning
     rows = app.dataframe[0].value
     assert list(rows.index) == ["student (stub)", "teacher (stub)", GROUND_TRUTH, FRAME_BY_FRAME]
-    assert "The aim is the value of ground truth" in said(app)
+    assert "The aim is the value of ground truth" in text_of(app)
     assert len(app.get("plotly_chart")) == 6
 
 
-def test_page_without_truth_says_what_cannot_be_known(app):
+def test_page_without_truth_explains_it(app):
     uploaded(app, WITHOUT_TRUTH)
     assert not app.exception
     assert list(app.dataframe[0].value.index) == ["student (stub)", "teacher (stub)", FRAME_BY_FRAME]
-    assert "the right amount of jerk is unknown" in said(app)
-    assert "ground truth's jerk" not in said(app)
-    assert "less than 5 cm above" in said(app)
+    assert "the right amount of jerk is unknown" in text_of(app)
+    assert "ground truth's jerk" not in text_of(app)
+    assert "less than 5 cm above" in text_of(app)
 
 
 @pytest.mark.parametrize("frames", [1, 5])
 def test_page_of_a_few_frames(app, frames):
     uploaded(app, WITHOUT_TRUTH.frames(0, frames))
     assert not app.exception
-    assert "long enough for a spectrum" in said(app)
+    assert "long enough for a spectrum" in text_of(app)
 
 
-def test_page_of_nobody(app):
+def test_page_of_a_clip_without_a_person(app):
     keypoints = np.full((40, 17, 2), np.nan, np.float32)
     uploaded(app, PoseSequence("nobody", keypoints, np.zeros((40, 17), np.float32)))
     assert not app.exception
@@ -346,7 +346,7 @@ def test_quantities_and_joints_can_be_chosen_and_dropped(app):
     for name, quantity in QUANTITIES.items():
         app.button_group(key="quantity").set_value(name).run()
         assert not app.exception
-        assert quantity.note in said(app)
+        assert quantity.note in text_of(app)
     app.multiselect(key="joints over time").set_value([]).run()
     app.multiselect(key="bones over time").set_value([]).run()
     app.selectbox(key="joint of the spectrum").set_value("right ankle").run()
@@ -366,7 +366,7 @@ def test_frame_by_frame_is_lifted_once_for_a_clip(app, monkeypatch):
     assert len(loads) == 2
 
 
-def test_a_checkpoint_that_went_away_costs_one_row(without_network):
+def test_a_deleted_checkpoint_loses_one_row(without_network):
     app = without_network.run()
     assert not app.exception
     assert "config.json" in app.warning[0].value

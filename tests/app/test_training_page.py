@@ -94,7 +94,7 @@ def test_without_a_runs_folder_there_are_the_bundled_ones(tmp_path):
 # Reading them
 
 
-def test_terms_are_told_apart_from_held_out_ones(tmp_path):
+def test_training_and_held_out_terms_are_separated(tmp_path):
     run = read_run("a", make_run(tmp_path / "a", text=teacher_log()))
     assert set(run.log.training) == set(run.log.held_out) == {"position", "pose"}
     assert list(run.log.training["position"].steps) == [25, 50, 75, 100]
@@ -148,7 +148,7 @@ def test_a_log_that_a_resumed_run_wrote_anew_is_read_anew(tmp_path):
     "damage",
     ["{oops\n", "[1]\n", "3\n", '{"step": 1}\n', "\x00\n", line(1, "frame", pose="high"), "\n", '{"step": []}\n'],
 )
-def test_a_damaged_line_is_a_sentence_with_its_number(tmp_path, damage):
+def test_a_damaged_line_is_an_error_message_with_its_number(tmp_path, damage):
     path = tmp_path / "metrics.jsonl"
     path.write_text(line(25, "frame", pose=1.0) + damage + line(50, "frame", pose=1.0))
     with pytest.raises(
@@ -157,7 +157,7 @@ def test_a_damaged_line_is_a_sentence_with_its_number(tmp_path, damage):
         read_log(path)
 
 
-def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
+def test_a_log_that_is_a_folder_is_an_error_message(tmp_path):
     folder = make_run(tmp_path / "a")
     (folder / "metrics.jsonl").mkdir()
     with pytest.raises(InputError, match="cannot be read"):
@@ -165,7 +165,7 @@ def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"stage": "cook"}, "field 'stage' is 'cook'"),
         ({"stage": ["teacher"]}, "field 'stage'"),
@@ -175,19 +175,19 @@ def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
         ({"model": 3}, "not the config of a checkpoint"),
     ],
 )
-def test_a_damaged_config_is_a_sentence(tmp_path, change, said):
+def test_a_damaged_config_is_an_error_message(tmp_path, change, message):
     folder = make_run(tmp_path / "a")
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(InputError, match=r"config\.json: ") as error:
         read_run("a", folder)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 # How a run stands
 
 
-def test_a_run_is_running_until_it_is_finished_or_falls_silent(tmp_path):
+def test_a_run_is_running_until_it_is_finished_or_writes_nothing_more(tmp_path):
     folder = make_run(tmp_path / "a", text=teacher_log(275))
     now = time.time()
     assert status(read_run("a", folder), now) == "running"
@@ -225,11 +225,11 @@ def test_a_loss_that_is_no_number_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0, "0 s"), (-1, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 0 min"), (9000, "2 h 30 min")],
 )
-def test_duration(seconds, said):
-    assert duration(seconds) == said
+def test_duration(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_phase_table_has_steps_time_and_speed(tmp_path):
@@ -258,12 +258,12 @@ def test_settings_that_differ_come_first(tmp_path):
 @pytest.mark.parametrize(
     "settings", [TeacherTraining(), StudentTraining(), JointTraining()], ids=lambda s: type(s).__name__
 )
-def test_every_weighted_term_has_words(settings):
+def test_every_weighted_term_has_a_description(settings):
     names = {field.name for field in dataclasses.fields(settings.weights)}
     assert names <= set(training_charts.TERMS)
 
 
-def test_terms_come_in_the_order_of_their_words_unknown_ones_last(tmp_path):
+def test_terms_are_in_the_order_of_their_descriptions_unknown_ones_last(tmp_path):
     text = line(125, "frame", brightness=1.0, symmetry=1.0, pose=1.0, consistency_2d=1.0)
     run = read_run("a", make_run(tmp_path / "a", text=text))
     assert training_charts.term_names([run], None) == ["consistency_2d", "pose", "symmetry", "brightness"]
@@ -348,7 +348,7 @@ def headings(page: AppTest) -> set[str]:
     return {text.value.split("**")[1] for text in page.markdown if text.value.startswith("**")}
 
 
-def test_without_runs_it_says_how_to_train_one_and_shows_the_bundled_settings(page):
+def test_without_runs_the_page_explains_how_to_train_one_and_shows_the_bundled_settings(page):
     page.run()
     assert not page.exception
     assert not page.error
@@ -389,15 +389,15 @@ def test_a_run_being_written_is_followed_to_its_end(page, tmp_path):
     folder = make_run(tmp_path / "runs" / "a", text=teacher_log(275) + '{"phase": "fra')
     page.run()
     assert not page.exception
-    assert said_of_progress(page).startswith("running, step 275 of 400")
+    assert progress_text(page).startswith("running, step 275 of 400")
     (folder / "metrics.jsonl").write_text(teacher_log())
     finish(folder)
     page.run()
     assert not page.exception
-    assert said_of_progress(page).startswith("finished, step 400 of 400")
+    assert progress_text(page).startswith("finished, step 400 of 400")
 
 
-def said_of_progress(page: AppTest) -> str:
+def progress_text(page: AppTest) -> str:
     return page.get("progress")[0].proto.text
 
 
@@ -439,7 +439,7 @@ def test_a_deleted_run_is_forgotten(page, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["config.json", "metrics.jsonl"])
-def test_a_damaged_run_is_one_sentence_and_the_other_is_still_shown(page, tmp_path, file):
+def test_a_damaged_run_is_one_error_message_and_the_other_is_still_shown(page, tmp_path, file):
     finish(make_run(tmp_path / "runs" / "good", text=teacher_log()))
     bad = finish(make_run(tmp_path / "runs" / "bad", text=teacher_log()))
     (bad / file).write_text("{oops\n")
@@ -453,7 +453,7 @@ def test_a_damaged_run_is_one_sentence_and_the_other_is_still_shown(page, tmp_pa
     assert charts(page) == 2
 
 
-def test_what_training_leaves_can_be_looked_at(page, tmp_path):
+def test_a_real_run_is_shown(page, tmp_path):
     settings = TeacherTraining(
         loop=LoopSettings(log_every=1, validate_every=1, save_every=2),
         cleaner_steps=2, frame_steps=2, temporal_steps=2, frame_batch=4, temporal_batch=4, cleaner_batch=2,
@@ -462,7 +462,7 @@ def test_what_training_leaves_can_be_looked_at(page, tmp_path):
     page.run()
     assert not page.exception
     assert not page.error
-    assert said_of_progress(page).startswith("finished, step 6 of 6")
+    assert progress_text(page).startswith("finished, step 6 of 6")
     run = read_run("first", tmp_path / "runs" / "first")
     logged = set(run.log.training) | set(run.log.held_out)
     assert headings(page) == logged

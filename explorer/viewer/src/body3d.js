@@ -1,8 +1,9 @@
 // A body: a mesh with linear blend skinning by 24 joints. Skinning is done here and not by the graphics card: two bodies take
 // 2 ms, drawing needs the result twice, and a browser without a graphics card skins much more slowly.
 import { BufferAttribute, BufferGeometry, Color, DynamicDrawUsage, Group, Mesh, MeshBasicMaterial, MeshLambertMaterial } from "three";
+import schema from "../payload_schema.json";
 
-const WEIGHT_STEPS = 65535;
+const { weight_steps: WEIGHT_STEPS } = schema;
 const COARSE_CELL = 0.03; // metres
 const DEPTH_OFFSET = { polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 1 }; // or the skin would hide behind its own depth
 const DEFAULT_COLOUR = "#a9adb5"; // of a body without colours
