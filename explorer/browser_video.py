@@ -1,14 +1,17 @@
 """A small copy of a video for the viewer, in which a browser can seek to any frame of the clip."""
 
+import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.video import Picture, Video, open_video, read_frames
 
@@ -21,6 +24,8 @@ KEY_FRAME_INTERVAL = 10
 QUALITY = {"crf": "26", "preset": "veryfast"}
 MAX_LOST_SHARE = 0.01
 """Up to this share of frames that a detector lost at the video's end, clip and video are matched frame by frame."""
+
+THUMBNAIL_PX = 96
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,13 @@ def transcode(file: Path, frames: int, fps: float, progress: Callable[[float], N
     return BrowserVideo(target.getvalue(), video, float(rate))
 
 
+def thumbnails(video: BrowserVideo, tracks: Sequence[PoseSequence]) -> list[str]:
+    """Return a JPEG of each person as a data URL, cut out of the frame in which most joints were detected."""
+    best = [int(track.confidence.sum(1).argmax()) for track in tracks]
+    pictures = _read_pictures(video, set(best))
+    return [_crop(pictures[frame], track, frame, video) for track, frame in zip(tracks, best, strict=True)]
+
+
 def _source_frames(video: Video, frames: int, fps: float) -> np.ndarray:
     """Return the number of the video's picture for each frame of the clip."""
     if abs(len(video) - frames) <= max(2, MAX_LOST_SHARE * frames):
@@ -88,3 +100,25 @@ def _select(wanted: np.ndarray, pictures: Iterator[Picture]) -> Iterator[tuple[i
                 break
             picture, index = following, index + 1
         yield number, picture
+
+
+def _read_pictures(video: BrowserVideo, frames: set[int]) -> dict[int, Image.Image]:
+    found: dict[int, Image.Image] = {}
+    with av.open(io.BytesIO(video.content), "r") as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number in frames:
+                found[number] = frame.to_image()
+            if len(found) == len(frames):
+                break
+    return found
+
+
+def _crop(picture: Image.Image, track: PoseSequence, frame: int, video: BrowserVideo) -> str:
+    points = track.keypoints_px[frame][track.is_observed[frame]] * (picture.height / video.original.size[1])
+    low, high = points.min(0), points.max(0)
+    middle, half = (low + high) / 2, 0.65 * float(np.max(high - low)) + 4
+    left, top, right, bottom = (int(value) for value in (*(middle - half), *(middle + half)))
+    small = picture.crop((left, top, right, bottom)).resize((THUMBNAIL_PX, THUMBNAIL_PX))
+    content = io.BytesIO()
+    small.save(content, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from explorer import notebooks, video_import
+from explorer import browser_video, notebooks
 from explorer.browser_video import BrowserVideo
 from explorer.compare.candidates import Candidate, LiftingOptions, Source
 from explorer.notebooks import Lab, Notebook
@@ -68,8 +68,8 @@ def read_upload(files: tuple[Upload, ...], fps: float | None = None) -> list[Pos
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs={BrowserVideo: lambda video: video.content})
 def thumbnails(video: BrowserVideo, _tracks: Sequence[PoseSequence]) -> list[str]:
-    """Return `explorer.video_import.thumbnails`, computed once per video."""
-    return video_import.thumbnails(video, _tracks)
+    """Return `explorer.browser_video.thumbnails`, computed once per video."""
+    return browser_video.thumbnails(video, _tracks)
 
 
 def lift(

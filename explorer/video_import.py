@@ -1,15 +1,9 @@
 """Import a video: detect the people in it, and make a copy that the viewer shows behind their joints."""
 
-import base64
-import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import av
-import numpy as np
-from PIL import Image
 
 from explorer.browser_video import BrowserVideo, transcode
 from posenet3d.core.camera import DEFAULT_FOV_DEG
@@ -21,8 +15,6 @@ from posenet3d.io.video import open_video
 
 DETECTION_SHARE = 0.9
 """Share of the progress bar for detection; the rest is for transcoding."""
-
-THUMBNAIL_PX = 96
 
 
 @dataclass(frozen=True)
@@ -71,32 +63,3 @@ def import_video(file: Path, fps: float | None, detector: Detector, progress: Ca
         f"Time: detection with {detector.name} {detected - started:.1f} s, copy for the viewer {copied - detected:.1f} s."
     )
     return ImportedVideo(tracks, copy, notes)
-
-
-def thumbnails(video: BrowserVideo, tracks: Sequence[PoseSequence]) -> list[str]:
-    """Return a JPEG of each person as a data URL, cut out of the frame in which most joints were detected."""
-    best = [int(track.confidence.sum(1).argmax()) for track in tracks]
-    pictures = _read_pictures(video, set(best))
-    return [_crop(pictures[frame], track, frame, video) for track, frame in zip(tracks, best, strict=True)]
-
-
-def _read_pictures(video: BrowserVideo, frames: set[int]) -> dict[int, Image.Image]:
-    found: dict[int, Image.Image] = {}
-    with av.open(io.BytesIO(video.content), "r") as container:
-        for number, frame in enumerate(container.decode(video=0)):
-            if number in frames:
-                found[number] = frame.to_image()
-            if len(found) == len(frames):
-                break
-    return found
-
-
-def _crop(picture: Image.Image, track: PoseSequence, frame: int, video: BrowserVideo) -> str:
-    points = track.keypoints_px[frame][track.is_observed[frame]] * (picture.height / video.original.size[1])
-    low, high = points.min(0), points.max(0)
-    middle, half = (low + high) / 2, 0.65 * float(np.max(high - low)) + 4
-    left, top, right, bottom = (int(value) for value in (*(middle - half), *(middle + half)))
-    small = picture.crop((left, top, right, bottom)).resize((THUMBNAIL_PX, THUMBNAIL_PX))
-    content = io.BytesIO()
-    small.save(content, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

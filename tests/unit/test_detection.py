@@ -9,7 +9,8 @@ import pytest
 from helpers.painted import COCO, PAINTED, SCALE, SIZE, WALK, filmed, paint
 from PIL import Image
 
-from explorer.video_import import import_video, thumbnails
+from explorer.browser_video import thumbnails
+from explorer.video_import import import_video
 from posenet3d.__main__ import main
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.detection import cache, detectors
