@@ -25,7 +25,7 @@ from explorer.compare import joint_errors, labels, tables
 from explorer.compare.candidates import GROUND_TRUTH, NONE, Candidate, sources_of
 from explorer.viewer import BUNDLE, skinning, standalone
 from explorer.viewer import payload as viewer_payload
-from explorer.viewer.payload_schema import array_specs
+from explorer.viewer.payload_schema import SCHEMA
 from posenet3d.body.files import load_body
 from posenet3d.body.layer import BODY_PARENTS, pose_rotations
 from posenet3d.core.ground import ANKLE_HEIGHT_M, ground_y
@@ -133,9 +133,19 @@ def test_payload_holds_what_the_schema_names(sequence, of):
     payload = viewer_payload.make_payload(sequence, of(sequence))
     meta, arrays = payload.meta, payload.arrays
     assert json.loads(json.dumps(meta, allow_nan=False)) == meta
-    optional = {"truth": sequence.joints_3d is not None, "b_onto_a": len(meta["candidates"]) == 2, "video": False}
-    specs = {spec.name: spec for spec in array_specs(meta)}
-    assert set(arrays) == {name for name in specs if optional.get(name, True)}
+    names = {kind: set(fields) for kind, fields in SCHEMA["arrays"].items()}
+    expected = {"input_px", "confidence", "curve_reference"}
+    expected |= {"truth"} if sequence.joints_3d is not None else set()
+    expected |= {"b_onto_a"} if len(meta["candidates"]) == 2 else set()
+    assert expected <= names["clip"]
+    for number, _ in enumerate(meta["bodies"]):
+        expected |= {f"body{number}_{name}" for name in names["body"]}
+    for candidate in meta["candidates"]:
+        own = names["candidate"] | (names["candidate_body"] if candidate["body"] is not None else set())
+        own |= {f"heat_{m['key']}" for m in candidate["measures"]}
+        own |= {f"truth_{m['key']}" for m in candidate["measures"] if m["has_truth"]}
+        expected |= {f"{candidate['prefix']}_{name}" for name in own}
+    assert set(arrays) == expected
     assert all(array.ndim == 1 for array in arrays.values())
     frames = len(sequence)
     per_frame = {"a_pose": 51, "input_px": 34, "confidence": 17, "a_ground": 1, "a_curve": 1, "a_heat_bone_drift": 17}
