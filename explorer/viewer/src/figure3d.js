@@ -86,7 +86,7 @@ export class Figure3D {
     this.#placed.position.set(0, 0, 0);
     this.#placed.quaternion.identity();
     this.#placed.scale.setScalar(1);
-    if (alignment === "procrustes") return placeBy(this.#placed, this.clip.onto, frame);
+    if (alignment === "procrustes") return placeBy(this.#placed, this.clip.secondOntoFirst, frame);
     if (alignment === "pelvis") {
       const i = frame * this.clip.joints * 3;
       const [ours, theirs] = [this.candidate.pose, this.clip.candidates[0].pose];
