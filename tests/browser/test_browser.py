@@ -220,6 +220,13 @@ def test_options_and_frame_survive_a_change_of_pages(page):
     assert frame(page) == 10
 
 
+def test_options_stored_by_an_earlier_version_are_read(page):
+    page.evaluate("sessionStorage.setItem('posenet3d-viewer', JSON.stringify({ colour: 'actors' }))")
+    page.reload()
+    page.wait_for_selector(".viewer[data-frame]", timeout=90_000)
+    assert page.locator("[data-option=colour]").input_value() == "candidates"
+
+
 def test_the_picture_is_a_png(page):
     with page.expect_download() as download:
         page.locator("[data-action=screenshot]").click()
