@@ -10,8 +10,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer.charts import training as training_charts
-from explorer.charts.errors import COLOURS
-from explorer.runs import Curve, duration, find_runs, read_log, read_run, standing, status
+from explorer.charts.style import PALETTE
+from explorer.run_status import duration, status, summary
+from explorer.runs import TermCurve, find_runs, read_log, read_run
 from posenet3d.errors import InputError
 from posenet3d.synthetic.sequences import bundled_sequences
 from posenet3d.training.joint import JointTraining
@@ -93,7 +94,7 @@ def test_without_a_runs_folder_there_are_the_bundled_ones(tmp_path):
 # Reading them
 
 
-def test_terms_are_told_apart_from_held_out_ones(tmp_path):
+def test_training_and_held_out_terms_are_separated(tmp_path):
     run = read_run("a", make_run(tmp_path / "a", text=teacher_log()))
     assert set(run.log.training) == set(run.log.held_out) == {"position", "pose"}
     assert list(run.log.training["position"].steps) == [25, 50, 75, 100]
@@ -155,7 +156,7 @@ def test_a_log_that_a_resumed_run_wrote_anew_is_read_anew(tmp_path):
     "damage",
     ["{oops\n", "[1]\n", "3\n", '{"step": 1}\n', "\x00\n", line(1, "frame", pose="high"), "\n", '{"step": []}\n'],
 )
-def test_a_damaged_line_is_a_sentence_with_its_number(tmp_path, damage):
+def test_a_damaged_line_is_an_error_message_with_its_number(tmp_path, damage):
     path = tmp_path / "metrics.jsonl"
     path.write_text(line(25, "frame", pose=1.0) + damage + line(50, "frame", pose=1.0))
     with pytest.raises(
@@ -164,7 +165,7 @@ def test_a_damaged_line_is_a_sentence_with_its_number(tmp_path, damage):
         read_log(path)
 
 
-def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
+def test_a_log_that_is_a_folder_is_an_error_message(tmp_path):
     folder = make_run(tmp_path / "a")
     (folder / "metrics.jsonl").mkdir()
     with pytest.raises(InputError, match="cannot be read"):
@@ -172,37 +173,37 @@ def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"stage": "cook"}, "field 'stage' is 'cook'"),
         ({"stage": ["teacher"]}, "field 'stage'"),
         ({"training": None}, "field 'training.denoiser_steps' is None"),
         ({"training": {**STEPS["teacher"], "frame_steps": "many"}}, "field 'training.frame_steps' is 'many'"),
-        ({"training": dict.fromkeys(STEPS["teacher"], 0)}, "plans no steps"),
+        ({"training": dict.fromkeys(STEPS["teacher"], 0)}, "has no steps"),
         ({"model": 3}, "not the config of a checkpoint"),
     ],
 )
-def test_a_damaged_config_is_a_sentence(tmp_path, change, said):
+def test_a_damaged_config_is_an_error_message(tmp_path, change, message):
     folder = make_run(tmp_path / "a")
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(InputError, match=r"config\.json: ") as error:
         read_run("a", folder)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 # How a run stands
 
 
-def test_a_run_is_running_until_it_is_finished_or_falls_silent(tmp_path):
+def test_a_run_is_running_until_it_is_finished_or_writes_nothing_more(tmp_path):
     folder = make_run(tmp_path / "a", text=teacher_log(275))
     now = time.time()
     assert status(read_run("a", folder), now) == "running"
-    assert standing(read_run("a", folder), now) == (
+    assert summary(read_run("a", folder), now) == (
         "running, step 275 of 400 after 28 s; about 2 s to the end of 'frame'"
     )
     assert status(read_run("a", folder), now + 600) == "stopped"
-    assert "stopped, step 275 of 400 after 28 s; nothing was written for 1 h 0 min" in standing(
+    assert "stopped, step 275 of 400 after 28 s; nothing was written for 1 h 0 min" in summary(
         read_run("a", folder), now + 3600
     )
     assert status(read_run("a", finish(folder)), now + 600) == "finished"
@@ -228,15 +229,15 @@ def test_a_whole_log_is_finished_also_without_the_mark(tmp_path):
 
 def test_a_loss_that_is_no_number_is_named(tmp_path):
     run = read_run("a", make_run(tmp_path / "a", text=teacher_log(275) + line(300, "frame", pose=math.nan)))
-    assert "the loss 'pose' was no longer a number" in standing(run, time.time() + 6000)
+    assert "the loss 'pose' was not a finite number" in summary(run, time.time() + 6000)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0, "0 s"), (-1, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 0 min"), (9000, "2 h 30 min")],
 )
-def test_duration(seconds, said):
-    assert duration(seconds) == said
+def test_duration(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_phase_table_has_steps_time_and_speed(tmp_path):
@@ -265,11 +266,11 @@ def test_settings_that_differ_come_first(tmp_path):
 @pytest.mark.parametrize(
     "settings", [TeacherTraining(), StudentTraining(), JointTraining()], ids=lambda s: type(s).__name__
 )
-def test_every_weighted_term_has_words(settings):
+def test_every_weighted_term_has_a_description(settings):
     assert set(settings.weights) <= set(training_charts.TERMS)
 
 
-def test_terms_come_in_the_order_of_their_words_unknown_ones_last(tmp_path):
+def test_terms_are_in_the_order_of_their_descriptions_unknown_ones_last(tmp_path):
     text = line(125, "frame", brightness=1.0, symmetry=1.0, pose=1.0, consistency_2d=1.0)
     run = read_run("a", make_run(tmp_path / "a", text=text))
     assert training_charts.term_names([run], None) == ["consistency_2d", "pose", "symmetry", "brightness"]
@@ -281,7 +282,7 @@ def test_two_runs_are_overlaid_in_two_colours(tmp_path):
     b = read_run("b", make_run(tmp_path / "b", text=teacher_log(), temporal_steps=300))
     chart = training_charts.term_chart([a, b], "pose", None, is_log=True)
     assert [trace.name for trace in chart.data] == ["a, training", "a, held-out", "b, training", "b, held-out"]
-    assert [trace.line.color for trace in chart.data] == [COLOURS[0]] * 2 + [COLOURS[1]] * 2
+    assert [trace.line.color for trace in chart.data] == [PALETTE[0]] * 2 + [PALETTE[1]] * 2
     assert chart.layout.yaxis.type == "log"
     assert [note.text for note in chart.layout.annotations] == ["denoiser", "frame", "temporal"]
     assert tuple(chart.layout.xaxis.range) == (0, pytest.approx(612))
@@ -315,7 +316,7 @@ def test_thinned_keeps_ends_and_every_spike(count):
         values[i] = (-1) ** number * (100 + number)
     values[count // 2 : count // 2 + 1] = np.nan if count > 5 else 0.0
     steps = np.arange(count, dtype=float)
-    thin = training_charts.thinned(Curve(steps, values))
+    thin = training_charts.thinned(TermCurve(steps, values))
     assert len(thin.steps) <= 1300
     assert (np.diff(thin.steps) > 0).all()
     assert {steps[i] for i in spikes} <= set(thin.steps)
@@ -323,7 +324,7 @@ def test_thinned_keeps_ends_and_every_spike(count):
 
 
 def test_a_curve_without_any_number_is_thinned_too():
-    thin = training_charts.thinned(Curve(np.arange(5000.0), np.full(5000, np.nan)))
+    thin = training_charts.thinned(TermCurve(np.arange(5000.0), np.full(5000, np.nan)))
     assert 2 <= len(thin.steps) <= 1300
 
 
@@ -355,7 +356,7 @@ def headings(page: AppTest) -> set[str]:
     return {text.value.split("**")[1] for text in page.markdown if text.value.startswith("**")}
 
 
-def test_without_runs_it_says_how_to_train_one_and_shows_the_bundled_settings(page):
+def test_without_runs_the_page_explains_how_to_train_one_and_shows_the_bundled_settings(page):
     page.run()
     assert not page.exception
     assert not page.error
@@ -396,15 +397,15 @@ def test_a_run_being_written_is_followed_to_its_end(page, tmp_path):
     folder = make_run(tmp_path / "runs" / "a", text=teacher_log(275) + '{"phase": "fra')
     page.run()
     assert not page.exception
-    assert said_of_progress(page).startswith("running, step 275 of 400")
+    assert progress_text(page).startswith("running, step 275 of 400")
     (folder / "metrics.jsonl").write_text(teacher_log())
     finish(folder)
     page.run()
     assert not page.exception
-    assert said_of_progress(page).startswith("finished, step 400 of 400")
+    assert progress_text(page).startswith("finished, step 400 of 400")
 
 
-def said_of_progress(page: AppTest) -> str:
+def progress_text(page: AppTest) -> str:
     return page.get("progress")[0].proto.text
 
 
@@ -446,7 +447,7 @@ def test_a_deleted_run_is_forgotten(page, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["config.json", "metrics.jsonl"])
-def test_a_damaged_run_is_one_sentence_and_the_other_is_still_shown(page, tmp_path, file):
+def test_a_damaged_run_is_one_error_message_and_the_other_is_still_shown(page, tmp_path, file):
     finish(make_run(tmp_path / "runs" / "good", text=teacher_log()))
     bad = finish(make_run(tmp_path / "runs" / "bad", text=teacher_log()))
     (bad / file).write_text("{oops\n")
@@ -460,7 +461,7 @@ def test_a_damaged_run_is_one_sentence_and_the_other_is_still_shown(page, tmp_pa
     assert charts(page) == 2
 
 
-def test_what_training_leaves_can_be_looked_at(page, tmp_path):
+def test_a_real_run_is_shown(page, tmp_path):
     settings = TeacherTraining(
         loop=LoopSettings(log_every=1, validate_every=1, save_every=2),
         denoiser_steps=2, frame_steps=2, temporal_steps=2, frame_batch=4, temporal_batch=4, denoiser_batch=2,
@@ -469,7 +470,7 @@ def test_what_training_leaves_can_be_looked_at(page, tmp_path):
     page.run()
     assert not page.exception
     assert not page.error
-    assert said_of_progress(page).startswith("finished, step 6 of 6")
+    assert progress_text(page).startswith("finished, step 6 of 6")
     run = read_run("first", tmp_path / "runs" / "first")
     logged = set(run.log.training) | set(run.log.held_out)
     assert headings(page) == logged

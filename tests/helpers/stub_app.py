@@ -1,6 +1,6 @@
-"""The explorer with a stand-in for the network, so that its tests need no checkpoint: lifts every joint to one depth.
+"""The app with a stub of the network, so that its tests need no checkpoint: it lifts every joint to the same depth.
 
-Its student has a body that waves.
+The stub's student is a body that waves.
 
 Imported by test_explorer.py; run by Streamlit itself in test_browser.py.
 """
@@ -52,7 +52,7 @@ def waving(joints_3d):
 
 
 def flat(sequence):
-    """The input's joints on a plane, unseen ones at the middle of the seen; NaN where nobody was seen."""
+    """The 2D joints on a plane, undetected ones at the mean of the detected ones; NaN where no joint was detected."""
     rays = to_rays(sequence.keypoints_px, sequence.intrinsics())
     middle = np.array(
         [r[s].mean(0) if s.any() else [np.nan] * 2 for r, s in zip(rays, sequence.is_observed, strict=True)]

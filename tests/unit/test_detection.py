@@ -9,7 +9,8 @@ import pytest
 from helpers.painted import COCO, PAINTED, SCALE, SIZE, WALK, filmed, paint
 from PIL import Image
 
-from explorer.video_import import look_at, thumbnails
+from explorer.browser_video import thumbnails
+from explorer.video_import import import_video
 from posenet3d.cli import main
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.detection import cache, detectors
@@ -273,11 +274,11 @@ def test_short_and_empty_clips_are_left_alone():
 
 def test_video_for_the_explorer(tmp_path):
     told = []
-    seen = look_at(filmed(tmp_path / "walk.mkv", 30), None, PAINTED, told.append)
+    seen = import_video(filmed(tmp_path / "walk.mkv", 30), None, PAINTED, told.append)
     assert told == sorted(told)
     assert told[-1] == pytest.approx(1)
     (track,) = seen.tracks
     assert (len(track), track.fps, track.image_size) == (30, 25, (SIZE, SIZE))
     assert any("55 degrees are assumed" in note for note in seen.notes)
-    (picture,) = thumbnails(seen.backdrop, seen.tracks)
+    (picture,) = thumbnails(seen.video, seen.tracks)
     assert picture.startswith("data:image/jpeg;base64,")
