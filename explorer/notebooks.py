@@ -13,9 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import explorer
+from explorer.home import HOME
 
-FOLDER = Path(explorer.__file__).parents[1] / "notebooks"
+FOLDER = HOME / "notebooks"
 
 OF_STAGE = {"teacher": "02_teacher", "student": "04_student", "joint": "05_joint", "pose2d": "06_pose2d"}
 """Training stage to the notebook that teaches it; a stage's first word counts."""

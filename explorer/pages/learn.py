@@ -2,14 +2,17 @@
 
 import atexit
 import time
+from importlib.util import find_spec
 
 import streamlit as st
 
-from explorer.notebooks import Lab, notebooks
+from explorer.notebooks import FOLDER, Lab, notebooks
 
 WAIT_S = 30.0
 
-MISSING = "The notebooks are in the repository's folder `notebooks/`, which is not here."
+MISSING = f"The notebooks are missing: `{FOLDER}` does not exist. Install the program again, or get the repository."
+
+NO_JUPYTER = 'Running the notebooks needs Jupyter Lab: `pip install "posenet3d-explorer[learn]"`'
 
 
 @st.cache_resource(show_spinner=False)
@@ -22,6 +25,9 @@ def lab() -> Lab:
 
 def run_it(name: str) -> None:
     """A button that starts Jupyter Lab, then a link into it."""
+    if find_spec("jupyterlab") is None:
+        st.caption(NO_JUPYTER)
+        return
     if not st.button(
         "Run it in Jupyter Lab", icon=":material/play_circle:", help="On the computer that this program runs on."
     ):

@@ -50,7 +50,15 @@ def test_without_notebooks_the_page_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr("explorer.notebooks.notebooks.__defaults__", (tmp_path,))
     app = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not app.exception
-    assert "repository" in app.info[0].value
+    assert str(tmp_path) in app.info[0].value
+
+
+def test_without_jupyter_the_page_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not app.exception
+    assert "posenet3d-explorer[learn]" in app.caption[0].value
+    assert not app.button
 
 
 def test_jupyter_lab_is_up_when_it_says_so(tmp_path):
