@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from posenet3d import __version__
+from posenet3d.cli import app
 from posenet3d.cli.data_arguments import add_data
 from posenet3d.cli.pose2d_arguments import add_pose2d
 from posenet3d.errors import InputError
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_bench,
         _add_report,
         _add_checkpoints,
+        app.add,
     ):
         add(commands)
     return parser
