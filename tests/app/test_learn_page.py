@@ -61,6 +61,7 @@ def test_without_jupyter_the_page_says_how_to_get_it(monkeypatch):
     assert not app.button
 
 
+@pytest.mark.slow
 def test_jupyter_lab_is_up_when_it_says_so(tmp_path):
     (tmp_path / "one.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     lab = Lab(tmp_path)
