@@ -93,7 +93,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def with_site_links(text: str, source: str, page: str) -> str:
     """Return the text of a file of the repository with its relative links as they are from its page in the site.
 
-    A link to a file that has no page becomes plain words.
+    A link to a file of the repository that has no page becomes plain words; a dead link stays, for MkDocs to report.
     """
 
     def turned(match: re.Match[str]) -> str:
@@ -102,8 +102,10 @@ def with_site_links(text: str, source: str, page: str) -> str:
             return match.group()
         file = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
         there = page_of(file)
-        if there is None:
+        if there is None and (ROOT / file).exists():
             return f"]({NOWHERE})"
+        if there is None:
+            return match.group()  # MkDocs will complain
         return f"]({posixpath.relpath(there, posixpath.dirname(page) or '.')}{anchor})"
 
     return DEAD.sub(r"\1", LINK.sub(turned, text))
