@@ -26,5 +26,7 @@ def test_links_and_named_files_exist(page):
 
 def test_the_check_sees_a_dead_link_and_a_file_that_is_gone(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("[a](nowhere.md), `posenet3d/door.py`, [b](https://example.org/x), `posenet3d/errors.py`, [c](page.md#top)")
+    page.write_text(
+        "[a](nowhere.md), `posenet3d/door.py`, [b](https://example.org/x), `posenet3d/errors.py`, [c](page.md#top)"
+    )
     assert dead(page) == ["nowhere.md", "posenet3d/door.py"]
