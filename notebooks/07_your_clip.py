@@ -21,7 +21,7 @@ from posenet3d.detection.detect import detect, sequences_in
 from posenet3d.detection.detectors import find_detector
 from posenet3d.detection.left_right import fix_left_right
 from posenet3d.evaluation import metrics
-from posenet3d.evaluation.evaluate import METRICS
+from posenet3d.evaluation.metrics import METRICS
 from posenet3d.evaluation.motion import HUMAN_HZ, share_above, velocity_spectrum
 from posenet3d.io.keypoints.csv_table import write_csv
 from posenet3d.io.keypoints.read import read_keypoints
@@ -133,9 +133,7 @@ axes[0].set(xlabel="seconds", ylabel="mean speed, m/s")
 axes[1].set(xlabel="Hz", ylabel="(m/s)²/Hz")
 for one in axes:
     one.legend()
-print(
-    "what the numbers of `posenet3d evaluate` mean:", *(f"{m.label}: {m.meaning}" for m in METRICS.values()), sep="\n  "
-)
+print("what the numbers of `posenet3d evaluate` mean:", *(f"{m.label}: {m.description}" for m in METRICS), sep="\n  ")
 
 # %% [markdown]
 # ## Take it with you

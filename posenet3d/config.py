@@ -1,4 +1,8 @@
-"""Settings as frozen dataclasses: to JSON and back, and changed by ``key=value`` from the command line."""
+"""Settings as frozen dataclasses: to JSON and back, and changed by ``key=value`` from the command line.
+
+A settings class that renames a field keeps the old name in a class attribute ``RENAMED: ClassVar[dict[str, str]]`` (old name to
+new name), so that old run folders and old command lines still work.
+"""
 
 import dataclasses
 import json
@@ -13,7 +17,7 @@ Settings = TypeVar("Settings")
 
 
 def override(settings: Settings, assignments: Iterable[str]) -> Settings:
-    """A copy with ``key=value`` applied; nested settings are reached by dots (``model.width=256``).
+    """Return a copy with ``key=value`` applied; dots reach nested settings (``model.width=256``).
 
     Raises:
         InputError: an unknown key, or a value of the wrong type.
@@ -27,19 +31,20 @@ def override(settings: Settings, assignments: Iterable[str]) -> Settings:
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
-    """Plain dictionary of a settings dataclass, ready for JSON."""
+    """Convert a settings dataclass to a plain dictionary, ready for JSON."""
     return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
 def from_dict(kind: type[Settings], data: dict[str, Any]) -> Settings:
-    """The settings that `to_dict` wrote.
+    """Build settings from a dictionary written by `to_dict`, also one with the old names of ``kind.RENAMED``.
 
     Raises:
         TypeError: a key the dataclass does not know.
     """
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
-    for name, value in data.items():
+    for key, value in data.items():
+        name = _current_name(kind, key)
         hint = hints.get(name)
         if dataclasses.is_dataclass(hint) and isinstance(value, dict):
             values[name] = from_dict(typing.cast(type, hint), value)
@@ -50,9 +55,10 @@ def from_dict(kind: type[Settings], data: dict[str, Any]) -> Settings:
 
 def _assign(settings: Any, path: list[str], text: str, key: str) -> Any:
     names = [field.name for field in dataclasses.fields(settings)]
-    if path[0] not in names:
+    name = _current_name(type(settings), path[0])
+    if name not in names:
         raise InputError("--set", f"there is no setting '{key}'", f"choose from {', '.join(names)}")
-    current = getattr(settings, path[0])
+    current = getattr(settings, name)
     if dataclasses.is_dataclass(current):
         if len(path) == 1:
             inner = [field.name for field in dataclasses.fields(current)]
@@ -62,13 +68,19 @@ def _assign(settings: Any, path: list[str], text: str, key: str) -> Any:
         value = _assign(current, path[1:], text, key)
     else:
         if len(path) > 1:
-            raise InputError("--set", f"there is no setting '{key}'", f"'{path[0]}' has no parts")
-        value = _parse(text, typing.get_type_hints(type(settings))[path[0]], key)
-    return dataclasses.replace(settings, **{path[0]: value})
+            raise InputError("--set", f"there is no setting '{key}'", f"'{name}' has no parts")
+        value = _parse(text, typing.get_type_hints(type(settings))[name], key)
+    return dataclasses.replace(settings, **{name: value})
+
+
+def _current_name(kind: type, name: str) -> str:
+    """Return the field that a settings class calls `name` today."""
+    renamed: dict[str, str] = getattr(kind, "RENAMED", {})
+    return renamed.get(name, name)
 
 
 def _parse(text: str, hint: Any, key: str) -> Any:
-    """`text` as the annotated type: int, float, bool, str, or None where the annotation allows it."""
+    """Convert `text` to the annotated type: int, float, bool, str, or None where the annotation allows it."""
     if isinstance(hint, types.UnionType):
         if text.lower() == "none":
             return None

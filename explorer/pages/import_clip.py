@@ -18,16 +18,19 @@ from explorer.video_import import look_at, thumbnails
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.detection.detectors import DETECTORS, Detector, install
 from posenet3d.errors import InputError
+from posenet3d.io.keypoints.formats import accepted_suffixes, formats_as_markdown
 
-FILE_TYPES = ["json", "npz", "csv", "zip"]
+FILE_TYPES = [suffix.removeprefix(".") for suffix in accepted_suffixes()]
 PICTURE_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
 VIDEO_TYPES = ["mp4", "mov", "m4v", "avi", "mkv", "webm", "gif"]
 SAME_SHAPE = 0.02  # two images of one shape differ by rounding only
 
-FORMATS = """
-A **video** (mp4, mov, avi, webm, gif), the **pictures** of one all at once (jpg, png), or what a 2D detector wrote: COCO or
-AlphaPose **json**, all json files of an OpenPose folder at once (or a **zip** of it), **npz** (COCO, Halpe, MediaPipe,
-Human3.6M joints, or a packed set), **csv**. The joint set is recognised by itself. The files stay on this computer.
+FORMATS = f"""
+A **video** (mp4, mov, avi, webm, gif), all **images** of one at once (jpg, png), or the 2D joints that a detector wrote:
+
+{formats_as_markdown()}
+
+Of an OpenPose folder drop all .json files at once. The joint set is recognised. The files stay on this computer.
 """
 
 EXPLORE = Path(__file__).with_name("explore.py")

@@ -1,28 +1,55 @@
-"""What ``posenet3d lift`` does."""
+"""``posenet3d lift``: lift the 2D joints of a file or a video to 3D."""
+
+from __future__ import annotations
 
 import argparse
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from tqdm import tqdm
-
-from posenet3d.cli.detect import look
-from posenet3d.core.camera import DEFAULT_FOV_DEG, pinhole
-from posenet3d.core.sequence import PoseSequence
-from posenet3d.detection.detect import sequences_in
-from posenet3d.detection.left_right import fix_left_right
+from posenet3d.cli.detect import add_detector_options, look
 from posenet3d.errors import InputError
-from posenet3d.io.atomic import check_target
-from posenet3d.io.checked_json import MAX_PIXEL
-from posenet3d.io.keypoints.read import choose_track, read_keypoints
-from posenet3d.io.lifted_npz import write_lifted
-from posenet3d.io.video import Video, is_video, open_video
-from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, Lifter
+
+if TYPE_CHECKING:
+    from posenet3d.cli import Commands
+    from posenet3d.core.sequence import PoseSequence
+    from posenet3d.io.video import Video
 
 
-def lift(options: argparse.Namespace) -> None:
-    """``posenet3d lift``: read, choose the person, lift, write."""
+def add(commands: Commands) -> None:
+    """Add the command ``lift``."""
+    lift = commands.add_parser("lift", help="2D joints to a 3D skeleton", description="Lift 2D joints to 3D.")
+    lift.add_argument(
+        "input", type=Path, metavar="INPUT", help="video, folder of images, keypoint file or folder, packed .npz set"
+    )
+    lift.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.npz")
+    lift.add_argument("--model", choices=["teacher", "student"], default="teacher")
+    lift.add_argument("--checkpoint", metavar="NAME|DIR", help="default: the bundled one")
+    lift.add_argument("--track", metavar="N|all", help="which person (default: the most complete track)")
+    add_detector_options(lift)
+    lift.add_argument("--joint-set", metavar="NAME", help="force the input's joint set, e.g. BODY_25B")
+    lift.add_argument("--height", type=float, metavar="M", help="body height in metres, sets the scale (default 1.70)")
+    lift.add_argument("--image-size", metavar="WxH", help="of the video, in pixels, if the file does not say it")
+    lift.add_argument("--fov", type=float, metavar="DEG", help="field of view along the image's longer side")
+    lift.add_argument(
+        "--no-fit", action="store_true", help="student: the network alone, without fitting its body to the 2D"
+    )
+    lift.add_argument("--refine", action="store_true", help="optimise each clip for bones of constant length (slower)")
+    lift.add_argument("--fps", type=float, help="frames per second of the input (default: as stored, else 30)")
+    lift.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Read, choose the person, lift, write."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from posenet3d.io.atomic import check_target
+    from posenet3d.io.lifted_npz import write_lifted
+    from posenet3d.io.video import is_video, open_video
+    from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, Lifter
+
     if options.model == "student" and (options.height is not None or options.refine):
         raise InputError("--height and --refine", "are for the teacher", "leave them out: the body has its own size")
     if options.model == "teacher" and options.no_fit:
@@ -30,10 +57,10 @@ def lift(options: argparse.Namespace) -> None:
     height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
     check_target(options.out, options.input)  # said before the work, not after it
     watch = _Watch()
-    film = open_video(options.input, options.fps) if is_video(options.input) else None
-    sequences = _read(options) if film is None else _look(film, options)
+    video = open_video(options.input, options.fps) if is_video(options.input) else None
+    sequences = _read(options) if video is None else _look(video, options)
     sequences = _chosen(sequences, options)
-    watch.lap("detect" if film else "read")
+    watch.lap("detect" if video else "read")
     if options.image_size is not None:
         size = _image_size(options.image_size)
         sequences = [replace(s, image_size=size) for s in sequences]
@@ -49,8 +76,9 @@ def lift(options: argparse.Namespace) -> None:
             progress=lambda share: bar.update(round(share * bar.total) - bar.n),
         )
     watch.lap("lift")
-    if film is not None and not film.has_constant_rate:
-        results = [result.at(film.rows) for result in results]  # a row for every picture, none for what is missing
+    if video is not None and not video.has_constant_rate:
+        # One row per decoded frame; frames that the video lacks have none.
+        results = [result.at(video.frame_index) for result in results]
     write_lifted(options.out, results)
     watch.lap("write")
     frames = sum(len(r) for r in results)
@@ -68,6 +96,7 @@ class _Watch:
         self.since = time.perf_counter()
 
     def lap(self, stage: str) -> None:
+        """Note the seconds since the last lap as those of `stage`."""
         now = time.perf_counter()
         self.laps.append(f"{stage} {now - self.since:.1f} s")
         self.since = now
@@ -77,6 +106,8 @@ class _Watch:
 
 
 def _read(options: argparse.Namespace) -> list[PoseSequence]:
+    from posenet3d.io.keypoints.read import read_keypoints
+
     for name in ("detector", "detector_model"):
         if getattr(options, name) is not None:
             option = "--" + name.replace("_", "-")
@@ -84,20 +115,28 @@ def _read(options: argparse.Namespace) -> list[PoseSequence]:
     return read_keypoints(options.input, joint_set=options.joint_set, fps=options.fps)
 
 
-def _look(film: Video, options: argparse.Namespace) -> list[PoseSequence]:
-    """Find the people in a film, and say what was done to what was found."""
+def _look(video: Video, options: argparse.Namespace) -> list[PoseSequence]:
+    """Find the people in a video, and say what was done to what was found."""
+    from tqdm import tqdm
+
+    from posenet3d.core.camera import DEFAULT_FOV_DEG
+    from posenet3d.detection.detect import sequences_in
+    from posenet3d.detection.left_right import fix_left_right
+
     if options.joint_set is not None:
         raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
-    detections = look(film, options)
-    sequences, notes = fix_left_right(sequences_in(film, detections))
+    detections = look(video, options)
+    sequences, notes = fix_left_right(sequences_in(video, detections))
     for note in notes:
         tqdm.write(note)
-    if options.fov is None and film.fov_deg is None:
+    if options.fov is None and video.fov_deg is None:
         tqdm.write(f"camera: nothing says how wide it sees; {DEFAULT_FOV_DEG:g} degrees are assumed (--fov)")
     return sequences
 
 
 def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[PoseSequence]:
+    from posenet3d.io.keypoints.read import choose_track
+
     if options.track == "all":
         return sequences
     if options.track is not None and not _is_number(options.track):
@@ -106,15 +145,17 @@ def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[
 
 
 def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
+
     if not 1 <= fov_deg <= 175:
         raise InputError("--fov", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
     if sequence.image_size is None:
         raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "add --image-size")
-    width, height = sequence.image_size
-    return replace(sequence, K=pinhole(float(max(width, height)), width / 2, height / 2, fov_deg))
+    return sequence.with_fov(fov_deg)
 
 
 def _image_size(text: str) -> tuple[int, int]:
+    from posenet3d.io.checked_json import MAX_PIXEL
+
     width, _, height = text.lower().partition("x")
     if not all(_is_number(side) and 0 < int(side) <= MAX_PIXEL for side in (width, height)):
         raise InputError("--image-size", f"'{text}' is not a size in pixels", "write it as 1920x1080")

@@ -1,30 +1,87 @@
-"""What ``posenet3d pose2d`` does: train the 2D networks, score them, and draw pictures of people to train on."""
+"""``posenet3d pose2d``: train and score the networks that find 2D joints, and draw pictures to train on."""
+
+from __future__ import annotations
 
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
-from posenet3d.cli.pose2d_calibrate import calibrate_run
-from posenet3d.cli.pose2d_render import render
-from posenet3d.config import from_dict, override
 from posenet3d.errors import InputError
-from posenet3d.io.atomic import atomic_write
-from posenet3d.lifting.checkpoint import read_config
-from posenet3d.pose2d.data.annotations import Pictures, read_labels
-from posenet3d.pose2d.estimator import Estimator
-from posenet3d.pose2d.evaluation.ablation import report
-from posenet3d.pose2d.evaluation.evaluate import score
-from posenet3d.pose2d.person_detector import PersonDetectorTraining
-from posenet3d.pose2d.training.phases import EstimatorTraining, RefinerTraining
-from posenet3d.pose2d.training.runs import Photographs, train_estimator, train_person_detector, train_refiner
 
-Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining, PersonDetectorTraining)
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    from posenet3d.cli import Commands
+    from posenet3d.pose2d.person_detector import PersonDetectorTraining
+    from posenet3d.pose2d.training.phases import EstimatorTraining, RefinerTraining
+    from posenet3d.pose2d.training.runs import Photographs
+
+    Settings = TypeVar("Settings", EstimatorTraining, RefinerTraining, PersonDetectorTraining)
 
 
-def pose2d(options: argparse.Namespace) -> None:
-    """``posenet3d pose2d train | evaluate | calibrate | report | render``."""
+def add(commands: Commands) -> None:
+    """Add the command ``pose2d``."""
+    pose2d = commands.add_parser("pose2d", help="train and score the networks that find 2D joints in pictures")
+    actions = pose2d.add_subparsers(dest="action", required=True, metavar="ACTION")
+    train = actions.add_parser("train", help="train a teacher, a student distilled from it, or the refiner")
+    train.add_argument("stage", choices=["teacher", "student", "refine", "finder"])
+    train.add_argument("--out", type=Path, required=True, metavar="RUN", help="run folder")
+    train.add_argument("--teacher", type=Path, metavar="RUN", help="student, refine: the teacher's run")
+    train.add_argument("--student", type=Path, metavar="RUN", help="refine: the student's run")
+    train.add_argument("--init", type=Path, metavar="RUN", help="start from the weights of this run")
+    train.add_argument(
+        "--imagenet",
+        type=Path,
+        metavar="FILE.pth",
+        help="EfficientNet-Lite0's published weights, for model.backbone=lite",
+    )
+    train.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="e.g. steps=1000")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    evaluate = actions.add_parser("evaluate", help="PCK and OKS-AP of a run, with the boxes of the annotations")
+    evaluate.add_argument("run_folder", type=Path, metavar="RUN")
+    evaluate.add_argument("--out", type=Path, metavar="RESULTS.json", help="write the official results file")
+    evaluate.add_argument("--held-out", action="store_true", help="only the tenth that training leaves out")
+    evaluate.add_argument("--no-refine", action="store_true", help="the student alone")
+    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    calibrate = actions.add_parser(
+        "calibrate", help="make a run's confidence mean what it says, by its held-out people"
+    )
+    calibrate.add_argument("run_folder", type=Path, metavar="RUN")
+    calibrate.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw confidence over what it is worth")
+    render = actions.add_parser("render", help="draw pictures of people to train on, with exact labels")
+    render.add_argument("out", type=Path, metavar="FOLDER", help="new folder for people.json and pictures/")
+    render.add_argument("--count", type=int, default=1000, help="how many pictures (default %(default)s)")
+    render.add_argument(
+        "--joints", choices=["crowdpose14", "coco17"], default="crowdpose14", help="default %(default)s"
+    )
+    render.add_argument("--seed", type=int, default=0, help="default %(default)s")
+    report = actions.add_parser(
+        "report", help="what each part of the estimator buys, as a table; trains what is missing"
+    )
+    report.add_argument(
+        "--teacher", type=Path, required=True, metavar="RUN", help="the teacher's run, which is not trained"
+    )
+    report.add_argument("--bundled", type=Path, metavar="RUN", help="one more run for the table")
+    report.add_argument("--runs", type=Path, default=Path("runs/pose2d"), help="run folders (default %(default)s)")
+    report.add_argument("--out", type=Path, default=Path("docs/pose2d.md"), help="table (default %(default)s)")
+    report.add_argument("--seeds", type=int, default=3, help="default %(default)s")
+    report.add_argument("--no-train", action="store_true", help="measure finished runs, train nothing")
+    for action in (train, evaluate, calibrate, report):
+        formats = "annotations of COCO keypoints or CrowdPose"
+        action.add_argument("--data", type=Path, nargs="+", required=True, metavar="FILE.json", help=formats)
+        places = "the pictures of each annotation file"
+        action.add_argument("--pictures", type=Path, nargs="+", required=True, metavar="FOLDER|ZIP", help=places)
+    pose2d.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run one action of ``pose2d``."""
+    from posenet3d.cli.pose2d_calibrate import calibrate_run
+    from posenet3d.cli.pose2d_render import render
+    from posenet3d.pose2d.evaluation.ablation import report
+
     if options.action in ("calibrate", "report"):
         {"calibrate": calibrate_run, "report": report}[options.action](options, _photographs(options))
     else:
@@ -33,6 +90,10 @@ def pose2d(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """``pose2d train``: a teacher, a student, or the refiner."""
+    from posenet3d.pose2d.person_detector import PersonDetectorTraining
+    from posenet3d.pose2d.training.phases import EstimatorTraining, RefinerTraining
+    from posenet3d.pose2d.training.runs import train_estimator, train_person_detector, train_refiner
+
     _check(options)
     photographs = _photographs(options)
     if options.stage == "refine":
@@ -50,6 +111,10 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """``pose2d evaluate``: PCK and OKS-AP of a run on annotated people, with the boxes of the annotations."""
+    from posenet3d.io.atomic import atomic_write
+    from posenet3d.pose2d.estimator import Estimator
+    from posenet3d.pose2d.evaluation.evaluate import score
+
     if options.out is not None and not options.out.parent.is_dir():
         raise InputError(options.out, "its folder does not exist", "make the folder first")
     photographs = _photographs(options)
@@ -74,6 +139,9 @@ def _table(scores: dict[str, dict[str, Any]]) -> str:
 
 
 def _photographs(options: argparse.Namespace) -> Photographs:
+    from posenet3d.pose2d.data.annotations import Pictures, read_labels
+    from posenet3d.pose2d.training.runs import Photographs
+
     if len(options.data) != len(options.pictures):
         problem = f"names {len(options.pictures)} places for {len(options.data)} annotation files"
         raise InputError("--pictures", problem, "give the pictures of each file of --data, in the same order")
@@ -95,6 +163,10 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace, kind: type[Settings], joint_set: str | None = None) -> Settings:
+    from posenet3d.config import from_dict, override
+    from posenet3d.lifting.checkpoint import read_config
+    from posenet3d.pose2d.training.phases import RefinerTraining
+
     if options.resume:
         config = read_config(options.out)
         model = config["refiner"] if kind is RefinerTraining else config["model"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.detection.detectors import WEIGHTS
 from posenet3d.io.lifted_npz import read_lifted
 from posenet3d.pose2d import predict
@@ -28,7 +28,7 @@ def detector() -> PeopleEstimator:
 
 @pytest.fixture(scope="module")
 def drawn() -> list[LabelledPerson]:
-    return read_labels(DRAWN / "predict.json").people
+    return read_labels(DRAWN / "people.json").people
 
 
 def is_plain(person: LabelledPerson) -> bool:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.cli.pose2d_render import crowd_index
 from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.errors import InputError

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.config import from_dict, override, to_dict
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import unproject
@@ -68,7 +68,7 @@ def test_training_beats_a_flat_figure(motions, tmp_path):
         Lifted(s.name, np.concatenate([x.cleaned_px / 1000.0, np.full((len(x), 17, 1), 5.0, np.float32)], -1))
         for s, x in zip(motions, lifted, strict=True)
     ]
-    error, baseline = (evaluate(r, motions)["overall"]["pa_mpjpe"] for r in (lifted, flat))
+    error, baseline = (evaluate(r, motions).overall.pa_mpjpe for r in (lifted, flat))
     assert error < 0.85 * baseline, (error, baseline)
     log = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     loop = [line["consistency_2d"] for line in log if line["phase"] == "frame" and "consistency_2d" in line]

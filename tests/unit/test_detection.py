@@ -10,7 +10,7 @@ from helpers.painted import COCO, PAINTED, SCALE, SIZE, WALK, filmed, paint
 from PIL import Image
 
 from explorer.video_import import look_at, thumbnails
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.detection import cache, detectors
 from posenet3d.detection.detect import detect, sequences_in

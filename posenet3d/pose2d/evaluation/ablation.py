@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from posenet3d.config import override
+from posenet3d.core.seeds import mean_over_seeds
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
 from posenet3d.pose2d.estimator import Estimator
@@ -148,7 +148,7 @@ def table(measured: dict[str, dict[str, float]], seeds: int) -> str:
     heads = [*COLUMNS, "parameters, M", "MACs, M", "people/s"]
     lines = [f"| | seeds | {' | '.join(heads)} |", "|---|---|" + "---|" * len(heads)]
     for row, runs in (rows | whole).items():
-        cells = [_spread([run[column] for run in runs]) for column in COLUMNS]
+        cells = [mean_over_seeds([run[column] for run in runs], 1) for column in COLUMNS]
         costs = [
             f"{mean(run[name] for run in runs):.3g}" if runs else "" for name in ("parameters", "MACs", "people/s")
         ]
@@ -183,7 +183,7 @@ def _claims(rows: dict[str, list[dict[str, float]]]) -> list[str]:
         for column in ("PCK@0.2", "AP"):
             gains = [a[column] - b[column] for a, b in zip(rows[name], rows[other], strict=False)]
             is_more = len(gains) > 1 and mean(gains) > stdev(gains)
-            cells += [_spread(gains), ("adds" if is_more else "does not") if gains else ""]
+            cells += [mean_over_seeds(gains, 1), ("adds" if is_more else "does not") if gains else ""]
         lines.append(f"| {claim} | {' | '.join(cells)} |")
     return lines
 
@@ -201,9 +201,3 @@ def _train(run: Run, photographs: Photographs, runs: Path, teacher: Path) -> Non
         taught_by = teacher if run.has_teacher else None
         init = runs / run.start if run.start else None
         train_estimator(photographs, stage_1, out, teacher_run=taught_by, init=init, resume=resume)
-
-
-def _spread(values: list[Any]) -> str:
-    if not values:
-        return "not run"
-    return f"{mean(values):.1f} ± {stdev(values):.1f}" if len(values) > 1 else f"{values[0]:.1f}"
