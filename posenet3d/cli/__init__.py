@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"posenet3d {options.command}: interrupted, nothing was left half-written{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader (head, less) has closed the pipe
-        sys.stdout = None  # type: ignore[assignment]  # or the interpreter complains when it flushes at exit
+        sys.stdout = None  # or the interpreter complains when it flushes at exit
         return 0
     return 0
 
