@@ -1,14 +1,16 @@
 # Two commands for a fresh machine: `make app` and `make test`. Both create the environment in .venv first.
-# PYTHON chooses the interpreter (3.11 or newer); PIP_ARGS goes to pip, for example another index for a CPU-only torch.
+# PYTHON chooses the interpreter (3.11 or newer); PIP_ARGS goes to pip, for example another index. On Linux without an NVIDIA card
+# torch is taken from its own index of CPU builds, which spares several GB of GPU libraries; with PIP_ARGS it is as they say.
 
 PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready
+TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help env app test lint types pytest test-browser test-detector screenshots bench bench-viewer lab notebooks teacher report \
-	viewer clean
+.PHONY: help env torch-cpu app test quick lint types pytest test-browser test-detector screenshots bench bench-viewer lab notebooks \
+	teacher report docs viewer clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -19,14 +21,29 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is older than 3.11: run make again with PYTHON=/path/to/python3.11 or newer"; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "python3 cannot make environments: apt-get install python3-venv"; exit 1; }
+	@$(MAKE) --no-print-directory torch-cpu
 	$(BIN)/pip install --quiet $(PIP_ARGS) -r requirements.txt
 	$(BIN)/pip install --quiet $(PIP_ARGS) --no-deps --editable .
 	@touch $(READY)
+
+torch-cpu: # only where it helps: Linux, no NVIDIA card, no PIP_ARGS, no torch yet, and the index answers within 5 s
+	@if [ "$$(uname -s)" != Linux ] || [ -n "$(PIP_ARGS)" ] || [ -e /proc/driver/nvidia/version ] \
+			|| command -v nvidia-smi >/dev/null || $(BIN)/python -c 'import torch' 2>/dev/null; then \
+		exit 0; \
+	fi; \
+	if $(BIN)/python -c 'import urllib.request as u; u.urlopen("$(TORCH_CPU)/torch/", timeout=5)' 2>/dev/null; then \
+		echo "no NVIDIA card here: the CPU build of torch, from $(TORCH_CPU)"; \
+		$(BIN)/pip install --quiet --no-deps --index-url $(TORCH_CPU) "$$(grep '^torch[<>=]' requirements.txt)" && exit 0; \
+	fi; \
+	echo "no NVIDIA card here, but $(TORCH_CPU) gives no torch: it comes from pip's own index"
 
 app: $(READY) ## open the explorer in the browser
 	$(BIN)/streamlit run streamlit_app.py
 
 test: lint types pytest ## lint, types and tests
+
+quick: $(READY) ## the tests that take a moment each, together below a minute: no training, notebook, film or browser
+	$(BIN)/pytest -m "not slow and not browser" -n 2
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -68,8 +85,11 @@ teacher: $(READY) ## train the bundled teacher again from DATA=folder (with trai
 report: $(READY) ## docs/results.md from DATA=folder (train_2d.npz, dev.npz, dev_detected.npz); trains what is missing, many hours
 	$(BIN)/python -m posenet3d report --data $(DATA)
 
+docs: $(READY) ## the documentation as a site in site/: guide, notebooks, API reference
+	$(BIN)/mkdocs build --strict
+
 viewer: ## build explorer/viewer/dist/viewer.js from its source (needs node; users do not)
 	cd explorer/viewer && npm ci --no-audit --no-fund && npm run build
 
 clean: ## remove the environment and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info

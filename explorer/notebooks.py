@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import explorer
+from explorer.home import HOME
 
-FOLDER = Path(explorer.__file__).parents[1] / "notebooks"
+FOLDER = HOME / "notebooks"
 
 STAGE_NOTEBOOKS = {"teacher": "02_teacher", "student": "04_student", "joint": "05_joint", "pose2d": "06_pose2d"}
 """The notebook that explains each training stage, by the first word of the stage's name."""

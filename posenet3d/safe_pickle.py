@@ -185,7 +185,7 @@ class _Array(_Inert):
         """Whether its entries are Python objects, not numbers."""
         return isinstance(self.state, tuple) and len(self.state) == 5 and getattr(self.state[2], "code", "") in OBJECTS
 
-    def objects(self) -> list:
+    def objects(self) -> list[Any]:
         """Its entries, in order."""
         content = self.state[4]
         if not isinstance(content, list) or not content:
@@ -225,13 +225,13 @@ class _Sparse(_Inert):
     parts: tuple[str, ...] = ("data", "indices", "indptr")
 
     @staticmethod
-    def matrix(parts: dict, shape: tuple[int, int]) -> sp.csr_matrix:
+    def matrix(parts: dict[Any, Any], shape: tuple[int, int]) -> sp.csr_matrix:
         raise NotImplementedError
 
 
 class _Csc(_Sparse):
     @staticmethod
-    def matrix(parts: dict, shape: tuple[int, int]) -> sp.csr_matrix:
+    def matrix(parts: dict[Any, Any], shape: tuple[int, int]) -> sp.csr_matrix:
         made = sp.csc_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
         made.check_format(full_check=True)  # SciPy's compiled loops trust the indices
         return made.tocsr()
@@ -239,7 +239,7 @@ class _Csc(_Sparse):
 
 class _Csr(_Sparse):
     @staticmethod
-    def matrix(parts: dict, shape: tuple[int, int]) -> sp.csr_matrix:
+    def matrix(parts: dict[Any, Any], shape: tuple[int, int]) -> sp.csr_matrix:
         made = sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape)
         made.check_format(full_check=True)
         return made
@@ -249,7 +249,7 @@ class _Coo(_Sparse):
     parts = ("data", "row", "col")
 
     @staticmethod
-    def matrix(parts: dict, shape: tuple[int, int]) -> sp.csr_matrix:
+    def matrix(parts: dict[Any, Any], shape: tuple[int, int]) -> sp.csr_matrix:
         return sp.coo_matrix((parts["data"], (parts["row"], parts["col"])), shape=shape).tocsr()
 
 

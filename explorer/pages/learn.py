@@ -1,19 +1,25 @@
 """Learn: read the tutorial notebooks, and run them in Jupyter Lab."""
 
 import time
+from importlib.util import find_spec
 
 import streamlit as st
 
 from explorer import cache, session
-from explorer.notebooks import Notebook, find_notebooks
+from explorer.notebooks import FOLDER, Notebook, find_notebooks
 
 MAX_WAIT_S = 30.0
 
-MISSING = "The notebooks are in the repository's folder `notebooks/`, which is missing here."
+MISSING = f"The notebooks are missing: `{FOLDER}` does not exist. Install the program again, or get the repository."
+
+NO_JUPYTER = 'Running the notebooks needs Jupyter Lab: `pip install "posenet3d-explorer[learn]"`'
 
 
 def lab_link(name: str) -> None:
     """Draw a button that starts Jupyter Lab, then a link to the notebook in it."""
+    if find_spec("jupyterlab") is None:
+        st.caption(NO_JUPYTER)
+        return
     if not st.button(
         "Run in Jupyter Lab", icon=":material/play_circle:", help="On the computer that this app runs on."
     ):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from posenet3d import __version__
 from posenet3d.cli import (
+    app,
     bench,
     checkpoints,
     data,
@@ -23,7 +24,7 @@ from posenet3d.errors import InputError
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-COMMANDS = (lift, detect, detectors, evaluate, export, train, pose2d, data, bench, report, checkpoints)
+COMMANDS = (app, lift, detect, detectors, evaluate, export, train, pose2d, data, bench, report, checkpoints)
 """Modules of the commands in the order of ``--help``; each has ``add(commands)`` and ``run(options)``."""
 
 
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"posenet3d {options.command}: interrupted, nothing was left half-written{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader (head, less) has closed the pipe
-        sys.stdout = None  # type: ignore[assignment]  # or the interpreter complains when it flushes at exit
+        sys.stdout = None  # or the interpreter complains when it flushes at exit
         return 0
     return 0
 

@@ -121,7 +121,7 @@ def whole_number(value: object, file: str | Path, field: str) -> int:
         InputError: it is no whole number.
     """
     is_number = type(value) is int or (type(value) is float and value.is_integer())
-    if not is_number or abs(value) >= 1e15:  # type: ignore[operator, arg-type]
+    if not is_number or abs(value) >= 1e15:  # type: ignore[arg-type]
         raise InputError(file, f"field '{field}' is {describe(value)}", "it must be a whole number")
     return int(value)  # type: ignore[call-overload]
 

@@ -41,6 +41,7 @@ def test_other_number_of_frames_goes_by_time(file):
     assert greys(twice.content) == pytest.approx(np.repeat(LEVELS, 2), abs=3)
 
 
+@pytest.mark.slow
 def test_copy_is_small_and_has_key_frames_to_jump_to(file):
     made = transcode(file(grey_video(LEVELS, size=(1280, 964))), len(LEVELS), fps=30)
     with av.open(io.BytesIO(made.content)) as container:

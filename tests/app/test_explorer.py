@@ -605,6 +605,7 @@ def test_the_saved_page_holds_the_clip_and_fetches_nothing():
     assert not re.search(r'(src|href)\s*=\s*"?http', page)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not list_checkpoints(), reason="no checkpoint is bundled")
 def test_opens_with_the_real_checkpoint():
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()

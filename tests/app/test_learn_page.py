@@ -50,9 +50,18 @@ def test_without_notebooks_the_page_explains_it(monkeypatch, tmp_path):
     monkeypatch.setattr("explorer.notebooks.find_notebooks.__defaults__", (tmp_path,))
     app = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not app.exception
-    assert "repository" in app.info[0].value
+    assert str(tmp_path) in app.info[0].value
 
 
+def test_without_jupyter_the_page_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not app.exception
+    assert "posenet3d-explorer[learn]" in app.caption[0].value
+    assert not app.button
+
+
+@pytest.mark.slow
 def test_jupyter_lab_answers_when_it_is_up(tmp_path):
     (tmp_path / "one.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     lab = Lab(tmp_path)

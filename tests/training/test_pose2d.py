@@ -309,6 +309,7 @@ def test_pictures_from_a_folder_and_a_zip(tmp_path):
 # Rendered people
 
 
+@pytest.mark.slow
 def test_rendered_labels_lie_on_the_body():
     rng, size, focal = np.random.default_rng(4), (128, 96), 140.0
     scenes = [random_scene(rng, 1, size, focal) for _ in range(3)]
@@ -324,6 +325,7 @@ def test_rendered_labels_lie_on_the_body():
     assert seen > 15
 
 
+@pytest.mark.slow
 def test_rendered_people_are_a_data_set(tmp_path, capsys):
     out = tmp_path / "people"
     assert main(["pose2d", "render", str(out), "--count", "5", "--seed", "3"]) == 0

@@ -62,6 +62,7 @@ def test_people_are_not_inside_out(lifted):
     assert handedness(poses - poses[:, :1]) > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["teacher", "student"])
 def test_progress_moves_within_a_clip_and_can_stop_the_work(model):
     lifter = Lifter.load(model=model)
@@ -395,6 +396,7 @@ def test_bundled_checkpoints_of_all_stages_have_cards_and_the_last_stage_is_the_
         assert all(file.stat().st_size < 10_000_000 for file in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_the_bundled_student_gives_a_body(lifted):
     student = Lifter.load(model="student")(CLIPS[:8])
     errors = [evaluate(results, CLIPS[:8]).overall.pa_mpjpe for results in (lifted[:8], student)]

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from helpers.people import BODY
 
 from posenet3d.core.jointsets import (
     JOINT_SETS,
@@ -12,14 +13,6 @@ from posenet3d.core.jointsets import (
     usable_recipes,
 )
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
-
-BODY = {  # a person facing the camera, in pixels; their left is on our right
-    "nose": (100, 110), "l_eye": (104, 105), "r_eye": (96, 105), "l_ear": (110, 108), "r_ear": (90, 108),
-    "l_shoulder": (130, 150), "r_shoulder": (70, 150), "l_elbow": (140, 190), "r_elbow": (60, 190),
-    "l_wrist": (145, 230), "r_wrist": (55, 230), "l_hip": (115, 250), "r_hip": (85, 250),
-    "l_knee": (116, 320), "r_knee": (84, 320), "l_ankle": (117, 390), "r_ankle": (83, 390),
-    "head_top": (100, 85), "neck": (100, 146), "upper_neck": (100, 138), "mid_hip": (101, 249),
-}  # fmt: skip
 
 
 def convert(name: str, missing: tuple[str, ...] = (), sure: float = 0.8) -> tuple[np.ndarray, np.ndarray]:

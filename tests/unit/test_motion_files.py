@@ -561,6 +561,7 @@ def test_nesting_without_end_and_crowds_are_refused(tmp_path, monkeypatch):
             read_damaged(tmp_path, kind, whole(kind).encode())
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("kind", READERS)
 @given(data=st.data())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.people import BODY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,15 +20,6 @@ from posenet3d.io.checked_json import last_number
 from posenet3d.io.keypoints.csv_table import read_csv, write_csv
 from posenet3d.io.keypoints.packed import read_packed, write_packed
 from posenet3d.io.keypoints.read import choose_track, read_keypoints
-
-BODY = {  # a person facing the camera, in pixels
-    "nose": (100, 110), "l_eye": (104, 105), "r_eye": (96, 105), "l_ear": (110, 108), "r_ear": (90, 108),
-    "l_shoulder": (130, 150), "r_shoulder": (70, 150), "l_elbow": (140, 190), "r_elbow": (60, 190),
-    "l_wrist": (145, 230), "r_wrist": (55, 230), "l_hip": (115, 250), "r_hip": (85, 250),
-    "l_knee": (116, 320), "r_knee": (84, 320), "l_ankle": (117, 390), "r_ankle": (83, 390),
-    "head_top": (100, 85), "neck": (100, 148), "upper_neck": (100, 138), "mid_hip": (100, 250),
-    "pelvis": (100, 250), "spine": (100, 200), "thorax": (100, 150), "neck_nose": (100, 112),
-}  # fmt: skip
 
 
 def body(joint_set: str, x: float = 0.0, sure: float = 0.9) -> list[float]:
