@@ -16,6 +16,7 @@ from explorer.charts.style import BOTH, FIRST, SECOND, TRUTH
 from explorer.compare import tables
 from explorer.compare.candidates import GROUND_TRUTH
 from explorer.compare.joint_errors import NO_TRUTH, Measure, colour_top, nan_mean
+from explorer.compare.labels import JOINT_LABELS
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
 
@@ -80,7 +81,7 @@ def by_joint(known: Mapping[str, Measure], measure: Measure) -> None:
     st.subheader("Error by joint")
     left, right = st.columns([5, 8], gap="large")
     means = {label: nan_mean(m.values.T) for label, m in known.items()}
-    left.plotly_chart(error_charts.grouped_bars(tables.JOINT_LABELS, means, styles, measure.unit), key="joints")
+    left.plotly_chart(error_charts.grouped_bars(JOINT_LABELS, means, styles, measure.unit), key="joints")
     table = tables.joint_table(known)
     with right:
         show_table(table, name_px=120)
@@ -101,7 +102,7 @@ def over_time(values: Mapping[str, np.ndarray], measure: Measure, top: float, mo
         "Each row is a joint, each column a frame. Bright colours are large errors; grey means no value. "
         "The numbered marks are the worst moments, listed below."
     )
-    figure = error_charts.error_map(tables.JOINT_LABELS, values, measure.unit, top, list(moments["frame"]))
+    figure = error_charts.error_map(JOINT_LABELS, values, measure.unit, top, list(moments["frame"]))
     st.plotly_chart(figure, key="error map")
 
 

@@ -2,6 +2,7 @@
 
 import mimetypes
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -43,7 +44,7 @@ def file_buttons(candidate: Candidate) -> None:
         options = {"frame": frame} if "frame" in one.options else {}
         st.download_button(
             one.description,
-            lambda name=one.name, options=options: formats.export_clip(candidate.lifted, name, **options).content,
+            partial(file_content, candidate, one.name, options),
             file_name=name + one.suffix,
             on_click="ignore",
             disabled=one.needs_body and not has_body,
@@ -53,6 +54,11 @@ def file_buttons(candidate: Candidate) -> None:
         st.caption(
             "Disabled formats need a body: choose the student in the sidebar. A teacher's skeleton has no rotations."
         )
+
+
+def file_content(candidate: Candidate, format_name: str, options: dict[str, int]) -> bytes:
+    """Return the candidate's clip as the content of a file."""
+    return formats.export_clip(candidate.lifted, format_name, **options).content
 
 
 def movie() -> None:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 # Lower folders first (docs/architecture.md); a module may import its own folder and those before it.
 ORDER = [
-    ["__init__", "errors", "paths", "renamed", "config", "safe_pickle"],
+    ["errors", "paths", "renamed", "config", "safe_pickle"],
     ["core"],
     ["body"],
     ["io"],
@@ -28,6 +28,7 @@ ORDER = [
     ["evaluation"],
     ["exports"],
     ["api"],
+    ["__init__"],
     ["bench"],
     ["cli"],
     ["__main__"],
