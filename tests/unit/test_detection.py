@@ -1,4 +1,4 @@
-"""From a film to lifted joints: detectors in processes of their own, tracking, the cache, swapped sides."""
+"""From a video to lifted joints: detectors in processes of their own, tracking, the cache, swapped sides."""
 
 import json
 import os
