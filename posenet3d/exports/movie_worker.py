@@ -138,9 +138,8 @@ def distance_to(
     around = scene - np.array([0, height / 2, 0])
     near, x, y = (np.einsum("fjk,fk->fj", around, axis) for axis in (away, aside, up))
     slope = np.tan(np.radians(FIELD_OF_VIEW_DEG) / 2)
-    return float(
-        np.nanpercentile(near + np.maximum((abs(x) + EDGE_M) / aspect, abs(y) + EDGE_M) / slope, FRAMED_PERCENT)
-    )
+    distance = near + np.maximum((abs(x) + EDGE_M) / aspect, abs(y) + EDGE_M) / slope
+    return float(np.nanpercentile(distance, FRAMED_PERCENT))
 
 
 def _camera_axes(azimuth: Float[np.ndarray, " frames"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -220,13 +219,10 @@ def _grid() -> pv.PolyData:
     rows = np.stack([along, np.zeros_like(along), across], axis=-1)
     columns = rows[..., ::-1]
     points = np.concatenate([rows.reshape(-1, 3), columns.reshape(-1, 3)])
-    count = len(steps)
-    start = np.arange(len(points)).reshape(-1, count)[:, :-1].ravel()
-    lines = pv.PolyData(
-        points.astype(np.float32), lines=np.stack([np.full_like(start, 2), start, start + 1], 1).ravel()
-    )
-    fade = 1 - np.linalg.norm(points, axis=1) / (GRID_CELLS * CELL_M)
-    alpha = 255 * np.clip(fade, 0, 1)
+    start = np.arange(len(points)).reshape(-1, len(steps))[:, :-1].ravel()
+    pairs = np.stack([np.full_like(start, 2), start, start + 1], 1)
+    lines = pv.PolyData(points.astype(np.float32), lines=pairs.ravel())
+    alpha = 255 * np.clip(1 - np.linalg.norm(points, axis=1) / (GRID_CELLS * CELL_M), 0, 1)
     lines["rgba"] = np.column_stack([np.tile(_rgb(GRID), (len(points), 1)), alpha]).astype(np.uint8)
     return lines
 
