@@ -1,4 +1,4 @@
-"""Start the explorer: `streamlit run streamlit_app.py`."""
+"""Start the app: `streamlit run streamlit_app.py`."""
 
 from explorer.app import main
 

@@ -1,1 +1,1 @@
-"""The Streamlit explorer: views, pure figure functions, and the viewer component."""
+"""The Streamlit app: pages, charts, and the 3D viewer."""

@@ -1,65 +1,70 @@
-"""The video behind the joints: a small copy of it in which a browser can jump to any frame of the clip."""
+"""A small copy of a video for the viewer, in which a browser can seek to any frame of the clip."""
 
+import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.video import Picture, Video, open_video, read_frames
 
-HEIGHT_PX = 480
-"""The copy is at most this high: the panel in which it is shown is no larger."""
+MAX_HEIGHT_PX = 480
+"""The panel in which the copy is shown is no larger."""
 
-KEY_FRAME_EVERY = 10
+KEY_FRAME_INTERVAL = 10
 """A browser decodes from the last key frame to the one it wants; ten pictures take it a few milliseconds."""
 
 QUALITY = {"crf": "26", "preset": "veryfast"}
-SPARE = 0.01
-"""A detector may have lost so many of the video's frames at its end and still have looked at every one."""
+MAX_LOST_SHARE = 0.01
+"""Up to this share of frames that a detector lost at the video's end, clip and video are matched frame by frame."""
+
+THUMBNAIL_PX = 96
 
 
 @dataclass(frozen=True)
-class Backdrop:
-    """The copy (MP4, H.264), one picture per frame of the clip, and the film that it was made from."""
+class BrowserVideo:
+    """The copy (MP4, H.264) with one picture per frame of the clip, and the video it was made from."""
 
     content: bytes
-    film: Video
+    original: Video
     fps: float  # of the copy: the clip's
 
 
-def backdrop(file: Path, frames: int, fps: float, progress: Callable[[float], None] | None = None) -> Backdrop:
+def transcode(file: Path, frames: int, fps: float, progress: Callable[[float], None] | None = None) -> BrowserVideo:
     """Copy a video for a clip of `frames` frames.
 
-    Where both have as many frames (within 1 %), frame by frame; else by time, with `fps` as the clip's.
+    Clip and video are matched frame by frame where both have equally many frames (within 1 %), else by time.
 
     Args:
         file: the video, in any format that FFmpeg reads.
         frames: of the clip.
         fps: of the clip.
-        progress: is told the share done.
+        progress: is given the share done, 0 to 1.
 
     Raises:
-        InputError: it is no video, or ends long before the clip does.
+        InputError: the file is not a video, or the video ends long before the clip.
     """
-    film = open_video(file)
-    seconds = float(film.times_s[-1])
-    if len(film) < frames and seconds < 0.5 * frames / fps:
-        problem = f"has {len(film)} frames in {seconds:.1f} s, and the clip {frames} in {frames / fps:.1f} s"
-        raise InputError(file.name, problem, "give the video that the joints were found in")
+    video = open_video(file)
+    seconds = float(video.times_s[-1])
+    if len(video) < frames and seconds < 0.5 * frames / fps:
+        problem = f"has {len(video)} frames in {seconds:.1f} s, and the clip {frames} in {frames / fps:.1f} s"
+        raise InputError(file.name, problem, "give the video in which the joints were detected")
     rate = Fraction(fps).limit_denominator(1001)
     target, stream = io.BytesIO(), None
     with av.open(target, "w", format="mp4") as out:
-        for number, picture in _at(_wanted(film, frames, fps), read_frames(file, HEIGHT_PX)):
+        for number, picture in _select(_source_frames(video, frames, fps), read_frames(file, MAX_HEIGHT_PX)):
             if stream is None:
                 stream = out.add_stream("libx264", rate=rate, options=QUALITY)
                 stream.height, stream.width = picture.shape[:2]
                 stream.pix_fmt = "yuv420p"
-                stream.gop_size, stream.max_b_frames = KEY_FRAME_EVERY, 0
+                stream.gop_size, stream.max_b_frames = KEY_FRAME_INTERVAL, 0
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = number, 1 / rate
             out.mux(stream.encode(frame))
@@ -67,24 +72,53 @@ def backdrop(file: Path, frames: int, fps: float, progress: Callable[[float], No
                 progress((number + 1) / frames)
         if stream is not None:
             out.mux(stream.encode())
-    return Backdrop(target.getvalue(), film, float(rate))
+    return BrowserVideo(target.getvalue(), video, float(rate))
 
 
-def _wanted(film: Video, frames: int, fps: float) -> np.ndarray:
-    """The film's picture for each frame of the clip."""
-    if abs(len(film) - frames) <= max(2, SPARE * frames):
-        return np.minimum(np.arange(frames), len(film) - 1)
-    middle = (np.arange(frames) + 0.5) / fps  # of the time for which the clip's frame is shown
-    return np.maximum(np.searchsorted(film.times_s, middle, side="right") - 1, 0)
+def thumbnails(video: BrowserVideo, tracks: Sequence[PoseSequence]) -> list[str]:
+    """Return a JPEG of each person as a data URL, cut out of the frame in which most joints were detected."""
+    best = [int(track.confidence.sum(1).argmax()) for track in tracks]
+    pictures = _read_pictures(video, set(best))
+    return [_crop(pictures[frame], track, frame, video) for track, frame in zip(tracks, best, strict=True)]
 
 
-def _at(wanted: np.ndarray, pictures: Iterator[Picture]) -> Iterator[tuple[int, Picture]]:
-    """(frame of the clip, its picture); the last picture stands in where decoding ends early."""
+def _source_frames(video: Video, frames: int, fps: float) -> np.ndarray:
+    """Return the number of the video's picture for each frame of the clip."""
+    if abs(len(video) - frames) <= max(2, MAX_LOST_SHARE * frames):
+        return np.minimum(np.arange(frames), len(video) - 1)
+    middle_s = (np.arange(frames) + 0.5) / fps  # of the time for which the clip's frame is shown
+    return np.maximum(np.searchsorted(video.times_s, middle_s, side="right") - 1, 0)
+
+
+def _select(wanted: np.ndarray, pictures: Iterator[Picture]) -> Iterator[tuple[int, Picture]]:
+    """Yield each frame's number and picture; the last picture is repeated where decoding ends early."""
     picture, index = next(pictures), 0
-    for number, place in enumerate(wanted):
-        while index < place:
+    for number, source in enumerate(wanted):
+        while index < source:
             following = next(pictures, None)
             if following is None:
                 break
             picture, index = following, index + 1
         yield number, picture
+
+
+def _read_pictures(video: BrowserVideo, frames: set[int]) -> dict[int, Image.Image]:
+    found: dict[int, Image.Image] = {}
+    with av.open(io.BytesIO(video.content), "r") as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number in frames:
+                found[number] = frame.to_image()
+            if len(found) == len(frames):
+                break
+    return found
+
+
+def _crop(picture: Image.Image, track: PoseSequence, frame: int, video: BrowserVideo) -> str:
+    points = track.keypoints_px[frame][track.is_observed[frame]] * (picture.height / video.original.size[1])
+    low, high = points.min(0), points.max(0)
+    middle, half = (low + high) / 2, 0.65 * float(np.max(high - low)) + 4
+    left, top, right, bottom = (int(value) for value in (*(middle - half), *(middle + half)))
+    small = picture.crop((left, top, right, bottom)).resize((THUMBNAIL_PX, THUMBNAIL_PX))
+    content = io.BytesIO()
+    small.save(content, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

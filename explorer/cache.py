@@ -1,49 +1,57 @@
-"""Everything that is kept between reruns; the only file that caches."""
+"""Everything that is kept between reruns and for all visitors; the only file of the app that caches."""
 
+import atexit
 import hashlib
-import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import streamlit as st
 
-from explorer.compare.candidates import Actor
-from explorer.viewer import payload as viewer_payload
+from explorer import browser_video, notebooks
+from explorer.browser_video import BrowserVideo
+from explorer.compare.candidates import Candidate, LiftingOptions, Source
+from explorer.notebooks import Lab, Notebook
+from explorer.uploads import Upload, clip_name
+from explorer.viewer.payload import ViewerPayload, make_payload
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
+from posenet3d.evaluation.evaluate import Evaluation, evaluate
 from posenet3d.io.keypoints.read import read_keypoints
-from posenet3d.lifting.checkpoint import list_checkpoints
-from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, Lifter
+from posenet3d.lifting.checkpoint import list_checkpoints, load_teacher
+from posenet3d.lifting.lifter import BodyLifter, Lifter, SkeletonLifter
+from posenet3d.lifting.single_frame import lift_single_frames
 from posenet3d.synthetic.sequences import bundled_sequences
 
 KEPT_RESULTS = 64
 """Lifted clips kept for all visitors together, about 1 MB each."""
 
-Upload = tuple[str, bytes]
+KEPT_EVALUATIONS = 16
+
+Value = TypeVar("Value")
 
 
 def checkpoints() -> dict[str, Path]:
-    """Checkpoints by name; looked up anew each time, for a training run may just have written one."""
+    """Return checkpoints by name; read anew each time, because a training run may just have written one."""
     return list_checkpoints()
 
 
 @st.cache_resource
 def bundled() -> dict[str, PoseSequence]:
-    """The sequences that come with the app."""
+    """Return the bundled sequences by name."""
     return {sequence.name: sequence for sequence in bundled_sequences()}
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the upload ...")
 def read_upload(files: tuple[Upload, ...], fps: float | None = None) -> list[PoseSequence]:
-    """Sequences of uploaded files: one file by itself, several as one folder (OpenPose writes one per frame).
+    """Read sequences from uploaded files: one file by itself, several as one folder (OpenPose writes one per frame).
 
     Raises:
-        InputError: with the sentence for the user, naming the uploaded file and not our temporary copy of it.
+        InputError: names the uploaded file and not our temporary copy of it.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / clip_name(files[0][0])  # readers name the clip after it
@@ -57,64 +65,175 @@ def read_upload(files: tuple[Upload, ...], fps: float | None = None) -> list[Pos
             raise InputError(Path(error.file).name, error.problem, error.remedy) from error
 
 
-def clip_name(first_file: str) -> str:
-    """The clip that a frame's file belongs to: 'cam01' for cam01.0000.json, 'clip' for clip_0012_keypoints.json."""
-    return re.sub(r"[._-]*\d+(_keypoints)?$", "", Path(first_file).stem) or "upload"
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs={BrowserVideo: lambda video: video.content})
+def thumbnails(video: BrowserVideo, _tracks: Sequence[PoseSequence]) -> list[str]:
+    """Return `explorer.browser_video.thumbnails`, computed once per video."""
+    return browser_video.thumbnails(video, _tracks)
 
-
-@dataclass(frozen=True)
-class Lifting:
-    """How the user wants a sequence lifted; see `posenet3d.lifting.lifter.Lifter`."""
-
-    height_m: float = DEFAULT_HEIGHT_M
-    refine: bool = False
-    fit: bool = True
+    def options(self, model: str) -> dict[str, Any]:
+        """Return the options that apply to a model."""
+        return {"fit": self.fit} if model == "student" else {"height_m": self.height_m, "refine": self.refine}
 
 
 def lift(
-    sequence: PoseSequence, folder: Path, model: str, progress: Callable[[float], None], how: Lifting
+    sequence: PoseSequence, source: Source, options: LiftingOptions, progress: Callable[[float], None]
 ) -> tuple[str, Lifted]:
-    """The lifted sequence and the key of this result; `progress` is called only when there is work to do."""
-    stamp = max(file.stat().st_mtime for file in folder.glob("*.safetensors"))
-    key = hashlib.sha256(f"{content_key(sequence)} {folder} {stamp} {model} {how}".encode()).hexdigest()
-    kept = _results()
-    if key not in kept:
-        # Not st.cache_data: it cannot replay a progress bar that was made outside the cached function.
-        progress(0.0)
-        lifter = _lifter(str(folder), stamp, model)
-        kept[key] = lifter([sequence], **asdict(how), progress=progress)[0]
-        while len(kept) > KEPT_RESULTS:
-            kept.popitem(last=False)
-    return key, kept[key]
+    """Return the key of the result and the lifted sequence.
 
-
-def payload(sequence: PoseSequence, actors: Sequence[Actor]) -> dict[str, Any]:
-    """What the viewer shows; not to be changed by the caller.
+    Args:
+        sequence: to lift.
+        source: the model that lifts it.
+        options: of the lifting.
+        progress: is given the share done, 0 to 1; not called for a stored result.
 
     Raises:
-        InputError: an actor's body is not here.
+        InputError: the checkpoint cannot be read.
     """
-    return _payload(content_key(sequence), tuple(f"{actor.label} {actor.key}" for actor in actors), sequence, actors)
+    stamp = max(file.stat().st_mtime for file in source.folder.glob("*.safetensors"))
+    key = _digest(content_key(sequence), str(source.folder), str(stamp), source.model, str(options))
+    stored = _results()
+    if key not in stored:
+        # Not st.cache_data: it cannot replay a progress bar that was made outside the cached function.
+        progress(0.0)
+        lifter = _lifter(str(source.folder), stamp, source.model)
+        _keep(stored, key, lifter([sequence], **options.for_model(source.model), progress=progress)[0], KEPT_RESULTS)
+    return key, stored[key]
+
+
+def lift_frame_by_frame(sequence: PoseSequence, candidate: Candidate) -> np.ndarray:
+    """Return the candidate's sequence lifted frame by frame, by the teacher in the candidate's checkpoint.
+
+    Raises:
+        InputError: the checkpoint has no teacher or cannot be read.
+    """
+    assert candidate.source is not None  # ground truth has no checkpoint
+    return _lift_frame_by_frame(candidate.key, candidate.source.folder, sequence, candidate.lifted.joints_3d)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Lifting frame by frame ...")
+def _lift_frame_by_frame(key: str, folder: Path, _sequence: PoseSequence, _joints_3d: np.ndarray) -> np.ndarray:
+    return lift_single_frames(load_teacher(folder), _sequence, _joints_3d)
+
+
+def evaluation(
+    clips: Sequence[PoseSequence], networks: Sequence[Candidate], options: LiftingOptions
+) -> dict[str, Evaluation] | None:
+    """Return what `evaluate_clips` computed for these clips, networks and options; None before it did."""
+    return _evaluations().get(_evaluation_key(clips, networks, options))
+
+
+def evaluate_clips(
+    clips: Sequence[PoseSequence],
+    networks: Sequence[Candidate],
+    options: LiftingOptions,
+    progress: Callable[[float, str], object],
+) -> None:
+    """Lift every clip with each network, evaluate it against ground truth, and store the results for `evaluation`.
+
+    Args:
+        clips: with ground truth.
+        networks: candidates that come from a checkpoint.
+        options: of the lifting.
+        progress: is given the share done, 0 to 1, and a description of the present clip.
+
+    Raises:
+        InputError: the clips cannot be lifted or evaluated.
+    """
+    steps = len(networks) * len(clips)
+    results = {}
+    for turn, candidate in enumerate(networks):
+        assert candidate.source is not None  # that makes it a network
+        lifted = []
+        for number, clip in enumerate(clips):
+            done = turn * len(clips) + number
+            text = f"{candidate.label}: clip {number + 1} of {len(clips)}, {clip.name}"
+            progress(done / steps, text)
+
+            def report(share: float, done: int = done, text: str = text) -> None:
+                progress((done + min(share, 1.0)) / steps, text)
+
+            lifted.append(lift(clip, candidate.source, options, report)[1])
+        results[candidate.label] = evaluate(lifted, clips)
+    _keep(_evaluations(), _evaluation_key(clips, networks, options), results, KEPT_EVALUATIONS)
+
+
+def payload(sequence: PoseSequence, candidates: Sequence[Candidate]) -> ViewerPayload:
+    """Return what the viewer shows; the caller must not change its arrays.
+
+    Raises:
+        InputError: the body model of a candidate is missing.
+    """
+    keys = tuple(f"{candidate.label} {candidate.key}" for candidate in candidates)
+    return _payload(content_key(sequence), keys, sequence, candidates)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _payload(clip: str, keys: tuple[str, ...], _sequence: PoseSequence, _actors: Sequence[Actor]) -> dict[str, Any]:
-    return viewer_payload.payload(_sequence, _actors)
+def _payload(
+    clip: str, keys: tuple[str, ...], _sequence: PoseSequence, _candidates: Sequence[Candidate]
+) -> ViewerPayload:
+    return make_payload(_sequence, _candidates)
 
 
 def content_key(sequence: PoseSequence) -> str:
-    """The same for equal content, whatever file it came from."""
+    """Return a key that is equal for equal content, whichever file it came from."""
     digest = hashlib.sha256(f"{sequence.name} {sequence.fps} {sequence.image_size}".encode())
     for array in (sequence.keypoints_px, sequence.confidence, sequence.K, sequence.joints_3d):
         digest.update(b"-" if array is None else array.tobytes())
     return digest.hexdigest()
 
 
+def read_notebook(file: Path) -> Notebook:
+    """Return a built notebook; it is read again when its file changes.
+
+    With its pictures a notebook is a megabyte of JSON, and the Learn page shows every title at each rerun.
+    """
+    return _read_notebook(file, file.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _read_notebook(file: Path, changed_ns: int) -> Notebook:
+    return notebooks.read_notebook(file)
+
+
+@st.cache_resource(show_spinner=False)
+def jupyter_lab() -> Lab:
+    """Start one Jupyter Lab for all visitors; it ends with the app."""
+    lab = Lab()
+    atexit.register(lab.close)
+    return lab
+
+
+def forget_jupyter_lab() -> None:
+    """Start another Jupyter Lab at the next call of `jupyter_lab`."""
+    jupyter_lab.clear()
+
+
 @st.cache_resource(max_entries=4, show_spinner="Loading the checkpoint ...")
-def _lifter(folder: str, stamp: float, model: str) -> Lifter:
+def _lifter(folder: str, stamp: float, model: str) -> SkeletonLifter | BodyLifter:
     return Lifter.load(Path(folder), model=model)
 
 
 @st.cache_resource
 def _results() -> OrderedDict[str, Lifted]:
     return OrderedDict()
+
+
+@st.cache_resource
+def _evaluations() -> OrderedDict[str, dict[str, Any]]:
+    return OrderedDict()
+
+
+def _evaluation_key(clips: Sequence[PoseSequence], networks: Sequence[Candidate], options: LiftingOptions) -> str:
+    sources = [str(candidate.source) for candidate in networks]
+    return _digest(*map(content_key, clips), *sources, str(options))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def _keep(stored: OrderedDict[str, Value], key: str, value: Value, limit: int) -> None:
+    """Store a value and drop the oldest ones beyond `limit`."""
+    stored[key] = value
+    while len(stored) > limit:
+        stored.popitem(last=False)

@@ -19,7 +19,7 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import at_pelvis, head_length
 from posenet3d.core.rotation import random_views
 from posenet3d.evaluation.evaluate import evaluate
-from posenet3d.lifting.lifter import Lifter
+from posenet3d.lifting.lifter import Lifter, SkeletonLifter
 from posenet3d.losses import adversarial, consistency
 from posenet3d.models.discriminators import DiscriminatorConfig, PoseDiscriminator
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
@@ -59,7 +59,7 @@ class Oracle:
 
     def __call__(self, view: torch.Tensor) -> torch.Tensor:
         is_first = view.shape == first.shape and torch.equal(view, first)
-        pose = self.truth if is_first else consistency.turn(self.truth, turns)
+        pose = self.truth if is_first else consistency.rotate(self.truth, turns)
         return (pose[..., 2] - pose[..., :1, 2]) / unit
 
 
@@ -96,8 +96,8 @@ for name, lift in lifters.items():
     loop = consistency.cycle(lift, first, turns, unit)
     views[name] = loop.view[:, 0] / unit
     loops[name] = (
-        float(consistency.distance(loop.back, first).mean() / unit),
-        float(consistency.distance(loop.turned_again, loop.turned).mean() / unit),
+        float(consistency.distance(loop.reprojected, first).mean() / unit),
+        float(consistency.distance(loop.relifted, loop.rotated).mean() / unit),
     )
     print(f"{name:28} 2D loop {loops[name][0]:.3f}   3D loop {loops[name][1]:.3f}")
 assert max(loops["the truth"]) < 0.01
@@ -156,7 +156,7 @@ assert median["the truth, mirrored"] < median["the truth"]
 folder = Path(tempfile.mkdtemp()) / "teacher"
 settings = override(
     TeacherTraining(),
-    ["model.width=128", "model.blocks=2", "discriminator.width=128", "cleaner_steps=30", "cleaner_batch=4",
+    ["model.width=128", "model.blocks=2", "discriminator.width=128", "denoiser_steps=30", "denoiser_batch=4",
      "frame_steps=1200", "temporal_steps=60", "frame_batch=160", "temporal_batch=24", "lr=1e-3", "lr_discriminator=6e-4",
      "tilt_mean_deg=9", "tilt_sd_deg=3"],
 )  # fmt: skip
@@ -168,7 +168,7 @@ plot, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
 for name in ("consistency_2d", "consistency_3d"):
     points = [(line["step"], line[name]) for line in log if line["phase"] == "frame" and name in line]
     axes[0].plot(*zip(*points, strict=True), label=name)
-for name in ("pose", "telling"):
+for name in ("pose", "discriminator"):
     points = [(line["step"], line[name]) for line in log if line["phase"] == "frame" and name in line]
     axes[1].plot(*zip(*points, strict=True), label=name)
 axes[0].set_title("the loops close", fontsize=10)
@@ -217,14 +217,14 @@ before = handedness(consistency.cycle(small.lift_frames, first, turns, unit).pos
 small.depth_sign.neg_()
 with torch.no_grad():
     inside_out = consistency.cycle(small.lift_frames, first, turns, unit)
-wrong = evaluate(Lifter(small, "inside out")(unseen), unseen).overall.pa_mpjpe
+wrong = evaluate(SkeletonLifter(small, "inside out")(unseen), unseen).overall.pa_mpjpe
 print(f"bends that go the right way: {100 * before:.0f} % before, {100 * handedness(inside_out.pose):.0f} % now")
 print(f"error {error['small teacher, 2D only']:.0f} mm before, {wrong:.0f} mm now")
 assert handedness(inside_out.pose) < 0.5 < before
 assert wrong > error["flat"], "worse than knowing nothing"
 assert repair_mirror_world(small, batch)
 assert not repair_mirror_world(small, batch), "in the right world it does nothing"
-repaired = evaluate(Lifter(small, "repaired")(unseen), unseen).overall.pa_mpjpe
+repaired = evaluate(SkeletonLifter(small, "repaired")(unseen), unseen).overall.pa_mpjpe
 print(f"after the guard {repaired:.0f} mm")
 assert abs(repaired - error["small teacher, 2D only"]) < 0.1
 

@@ -44,7 +44,7 @@ unseen = [synthetic_sequence(motion, seed=99, azimuth_deg=60.0 * n + 25) for n, 
 # %%
 runs = Path(tempfile.mkdtemp())
 small = ["model.width=128", "model.blocks=1", "model.temporal_blocks=1"]
-stage_1 = [*small, "discriminator.width=96", "cleaner_steps=20", "cleaner_batch=4", "frame_steps=600", "frame_batch=128",
+stage_1 = [*small, "discriminator.width=96", "denoiser_steps=20", "denoiser_batch=4", "frame_steps=600", "frame_batch=128",
            "temporal_steps=40", "temporal_batch=16", "lr=1e-3", "lr_discriminator=6e-4", "tilt_mean_deg=9", "tilt_sd_deg=3"]  # fmt: skip
 stage_2 = [*small, "frame_steps=250", "temporal_steps=40", "frame_batch=128", "temporal_batch=16"]
 stage_3 = ["steps=80", "batch=16", "lr=2e-4", "lr_student=5e-4", "loop.log_every=5"]

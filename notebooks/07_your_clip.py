@@ -17,9 +17,8 @@ from pictures import bodies, row, show, skeleton_2d, skeleton_3d
 
 from posenet3d.core.camera import project
 from posenet3d.core.skeleton import JOINT_NAMES
-from posenet3d.detection.detect import detect, sequences_in
 from posenet3d.detection.detectors import find_detector
-from posenet3d.detection.left_right import fix_left_right
+from posenet3d.detection.people import find_people
 from posenet3d.evaluation import metrics
 from posenet3d.evaluation.metrics import METRICS
 from posenet3d.evaluation.motion import HUMAN_HZ, share_above, velocity_spectrum
@@ -46,9 +45,9 @@ else:
 
 # %%
 if is_video(file):
-    film = open_video(file)
-    people, notes = fix_left_right(sequences_in(film, detect(film, find_detector())))
-    print(*notes, sep="\n")
+    found = find_people(open_video(file), find_detector())
+    people = found.sequences
+    print(*found.notes, sep="\n")
 else:
     people = read_keypoints(file)
 for person in people:

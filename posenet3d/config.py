@@ -59,18 +59,28 @@ def _assign(settings: Any, path: list[str], text: str, key: str) -> Any:
     if name not in names:
         raise InputError("--set", f"there is no setting '{key}'", f"choose from {', '.join(names)}")
     current = getattr(settings, name)
+    hint = typing.get_type_hints(type(settings))[name]
+    inner = _names_in(current)
+    if inner and len(path) == 1:
+        raise InputError("--set", f"'{key}' is a group of settings", f"set one of {', '.join(inner)}, as {key}.NAME")
+    if not inner and len(path) > 1:
+        raise InputError("--set", f"there is no setting '{key}'", f"'{name}' has no parts")
     if dataclasses.is_dataclass(current):
-        if len(path) == 1:
-            inner = [field.name for field in dataclasses.fields(current)]
-            raise InputError(
-                "--set", f"'{key}' is a group of settings", f"set one of {', '.join(inner)}, as {key}.NAME"
-            )
         value = _assign(current, path[1:], text, key)
+    elif inner:
+        if ".".join(path[1:]) not in inner:
+            raise InputError("--set", f"there is no setting '{key}'", f"choose from {', '.join(inner)}")
+        value = {**current, path[1]: _parse(text, typing.get_args(hint)[1], key)}
     else:
-        if len(path) > 1:
-            raise InputError("--set", f"there is no setting '{key}'", f"'{name}' has no parts")
-        value = _parse(text, typing.get_type_hints(type(settings))[name], key)
+        value = _parse(text, hint, key)
     return dataclasses.replace(settings, **{name: value})
+
+
+def _names_in(value: Any) -> list[str]:
+    """Return the names in a group of settings, a dataclass or a dictionary; none for other values."""
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    return list(value) if isinstance(value, dict) else []
 
 
 def _current_name(kind: type, name: str) -> str:

@@ -49,7 +49,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from scipy.spatial.transform import Rotation
 
 from explorer import cache
-from explorer.compare.candidates import Actor
+from explorer.compare.candidates import Candidate
 from explorer.viewer import BUNDLE, viewer
 from posenet3d.body.motion import BodyMotion, body_motion
 from posenet3d.core.sequence import PoseSequence
@@ -311,26 +311,26 @@ def served(name: str, scene: str) -> Iterator[tuple[int, int]]:
         server.wait(20)
 
 
-def actors(scene: str) -> tuple[PoseSequence, list[Actor]]:
+def candidates(scene: str) -> tuple[PoseSequence, list[Candidate]]:
     """The clip and the two who are shown: a body, and a skeleton or a second body."""
     clip = next(sequence for sequence in bundled_sequences() if sequence.name == MOTION)
     rows = {field: getattr(clip, field) for field in ("keypoints_px", "confidence", "joints_3d")}
     clip = replace(clip, **{field: np.resize(values, (FRAMES, *values.shape[1:])) for field, values in rows.items()})
     student = Lifter.load(model="student")
     second = Lifter.load()([clip]) if scene == "skeleton" else student([clip], fit=False)
-    return clip, [Actor("student", "first", student([clip])[0]), Actor("beside it", "second", second[0])]
+    return clip, [Candidate("student", "first", student([clip])[0]), Candidate("beside it", "second", second[0])]
 
 
-def placed(scene: str, lens_deg: float) -> tuple[list[tuple[str, Actor, np.ndarray]], np.ndarray, np.ndarray]:
-    """Names, actors and shifts; and from where to which point to look, about as ours does, so that they fill the height."""
-    people = [(f"/{i}", actor, np.array([APART_M * i, 0, 0])) for i, actor in enumerate(actors(scene)[1])]
-    target = np.mean([actor.lifted.joints_3d.mean((0, 1)) + shift for _, actor, shift in people], 0)
+def placed(scene: str, lens_deg: float) -> tuple[list[tuple[str, Candidate, np.ndarray]], np.ndarray, np.ndarray]:
+    """Names, candidates and shifts; and from where to which point to look, about as ours does, so that they fill the height."""
+    people = [(f"/{i}", candidate, np.array([APART_M * i, 0, 0])) for i, candidate in enumerate(candidates(scene)[1])]
+    target = np.mean([candidate.lifted.joints_3d.mean((0, 1)) + shift for _, candidate, shift in people], 0)
     return people, target + np.array([0.43, -0.16, -0.89]) / np.tan(np.radians(lens_deg / 2)), target
 
 
-def moving(actor: Actor) -> tuple[BodyMotion, torch.Tensor, torch.Tensor]:
+def moving(candidate: Candidate) -> tuple[BodyMotion, torch.Tensor, torch.Tensor]:
     """The body's motion, rotations (frames, 24, 3, 3) and betas of every frame."""
-    motion = body_motion(actor.lifted, "camera")
+    motion = body_motion(candidate.lifted, "camera")
     turns = torch.from_numpy(motion.rotations.as_matrix()).unflatten(0, (-1, 24))
     return motion, turns, torch.from_numpy(motion.betas).expand(FRAMES, -1)
 
@@ -340,7 +340,7 @@ def serve_ours(scene: str, *_: int) -> None:
     import streamlit as st
 
     st.set_page_config(layout="wide")
-    viewer(cache.payload(*st.cache_resource(actors)(scene)))
+    viewer(cache.payload(*st.cache_resource(candidates)(scene)))
 
 
 def serve_rerun(scene: str, web: int, data: int) -> None:
@@ -355,10 +355,12 @@ def serve_rerun(scene: str, web: int, data: int) -> None:
     rr.init("bench_viewer")
     rr.serve_grpc(grpc_port=data, default_blueprint=rrb.Blueprint(view, clock, *hidden), server_memory_limit="2GB")
     rr.log("/", rr.ViewCoordinates.RDF, static=True)
-    for name, actor, shift in people:
-        rows = [rr.LineStrips3D(lines, radii=0.0165) for lines in (actor.lifted.joints_3d + shift)[:, np.array(BONES)]]
-        if actor.lifted.body is not None:
-            motion, turns, betas = moving(actor)
+    for name, candidate, shift in people:
+        rows = [
+            rr.LineStrips3D(lines, radii=0.0165) for lines in (candidate.lifted.joints_3d + shift)[:, np.array(BONES)]
+        ]
+        if candidate.lifted.body is not None:
+            motion, turns, betas = moving(candidate)
             faces = motion.body.arrays.faces
             rr.log(name, rr.Mesh3D.from_fields(triangle_indices=faces, albedo_factor=GREY), static=True)
             skins = motion.body(turns, betas, torch.from_numpy(motion.transl + shift)).vertices.numpy()
@@ -381,12 +383,12 @@ def serve_viser(scene: str, web: int, _: int) -> None:
     server.scene.set_up_direction("-y")
     camera, moves = server.initial_camera, []
     camera.fov, camera.position, camera.look_at = float(np.radians(LENS_DEG)), eye, target
-    for name, actor, shift in people:
-        if actor.lifted.body is None:
-            lines = (actor.lifted.joints_3d + shift)[:, np.array(BONES)]
+    for name, candidate, shift in people:
+        if candidate.lifted.body is None:
+            lines = (candidate.lifted.joints_3d + shift)[:, np.array(BONES)]
             moves.append((server.scene.add_line_segments(name, lines[0], GREY, thickness=0.033), "points", lines))
             continue
-        motion, turns, betas = moving(actor)
+        motion, turns, betas = moving(candidate)
         arrays, skin = motion.body.arrays, motion.body.rest_vertices(betas[:1])[0].numpy()
         rest = {"bone_wxyzs": np.tile([1.0, 0, 0, 0], (24, 1)), "bone_positions": motion.rest}
         mesh = server.scene.add_mesh_skinned(name, skin, arrays.faces, skin_weights=arrays.weights, color=GREY, **rest)

@@ -1,4 +1,4 @@
-"""Make docs/screenshots again: every page of the explorer, as Chromium shows it (`make screenshots`).
+"""Take docs/screenshots: every page of the app in Chromium (`make screenshots`).
 
 Starts the app with the bundled checkpoints on a free port and visits its pages one after the other.
 """
@@ -22,12 +22,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 WIDTH, HEIGHT = 1400, 950
 NOISY = "sequence=synthetic+walk+%28noisy+detector%29"
-PAGES = {  # name: address, text that is there when the page is, height of the picture
+PAGES = {  # name: address, text on the complete page, height of the image
     "explore": (f"?{NOISY}&frame=96", "Numbers of frame", HEIGHT),
-    "errors": (f"errors?{NOISY}", "How often it is good", 2000),
-    "smoothness": (f"smoothness?{NOISY}", "Bones that keep their length", 2300),
+    "errors": (f"errors?{NOISY}", "Joints below a threshold", 2000),
+    "smoothness": (f"smoothness?{NOISY}", "Bone lengths", 2300),
     "training": ("training", "Settings", 1900),
-    "import": ("import", "Who is in it", HEIGHT),
+    "import": ("import", "People in this file", HEIGHT),
     "export": (f"export?{NOISY}", "Download the comparison", HEIGHT),
     "about": ("about", "How to read the pages", HEIGHT),
 }
@@ -35,9 +35,9 @@ START_S, SHOW_MS, SETTLE_MS = 120, 180_000, 8000
 
 
 def main() -> None:
-    """Take the pictures."""
+    """Take the screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="folder of the pictures")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots", help="folder of the images")
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
     parser.add_argument("--width", type=int, default=WIDTH, help="of the browser's window, pixels")
     parser.add_argument("--only", nargs="*", choices=list(PAGES), default=list(PAGES))
@@ -61,32 +61,32 @@ def main() -> None:
         server.wait(10)
 
 
-def take(page: Page, home: str, name: str, to: Path) -> None:
-    """One page, when everything on it is drawn."""
-    address, sign, height = PAGES[name]
+def take(page: Page, home: str, name: str, file: Path) -> None:
+    """Take the screenshot of one page when everything on it is drawn."""
+    address, text, height = PAGES[name]
     page.goto(home + address)
     if name == "import":
         with tempfile.TemporaryDirectory() as folder:
-            file, (first, *others) = Path(folder) / "clip.csv", bundled_sequences()
-            write_csv(file, [first, *(other for other in others if len(other) == len(first))])
-            page.locator("input[type=file]").set_input_files(file, timeout=SHOW_MS)
-            page.get_by_text(sign).first.wait_for(timeout=SHOW_MS)
-    page.get_by_text(sign).first.wait_for(timeout=SHOW_MS)
+            clip, (first, *others) = Path(folder) / "clip.csv", bundled_sequences()
+            write_csv(clip, [first, *(other for other in others if len(other) == len(first))])
+            page.locator("input[type=file]").set_input_files(clip, timeout=SHOW_MS)
+            page.get_by_text(text).first.wait_for(timeout=SHOW_MS)
+    page.get_by_text(text).first.wait_for(timeout=SHOW_MS)
     page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
     page.wait_for_timeout(SETTLE_MS)
-    page.screenshot(path=to)
-    sys.stdout.write(f"{to}\n")
+    page.screenshot(path=file)
+    sys.stdout.write(f"{file}\n")
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def wait_for(port: int) -> None:
-    """Until the app answers."""
+    """Wait until the app answers."""
     for _ in range(2 * START_S):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

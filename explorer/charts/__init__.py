@@ -1,1 +1,1 @@
-"""Plotly figures: pure functions from numbers to a figure."""
+"""Plotly figures as pure functions of numbers."""

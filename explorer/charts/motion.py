@@ -1,4 +1,4 @@
-"""Charts of how smoothly a clip moves: one line per answer in every panel; arrays in, plotly figure out."""
+"""Charts of motion over time, per joint and by frequency, with one line per result."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,17 +6,15 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from explorer.charts.errors import COLOURS, GREY, Style, grouped_bars, largest_per_column
-
-ALONE = Style(COLOURS[3], "solid", "-")
-"""Of the raw single-frame lifting: a thin line, for it is the roughest, and behind the others."""
+from explorer.charts.errors import grouped_bars, largest_per_column
+from explorer.charts.style import GREY, Style, line_of, set_layout
 
 SHADED = "foot on the floor"
 SHADE = "rgba(128, 128, 128, 0.18)"
 PANEL_PX = 190
 
 Curves = Mapping[str, np.ndarray]
-"""(frames,) by label."""
+"""(frames,) of each label."""
 
 
 def over_time(
@@ -27,17 +25,17 @@ def over_time(
     cut: str | None = None,
     shaded: Mapping[str, np.ndarray] | None = None,
 ) -> go.Figure:
-    """One panel under the other over the same seconds, with a line per label.
+    """Draw panels one below the other over the same time axis, with one line per label.
 
-    A clip of more frames than the screen has columns shows the largest value of each run of frames.
+    A clip with more frames than the screen has columns shows the largest value of each run of frames.
 
     Args:
         panels: curves by label, by the panel's title.
         styles: of each label.
         fps: frames a second.
         unit: of the values.
-        cut: a label that must not set the scale: where it is beyond the others it leaves the panel.
-        shaded: (frames,) bool by the panel's title: when that foot is on the floor.
+        cut: a label that does not set the scale; beyond the scale its line is cut off.
+        shaded: (frames,) bool by the panel's title: frames in which that foot is on the floor.
     """
     figure = make_subplots(
         rows=len(panels), shared_xaxes=True, vertical_spacing=0.3 / (len(panels) + 2), subplot_titles=list(panels)
@@ -52,13 +50,13 @@ def over_time(
     figure.update_yaxes(title=unit)
     figure.update_xaxes(title="time (s)", row=len(panels))
     figure.update_layout(hovermode="x unified")
-    return _laid_out(figure, height=80 + PANEL_PX * len(panels))
+    return _set_layout(figure, height=80 + PANEL_PX * len(panels))
 
 
 def spectrum(
     spectra: Mapping[str, tuple[np.ndarray, np.ndarray]], styles: Mapping[str, Style], limit_hz: float
 ) -> go.Figure:
-    """Power density over frequency, both logarithmic, with a line at `limit_hz`."""
+    """Draw power density over frequency, both logarithmic, with a line at `limit_hz`."""
     figure = go.Figure()
     for label, (frequency, density) in reversed(list(spectra.items())):
         figure.add_scatter(
@@ -66,10 +64,10 @@ def spectrum(
             y=density,
             name=label,
             mode="lines",
-            line=_drawn(styles[label]),
+            line=line_of(styles[label]),
             hovertemplate="%{x:.1f} Hz: %{y:.1e} (m/s)²/Hz<extra>" + label + "</extra>",
         )
-    # Not add_vline: its label would lie at the limit's logarithm of the axis' own, far out, and stretch it.
+    # Not add_vline: it would apply the logarithm twice, far outside the axis, and stretch it.
     figure.add_shape(
         type="line", x0=limit_hz, x1=limit_hz, yref="paper", y0=0, y1=1, line={"dash": "dot", "color": GREY}
     )
@@ -82,25 +80,21 @@ def spectrum(
         range=np.log10([lowest, highest]),
     )
     figure.update_yaxes(title="power of velocity ((m/s)²/Hz)", type="log", exponentformat="power", dtick=1)
-    return _laid_out(figure, height=430)
+    return _set_layout(figure, height=430)
 
 
 def per_joint(
     names: Sequence[str], means: Curves, styles: Mapping[str, Style], unit: str, cut: str | None = None
 ) -> go.Figure:
-    """A group of bars for each joint; the label `cut` does not set the scale."""
+    """Draw a group of bars for each joint; the label `cut` does not set the scale."""
     top = _top([values for label, values in means.items() if label != cut])
     return grouped_bars(names, means, styles, unit).update_xaxes(range=[0, top])
 
 
 def _top(curves: Sequence[np.ndarray]) -> float:
-    """Where the scale of a panel ends."""
+    """Return the end of a panel's scale."""
     largest = max((float(np.fmax.reduce(values, initial=0)) for values in curves), default=0.0)
     return 1.1 * largest or 1.0
-
-
-def _drawn(style: Style) -> dict[str, str | float]:
-    return {"color": style.colour, "dash": style.dash, "width": 1.0 if style is ALONE else 1.8}
 
 
 def _sampled(values: np.ndarray, fps: float) -> dict[str, np.ndarray]:
@@ -115,7 +109,7 @@ def _line(label: str, values: np.ndarray, style: Style, fps: float, unit: str, h
         legendgroup=label,
         showlegend=has_legend,
         mode="lines",
-        line=_drawn(style),
+        line=line_of(style),
         hovertemplate="%{y:.2f} " + unit,
     )
 
@@ -134,11 +128,7 @@ def _shade(heights: np.ndarray, fps: float, has_legend: bool) -> go.Scatter:
     )
 
 
-def _laid_out(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        showlegend=True,
-        margin={"l": 10, "r": 10, "t": 60, "b": 10},
-        legend={"orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "x": 0, "traceorder": "reversed"},
-    )
-    return figure
+def _set_layout(figure: go.Figure, height: int) -> go.Figure:
+    """Set the layout, with the legend above the titles of the panels and in the order in which the lines lie."""
+    legend = {"yref": "container", "y": 1, "yanchor": "top", "traceorder": "reversed"}
+    return set_layout(figure, height).update_layout(showlegend=True, margin_t=60, legend=legend)

@@ -1,4 +1,4 @@
-"""Charts of what a 2D detector saw, before anything is lifted; pure functions, arrays in, plotly figure out."""
+"""Charts and a table of the people that a 2D detector found in a clip."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.charts.errors import COLOURS
+from explorer.charts.style import PALETTE, set_layout
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import BONES
 
 MAX_COLUMNS = 1200
-"""A longer clip is drawn with its least complete frame per column."""
+"""Each column of a longer clip shows its least complete frame."""
 
 MAX_ROWS = 40
 
 
 def track_table(tracks: Sequence[PoseSequence]) -> pd.DataFrame:
-    """One row per person: how much of them was seen, when, how surely, and how large."""
+    """Return one row per person: time range, share of joints detected, confidence, and size."""
     rows = []
     for track in tracks:
         seen = track.is_observed
@@ -29,7 +29,7 @@ def track_table(tracks: Sequence[PoseSequence]) -> pd.DataFrame:
                 "from (s)": round(frames[0] / track.fps, 2) if len(frames) else None,
                 "to (s)": round((frames[-1] + 1) / track.fps, 2) if len(frames) else None,
                 "frames": len(track),
-                "joints seen (%)": round(100 * float(seen.mean()), 1),
+                "joints detected (%)": round(100 * float(seen.mean()), 1),
                 "confidence": round(float(track.confidence[seen].mean()), 2) if seen.any() else None,
                 "height (px)": round(float(np.nanmedian(heights))) if np.isfinite(heights).any() else None,
             }
@@ -38,7 +38,7 @@ def track_table(tracks: Sequence[PoseSequence]) -> pd.DataFrame:
 
 
 def presence(tracks: Sequence[PoseSequence]) -> go.Figure:
-    """When each person was seen and how completely: one row per person, brightness is the share of joints seen."""
+    """Draw one row per person over time; brightness is the share of joints detected."""
     shown = tracks[:MAX_ROWS]
     frames = max(len(track) for track in shown)
     columns = min(frames, MAX_COLUMNS)
@@ -55,18 +55,17 @@ def presence(tracks: Sequence[PoseSequence]) -> go.Figure:
         zmin=0,
         zmax=100,
         colorscale="Cividis",
-        colorbar={"title": "% seen"},
+        colorbar={"title": "% detected"},
         hovertemplate="%{y}, %{x:.2f} s: %{z:.0f} % of joints<extra></extra>",
     )
     figure = go.Figure(heat)
     figure.update_xaxes(title="time (s)")
     figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_layout(height=120 + 26 * len(shown), margin={"l": 10, "r": 10, "t": 10, "b": 10})
-    return figure
+    return set_layout(figure, height=120 + 26 * len(shown))
 
 
 def people_in_frame(tracks: Sequence[PoseSequence], frame: int) -> go.Figure:
-    """Everybody's 2D joints in one frame, in image coordinates, one colour per person."""
+    """Draw the 2D joints of all people in one frame, in image coordinates, one colour per person."""
     figure = go.Figure()
     for number, track in enumerate(tracks[:MAX_ROWS]):
         if frame >= len(track) or not track.is_observed[frame].any():
@@ -79,7 +78,7 @@ def people_in_frame(tracks: Sequence[PoseSequence], frame: int) -> go.Figure:
             y=lines[:, 1],
             name=_short(track.name),
             mode="lines+markers",
-            line={"width": 3, "color": COLOURS[number % len(COLOURS)]},
+            line={"width": 3, "color": PALETTE[number % len(PALETTE)]},
             marker={"size": 6},
             connectgaps=False,
             hoverinfo="name",
@@ -87,14 +86,11 @@ def people_in_frame(tracks: Sequence[PoseSequence], frame: int) -> go.Figure:
     low, high = _extent(tracks)
     figure.update_xaxes(range=[low[0], high[0]], showgrid=False, zeroline=False, title="px")
     figure.update_yaxes(range=[high[1], low[1]], showgrid=False, zeroline=False, scaleanchor="x")  # y down
-    figure.update_layout(
-        height=420, margin={"l": 10, "r": 10, "t": 10, "b": 10}, legend={"orientation": "h", "y": 1.08}
-    )
-    return figure
+    return set_layout(figure, height=420).update_layout(legend_y=1.08)
 
 
 def _extent(tracks: Sequence[PoseSequence]) -> tuple[np.ndarray, np.ndarray]:
-    """Left top and right bottom of what to draw: the image where its size is known, else all joints ever seen."""
+    """Return left top and right bottom of the plot: the image where its size is known, else all joints of the clip."""
     if tracks[0].image_size is not None:
         return np.zeros(2), np.array(tracks[0].image_size, float)
     seen = np.concatenate([track.keypoints_px[track.is_observed] for track in tracks])
@@ -106,7 +102,7 @@ def _extent(tracks: Sequence[PoseSequence]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _heights_px(track: PoseSequence) -> np.ndarray:
-    """From the highest to the lowest joint of each frame; NaN where nothing was seen."""
+    """Return the distance from the highest to the lowest joint of each frame; NaN where no joint was detected."""
     y = np.where(track.is_observed, track.keypoints_px[..., 1], np.nan)
     known = track.is_observed.any(1)
     heights = np.full(len(y), np.nan)

@@ -1,4 +1,4 @@
-"""Charts and tables of training runs; pure functions: runs in, plotly figures and data frames out."""
+"""Charts and tables of training runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,57 +7,39 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from explorer.charts.errors import COLOURS, GREY
-from explorer.runs import Curve, Phase, Run, duration, lines_of, steps_per_second
+from explorer.charts.style import GREY, PALETTE
+from explorer.run_status import duration, phase_lines, steps_per_second
+from explorer.runs import Phase, TermCurve, TrainingRun
+from posenet3d.training.terms import VALIDATION_NUMBERS, all_terms
 
 MAX_POINTS = 1200
-"""A longer curve is drawn with its lowest and highest point of each stretch, so that no spike is lost."""
+"""A longer curve is drawn with the lowest and highest point of each stretch, so that no spike is lost."""
 
 MARGIN = 1.02  # so that the last dot is not cut in half
 
 TERMS = {
-    "position": "Cleaned 2D against the true 2D: error as a share of what plain smoothing leaves.",
-    "acceleration": "The same for the 2D's acceleration: 1 is no better than plain smoothing.",
-    "consistency_2d": "Lift, turn, lift again, turn back: how far the first 2D is missed, in head lengths.",
-    "consistency_3d": "A turned pose against what is lifted from its view alone, in head lengths.",
-    "pose": "How surely the discriminator sees that turned poses are made; 0 if it takes them for real.",
-    "motion": "How surely the discriminator sees that turned motion is made; 0 if it takes it for real.",
-    "telling": "The discriminators' own loss: each has 0 if it tells real from made, 0.25 if it can only guess.",
-    "gradient_penalty": "Steepness of the discriminator at real poses; held down so that it does not win too easily.",
-    "constancy": "How much bones change their length within a window (variance of their shares).",
-    "symmetry": "How much left and right bones differ in length (squared shares of the mean bone).",
-    "handedness": "Share of bent knees and elbows that bend as a body's do; below 0.5 is the mirrored world.",
-    "distillation": "The student's joints against the teacher's, in head lengths.",
-    "reprojection": "The student's joints as the camera sees them against the 2D, in head lengths.",
-    "wrong_bend": "How far knees and elbows bend the wrong way (squared sine).",
-    "rest": "How far joints are turned from the rest pose, above all those that no 2D joint shows.",
-    "shape": "Size of the body's shape numbers (mean of squares): 1 is a usual person.",
-    "shaking": "How much the student shakes where the teacher does not, in head lengths.",
-    "consensus": "Both networks against the mean of what they answered before this stage, in head lengths.",
-    "consensus_views": "The same where both see that mean pose from a random side.",
-    "body_consistency_3d": "The student's body, turned, against what the teacher lifts from that view, in head lengths.",
-    "body_pose": "As 'pose', for the student's body.",
-    "body_motion": "As 'motion', for the student's body.",
+    **{term.name: term.description for term in all_terms()},
+    **VALIDATION_NUMBERS,
     "labels": "2D networks: distance of the joints' bins from the labels' (Kullback-Leibler).",
     "bins": "The same from the teacher's bins.",
-    "relations": "How alike joints' tokens are to each other, against the teacher's.",
+    "relations": "Similarity of the joints' tokens to each other, against the teacher's.",
     "distances": "Distances between joints over their mean, against the teacher's.",
     "block1": "The refiner's pose after its first block, against labels and the teacher's final pose.",
     "block2": "The same after the second block.",
     "block3": "The same after the last block, which is the result.",
-    "middle": "Finder: where the middles of people are (focal loss).",
-    "place": "Finder: the middle's place within its cell, in cells.",
-    "size": "Finder: the box's sides, in logarithms.",
+    "middle": "Person detector: heat map of people's centres (focal loss).",
+    "place": "Person detector: offset of the centre within its cell, in cells.",
+    "size": "Person detector: logarithms of the box's sides.",
     "pck": "Joints of held-out people within a fifth of the torso, percent.",
     "pck_before": "The same before the refiner.",
-    "precision": "Share of found boxes that hold a person (overlap of half).",
-    "recall": "Share of people who are found.",
+    "precision": "Share of detected boxes that contain a person (IoU of at least 0.5).",
+    "recall": "Share of people who are detected.",
 }
-"""What each logged term means, in a sentence."""
+"""The meaning of each logged term, in a sentence."""
 
 
-def term_names(runs: Sequence[Run], phase: str | None) -> list[str]:
-    """Terms that any of the runs has logged (in that phase), in the order of `TERMS`; unknown ones last."""
+def term_names(runs: Sequence[TrainingRun], phase: str | None) -> list[str]:
+    """Return the terms that any of the runs has logged (in that phase), in the order of `TERMS`; unknown ones last."""
     names = {
         name
         for run in runs
@@ -68,14 +50,15 @@ def term_names(runs: Sequence[Run], phase: str | None) -> list[str]:
     return sorted(names, key=lambda name: (list(TERMS).index(name) if name in TERMS else len(TERMS), name))
 
 
-def term_chart(runs: Sequence[Run], term: str, phase: str | None, *, is_log: bool) -> go.Figure:
-    """One raw term over the steps: a colour per run, lines for training and dots for held-out 2D.
+def term_chart(runs: Sequence[TrainingRun], term: str, phase: str | None, *, is_log: bool) -> go.Figure:
+    """Draw one unweighted term over the steps: a colour per run, lines for training and dots for held-out 2D.
 
-    Over all phases steps count through, with the first run's phases shaded in turn and another run's, where they differ,
-    begun by dotted lines; within one phase they count from its beginning, so that runs of different plans line up.
+    Over all phases steps count on. The first run's phases are shaded in turn; dotted lines mark the beginnings of another
+    run's phases where they differ. Within one phase steps count from its beginning, so that runs with different numbers of
+    steps line up.
     """
     figure = go.Figure()
-    for run, colour in zip(runs, COLOURS, strict=False):
+    for run, colour in zip(runs, PALETTE, strict=False):
         for curves, label, style in (
             (run.log.training, "training", {"mode": "lines"}),
             (run.log.held_out, "held-out", {"mode": "lines+markers", "marker_size": 5, "line_dash": "dot"}),
@@ -107,12 +90,12 @@ def term_chart(runs: Sequence[Run], term: str, phase: str | None, *, is_log: boo
     return figure
 
 
-def thinned(curve: Curve, most: int = MAX_POINTS) -> Curve:
-    """At most about `most` of the curve's points, among them every stretch's lowest and highest."""
+def thinned(curve: TermCurve, limit: int = MAX_POINTS) -> TermCurve:
+    """Return about `limit` of the curve's points, among them every stretch's lowest and highest."""
     count = len(curve.values)
-    if count <= most:
+    if count <= limit:
         return curve
-    stretches = most // 2
+    stretches = limit // 2
     width = -(-count // stretches)
     padded = np.full(stretches * width, np.nan)
     padded[:count] = curve.values
@@ -122,14 +105,14 @@ def thinned(curve: Curve, most: int = MAX_POINTS) -> Curve:
     highest = first + np.where(np.isfinite(rows), rows, -np.inf).argmax(1)
     order = np.unique(np.minimum([lowest, highest], count - 1))
     order = np.union1d(order, [0, count - 1])
-    return Curve(curve.steps[order], curve.values[order])
+    return TermCurve(curve.steps[order], curve.values[order])
 
 
-def phase_table(run: Run) -> pd.DataFrame:
-    """One row per phase: what is learnt in it, and its steps, time and speed as far as it is logged."""
+def phase_table(run: TrainingRun) -> pd.DataFrame:
+    """Return one row per phase: its purpose, and its steps, time and speed as far as they are logged."""
     rows, ended_s = [], 0.0
     for phase in run.phases:
-        of_phase = lines_of(run, phase)
+        of_phase = phase_lines(run, phase)
         has_begun = bool(of_phase.any())
         done = run.log.steps[of_phase][-1] - phase.start if has_begun else 0
         last_s = float(run.log.seconds[of_phase][-1]) if has_begun else ended_s
@@ -140,20 +123,20 @@ def phase_table(run: Run) -> pd.DataFrame:
                 "steps": f"{done:,.0f} of {phase.stop - phase.start:,}",
                 "time": duration(last_s - ended_s) if has_begun else "–",
                 "steps/s": f"{rate:.1f}" if rate else "–",
-                "learns to": phase.learns,
+                "purpose": phase.purpose,
             }
         )
         ended_s = last_s
     return pd.DataFrame(rows)
 
 
-def settings_of(run: Run) -> dict[str, str]:
-    """Every setting of the run's config by its dotted name, as text."""
+def settings_of(run: TrainingRun) -> dict[str, str]:
+    """Return every setting of the run's config by its dotted name, as text."""
     return _flat(run.config)
 
 
-def settings_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Every setting of the runs' configs by its dotted name; of two runs, those that differ come first and are marked."""
+def settings_table(runs: Sequence[TrainingRun]) -> pd.DataFrame:
+    """Return every setting of the runs by its dotted name; settings that differ come first and are marked."""
     columns = [settings_of(run) for run in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     table = pd.DataFrame({"setting": names})
@@ -173,34 +156,34 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{name}.")
         elif isinstance(value, list):
-            flat[name] = ", ".join(_shown(part) for part in value)
+            flat[name] = ", ".join(_format(part) for part in value)
         else:
-            flat[name] = _shown(value)
+            flat[name] = _format(value)
     return flat
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _within(curve: Curve, run: Run, phase: str | None) -> Curve:
-    """The part of the curve that belongs to the phase, its steps counted from there; all of it for None."""
+def _within(curve: TermCurve, run: TrainingRun, phase: str | None) -> TermCurve:
+    """Return the part of the curve in the phase, with steps counted from its beginning; the whole curve for None."""
     if phase is None:
         return curve
     span = _phase_named(run, phase)
     if span is None:
-        return Curve(curve.steps[:0], curve.values[:0])
+        return TermCurve(curve.steps[:0], curve.values[:0])
     inside = (curve.steps > span.start) & (curve.steps <= span.stop)
-    return Curve(curve.steps[inside] - span.start, curve.values[inside])
+    return TermCurve(curve.steps[inside] - span.start, curve.values[inside])
 
 
-def _phase_named(run: Run, name: str) -> Phase | None:
+def _phase_named(run: TrainingRun, name: str) -> Phase | None:
     return next((phase for phase in run.phases if phase.name == name), None)
 
 
-def _mark_phases(figure: go.Figure, runs: Sequence[Run], phase: str | None) -> None:
+def _mark_phases(figure: go.Figure, runs: Sequence[TrainingRun], phase: str | None) -> None:
     if phase is not None:
         spans = [span for run in runs if (span := _phase_named(run, phase)) is not None]
         figure.update_xaxes(range=[0, MARGIN * max(span.stop - span.start for span in spans)])
@@ -217,7 +200,7 @@ def _mark_phases(figure: go.Figure, runs: Sequence[Run], phase: str | None) -> N
     above = {"yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False}
     figure.update_layout(shapes=[shape | shaded for shape in shapes], annotations=[name | above for name in names])
     own = {span.start for span in runs[0].phases}
-    for run, colour in zip(runs[1:], COLOURS[1:], strict=False):
+    for run, colour in zip(runs[1:], PALETTE[1:], strict=False):
         for span in run.phases:
             if span.start not in own:
                 figure.add_vline(x=span.start, line_dash="dot", line_width=1, line_color=colour)

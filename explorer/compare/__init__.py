@@ -1,1 +1,1 @@
-"""What two results have in common and where they differ: pure functions, no streamlit."""
+"""Numbers that compare 3D results of one sequence: pure functions, no Streamlit."""

@@ -1,22 +1,38 @@
-"""Actors: the 3D answers to one sequence that can be put side by side - a network's of some checkpoint, or ground truth."""
+"""Candidates: 3D results of one sequence that can be shown side by side, from a checkpoint's model or from ground truth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.lifting.checkpoint import models_of, read_config
+from posenet3d.io.run_config import RunConfig
+from posenet3d.lifting.checkpoint import models_of
+from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M
 
 GROUND_TRUTH = "ground truth"
-NOBODY = "nothing"
-"""The second actor's place left empty."""
+NONE = "nothing"
+"""The choice of no second candidate; shared links contain this word."""
+
+
+@dataclass(frozen=True)
+class LiftingOptions:
+    """Options with which a sequence is lifted; see `posenet3d.lifting.lifter.Lifter`."""
+
+    height_m: float = DEFAULT_HEIGHT_M
+    refine: bool = False
+    fit: bool = True
+
+    def for_model(self, model: str) -> dict[str, Any]:
+        """Return the options that apply to a model: those of `SkeletonLifter`, or of `BodyLifter` for the student."""
+        return {"fit": self.fit} if model == "student" else {"height_m": self.height_m, "refine": self.refine}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where an actor's 3D comes from: one model of a checkpoint."""
+    """One model of a checkpoint."""
 
     checkpoint: str
     folder: Path
@@ -24,14 +40,14 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Actor:
-    """One 3D answer to a sequence.
+class Candidate:
+    """One 3D result of a sequence.
 
     Attributes:
-        label: for people, unique among the actors on offer: 'student (joint)'.
+        label: as shown on the pages, unique among the candidates on offer: 'student (joint)'.
         key: equal for equal content.
         lifted: its joints, and its body where it has one.
-        source: the checkpoint; None for ground truth.
+        source: the model that made it; None for ground truth.
     """
 
     label: str
@@ -41,10 +57,10 @@ class Actor:
 
 
 def sources_of(checkpoints: Mapping[str, Path]) -> dict[str, Source]:
-    """Every model of every checkpoint by its label, the student's body of each before its teacher's skeleton.
+    """Return every model of every checkpoint by its label, each student before its teacher.
 
-    A student that was distilled keeps a copy of its teacher in its folder; only the student is listed, for the teacher
-    has a checkpoint of its own.
+    The checkpoint of a distilled student holds a copy of its teacher. Only the student is listed, because the teacher has a
+    checkpoint of its own.
     """
     found: dict[str, Source] = {}
     for name, folder in checkpoints.items():
@@ -54,7 +70,7 @@ def sources_of(checkpoints: Mapping[str, Path]) -> dict[str, Source]:
 
 
 def truth_of(sequence: PoseSequence) -> Lifted | None:
-    """The sequence's ground truth as if it had been lifted; None where it has none."""
+    """Return the sequence's ground truth in the form of a lifted result; None where it has none."""
     if sequence.joints_3d is None:
         return None
     return Lifted(sequence.name, sequence.joints_3d, fps=sequence.fps, model=GROUND_TRUTH)
@@ -62,6 +78,6 @@ def truth_of(sequence: PoseSequence) -> Lifted | None:
 
 def _stage(folder: Path) -> str:
     try:
-        return str(read_config(folder).get("stage", ""))
+        return str(RunConfig.read(folder).stage)
     except InputError:
-        return ""  # whoever chooses a damaged checkpoint is told so
+        return ""  # a damaged checkpoint stays listed: choosing it shows the error

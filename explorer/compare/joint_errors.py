@@ -1,6 +1,6 @@
-"""What can be said about each joint in each frame: distance to ground truth where there is one, else what can be known.
+"""Error measures per joint and frame: distance to ground truth where there is one, reprojection error and bone drift else.
 
-Pure functions from a clip and its lifted joints to numbers with their words; no streamlit.
+Pure functions from a clip and its lifted joints to numbers with labels and units.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from posenet3d.core.skeleton import BONE_CHILDREN, N_JOINTS
 from posenet3d.evaluation import metrics
 
 NO_TRUTH = (
-    "This clip has no ground truth, so its true error cannot be known. What can be known is how well the 3D explains "
-    "the 2D it came from (reprojection error) and whether bones keep their length (bone-length drift). "
+    "This clip has no ground truth, so its true error is unknown. The pages show how well the 3D joints project back onto "
+    "the 2D joints (reprojection error) and whether bones keep their length (bone-length drift). "
     "Both can be small while the depth is wrong."
 )
 
 WORST_MOMENTS = 10
-"""More marks than this on the timeline no longer say where to look."""
+"""At most so many are marked on the timeline; more would no longer show where to look."""
 
-APART_S = 0.5
-"""Worst moments closer than this are one moment to a viewer."""
+MIN_DISTANCE_S = 0.5
+"""Worst moments closer than this look like one moment."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number per frame and joint (NaN: none), with how to say it."""
+    """One number per frame and joint (NaN: no value), with its labels and unit."""
 
     key: str
     short: str
@@ -38,12 +38,12 @@ class Measure:
     digits: int
     note: str
     values: np.ndarray  # frames, joints
-    truth: np.ndarray | None = None  # ground truth where the measure puts it: frames, joints, 3 in the camera frame
+    truth: np.ndarray | None = None  # ground truth as the measure aligns it: frames, joints, 3 in the camera frame
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Mean acceleration of the body in each frame (m/s²), lifted beside a reference."""
+class SmoothnessCurve:
+    """Mean acceleration of the body in each frame (m/s²): of the result and of a reference."""
 
     lifted: np.ndarray
     reference: np.ndarray
@@ -53,7 +53,7 @@ class Curve:
 
 
 def measures_of(sequence: PoseSequence, lifted: Lifted, other: Lifted | None = None) -> list[Measure]:
-    """All measures that this clip allows, the one to show first in front; `other` is what it is compared with."""
+    """Return all measures that this clip allows, the default first; `other` is the result to compare with."""
     against_truth = [] if sequence.joints_3d is None else _against_truth(lifted.joints_3d, sequence.joints_3d)
     against_other = [] if other is None else [_disagreement(lifted.joints_3d, other.joints_3d)]
     return [*against_truth, *against_other, _reprojection(sequence, lifted), _bone_drift(lifted)]
@@ -68,8 +68,8 @@ def _against_truth(predicted: np.ndarray, truth: np.ndarray) -> list[Measure]:
             "Error after Procrustes (PA)",
             "mm",
             0,
-            "Distance to ground truth after the best scale, turn and shift of each frame: is the pose right? "
-            "The grey skeleton is moved onto the prediction in the same way.",
+            "Distance to ground truth after the best scale, rotation and translation of each frame: the error of the pose. "
+            "The grey skeleton is aligned to the result in the same way.",
             metrics.pa_mpjpe(predicted, truth),
             metrics.procrustes_aligned(truth, predicted),
         ),
@@ -79,17 +79,18 @@ def _against_truth(predicted: np.ndarray, truth: np.ndarray) -> list[Measure]:
             "Error after scaling (N)",
             "mm",
             0,
-            "Distance to ground truth, pelvis on pelvis, after the best scale of each frame: do pose and facing fit?",
+            "Distance to ground truth at equal pelvis position, after the best scale of each frame: the error of pose and "
+            "orientation.",
             metrics.n_mpjpe(predicted, truth),
             metrics.scale_aligned(truth, predicted) + pelvis,
         ),
         Measure(
             "mpjpe",
             "MPJPE",
-            "Error, pelvis on pelvis",
+            "Error at equal pelvis",
             "mm",
             0,
-            "Distance to ground truth, pelvis on pelvis and nothing else: a wrong body height counts too.",
+            "Distance to ground truth at equal pelvis position, without scaling: a wrong body height counts too.",
             metrics.mpjpe(predicted, truth),
             metrics.root_relative(truth) + pelvis,
         ),
@@ -100,11 +101,11 @@ def _disagreement(ours: np.ndarray, theirs: np.ndarray) -> Measure:
     return Measure(
         "disagreement",
         "Disagreement",
-        "Disagreement of the two",
+        "Disagreement of the two results",
         "mm",
         0,
-        "Distance between the two that are shown, pelvis on pelvis, after the best scale of each frame. Where they "
-        "disagree at least one is wrong; where they agree both may be.",
+        "Distance between the two results at equal pelvis position, after the best scale of each frame. Where they "
+        "disagree, at least one is wrong; where they agree, both may be wrong.",
         metrics.n_mpjpe(ours, theirs),
     )
 
@@ -117,7 +118,7 @@ def _reprojection(sequence: PoseSequence, lifted: Lifted) -> Measure:
         "Reprojection error",
         "px",
         1,
-        "How far a lifted joint, projected back into the image, falls from the 2D input; no value where that has none.",
+        "Distance in the image between a 3D joint, projected back, and its 2D joint; no value where it was not detected.",
         error_px,
     )
 
@@ -131,13 +132,13 @@ def _bone_drift(lifted: Lifted) -> Measure:
         "Bone-length drift",
         "%",
         1,
-        "How far the bone that ends in this joint is from its median length in the clip; a real bone stays at 0.",
+        "Deviation of the bone that ends in this joint from its median length in the clip; a real bone stays at 0.",
         drift,
     )
 
 
-def smoothness(sequence: PoseSequence, lifted: Lifted) -> Curve:
-    """The smoothness curve: beside ground truth, or beside the raw input at the lifted depth where there is none."""
+def smoothness(sequence: PoseSequence, lifted: Lifted) -> SmoothnessCurve:
+    """Return the mean acceleration over time; the reference is ground truth, or the raw 2D joints at the lifted depth."""
     to_m_s2 = sequence.fps**2 / metrics.MM
     if sequence.joints_3d is not None:
         ours = metrics.clip_aligned(lifted.joints_3d, sequence.joints_3d)
@@ -145,33 +146,33 @@ def smoothness(sequence: PoseSequence, lifted: Lifted) -> Curve:
     else:
         ours = metrics.root_relative(lifted.joints_3d)
         theirs, label = metrics.root_relative(at_lifted_depth(sequence, lifted)), "raw 2D input at the lifted depth"
-    return Curve(
+    return SmoothnessCurve(
         nan_mean(metrics.acceleration(ours)) * to_m_s2, nan_mean(metrics.acceleration(theirs)) * to_m_s2, label
     )
 
 
 def at_lifted_depth(sequence: PoseSequence, lifted: Lifted) -> np.ndarray:
-    """The input's own joints in metres, each at the depth that the lifter gave it: what it looked like unsmoothed."""
+    """Return the 2D joints, unsmoothed, in metres at the depths of the lifted joints."""
     depth = lifted.joints_3d[..., 2:]
     rays = to_rays(sequence.keypoints_px, sequence.intrinsics())
     return np.concatenate([rays * depth, depth], -1)
 
 
 def worst_moments(values: np.ndarray, fps: float) -> list[int]:
-    """Frames in which the mean over joints peaks above the clip's average, worst first, at least `APART_S` apart."""
+    """Return frames where the mean over joints peaks above the clip's average, worst first, at least `MIN_DISTANCE_S` apart."""
     mean = nan_mean(values)
     if not np.isfinite(mean).any():
         return []
     floor = float(nan_mean(mean[None])[0])
-    # Padded, for a clip may be at its worst in its first or last frame.
-    hills = np.pad(np.where(np.isfinite(mean), mean, floor - 1), 1, constant_values=floor - 1)
-    peaks = find_peaks(hills, height=floor, distance=max(1, round(APART_S * fps)))[0] - 1
+    # Padded, because a clip may be worst in its first or last frame.
+    padded = np.pad(np.where(np.isfinite(mean), mean, floor - 1), 1, constant_values=floor - 1)
+    peaks = find_peaks(padded, height=floor, distance=max(1, round(MIN_DISTANCE_S * fps)))[0] - 1
     worst_first = peaks[np.argsort(-mean[peaks], kind="stable")]
     return [int(frame) for frame in worst_first[:WORST_MOMENTS]]
 
 
 def colour_top(values: np.ndarray) -> float:
-    """Where the colour scale ends: the 99th percentile, rounded up, so that one outlier does not darken the rest."""
+    """Return the end of the colour scale: the 99th percentile, rounded up, so that one outlier does not darken the rest."""
     finite = values[np.isfinite(values)]
     top = float(np.percentile(finite, 99)) if finite.size else 0.0
     if top <= 1e-6:
@@ -182,7 +183,7 @@ def colour_top(values: np.ndarray) -> float:
 
 
 def nan_mean(values: np.ndarray) -> np.ndarray:
-    """Mean of the finite entries of each row, NaN (without a warning) for a row of none."""
+    """Return the mean of the finite entries of each row; NaN without a warning for a row without any."""
     finite = np.isfinite(values)
     total = np.where(finite, values, 0).sum(-1)
     return np.divide(total, finite.sum(-1), out=np.full(total.shape, np.nan), where=finite.any(-1))

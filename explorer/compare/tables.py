@@ -1,32 +1,30 @@
-"""Tables for the pages; pure functions, no streamlit."""
+"""Tables of the pages; pure functions."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from explorer.compare.candidates import Actor
+from explorer.compare.candidates import Candidate
 from explorer.compare.joint_errors import Measure, measures_of, nan_mean, worst_moments
-from explorer.viewer.payload import joint_label
+from explorer.compare.labels import JOINT_LABELS
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
-from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.evaluation import metrics
 from posenet3d.evaluation.evaluate import Evaluation
 
-JOINT_LABELS = [joint_label(name) for name in JOINT_NAMES]
-
 ACTION_METRICS = ("pa_mpjpe", "n_mpjpe", "mpjpe", "n_pck150")
-"""Of `posenet3d.evaluation.evaluate`, told per action: is the pose right, the facing, the size, and how often."""
+"""Metrics of `posenet3d.evaluation.evaluate` in the table per action: errors of pose, orientation and size, and PCK."""
 
 ALL_CLIPS = "all clips"
 
 ByLabel = Mapping[str, Measure]
-"""One measure, by whom it is about: the first actor, the second, or the two together."""
+"""One measure by label: of the first candidate, of the second, or of both together."""
 
 
 def frame_table(sequence: PoseSequence, lifted: Lifted, frame: int) -> pd.DataFrame:
-    """One row per joint: where it was seen, where it was lifted to, and every measure."""
+    """Return one row per joint: its 3D and 2D positions, its confidence, and every measure."""
     x, y, z = lifted.joints_3d[frame].astype(float).round(3).T
     u, v = sequence.keypoints_px[frame].astype(float).round(1).T
     columns = {
@@ -43,42 +41,42 @@ def frame_table(sequence: PoseSequence, lifted: Lifted, frame: int) -> pd.DataFr
     return pd.DataFrame(columns)
 
 
-def measures_by_key(sequence: PoseSequence, actors: Sequence[Actor]) -> dict[str, dict[str, Measure]]:
-    """Every measure that the clip and its one or two actors allow: by its key, then by whom it is about.
+def measures_by_key(sequence: PoseSequence, candidates: Sequence[Candidate]) -> dict[str, dict[str, Measure]]:
+    """Return every measure that the clip and its one or two candidates allow: by key, then by label.
 
-    Ground truth comes last and is not measured against itself. The disagreement of two networks is one measure of both.
+    Ground truth comes last and is not compared with itself. The disagreement of two networks is one measure of both.
     """
-    networks = [actor for actor in actors if actor.source is not None]
+    networks = [candidate for candidate in candidates if candidate.source is not None]
     found: dict[str, dict[str, Measure]] = {}
-    for index, actor in enumerate(sorted(actors, key=lambda actor: actor.source is None)):
+    for index, candidate in enumerate(sorted(candidates, key=lambda candidate: candidate.source is None)):
         other = networks[1].lifted if index == 0 and len(networks) == 2 else None
-        for measure in measures_of(sequence, actor.lifted, other):
-            if measure.truth is not None and actor.source is None:
+        for measure in measures_of(sequence, candidate.lifted, other):
+            if measure.truth is not None and candidate.source is None:
                 continue
-            label = actor.label if measure.key != "disagreement" else together(networks)
+            label = candidate.label if measure.key != "disagreement" else label_of_both(networks)
             found.setdefault(measure.key, {})[label] = measure
     return found
 
 
-def together(actors: Sequence[Actor]) -> str:
-    """What the two are called where one number is about both."""
-    return " and ".join(actor.label for actor in actors)
+def label_of_both(candidates: Sequence[Candidate]) -> str:
+    """Return the label of a number that is about both candidates."""
+    return " and ".join(candidate.label for candidate in candidates)
 
 
-def clip_table(measures: Mapping[str, ByLabel], actors: Sequence[Actor]) -> pd.DataFrame:
-    """One row per actor: the mean of every measure over all joints and frames; NaN where it is not about this actor."""
-    columns: dict[str, list] = {"mean over the clip": [actor.label for actor in actors]}
+def clip_table(measures: Mapping[str, ByLabel], candidates: Sequence[Candidate]) -> pd.DataFrame:
+    """Return one row per candidate: the mean of every measure over all joints and frames; NaN where it has no value."""
+    columns: dict[str, list[Any]] = {"mean over the clip": [candidate.label for candidate in candidates]}
     for by_label in measures.values():
         means = {label: metrics.finite_mean(measure.values) for label, measure in by_label.items()}
-        of_both = means.get(together(actors), np.nan)
+        of_both = means.get(label_of_both(candidates), np.nan)
         measure = next(iter(by_label.values()))
-        columns[f"{measure.short} ({measure.unit})"] = [means.get(actor.label, of_both) for actor in actors]
+        columns[f"{measure.short} ({measure.unit})"] = [means.get(candidate.label, of_both) for candidate in candidates]
     return pd.DataFrame(columns)
 
 
 def joint_table(by_label: ByLabel) -> pd.DataFrame:
-    """One row per joint, and per label its mean, median and 95th percentile over the frames; NaN without a value."""
-    columns: dict[str, list] = {"joint": JOINT_LABELS}
+    """Return one row per joint: for each label its mean, median and 95th percentile over the frames; NaN without a value."""
+    columns: dict[str, list[Any]] = {"joint": JOINT_LABELS}
     for label, measure in by_label.items():
         spread = np.array([_spread(joint) for joint in measure.values.T])
         for name, values in zip(("mean", "median", "95 %"), spread.T, strict=True):
@@ -87,13 +85,13 @@ def joint_table(by_label: ByLabel) -> pd.DataFrame:
 
 
 def moments_table(by_label: ByLabel, fps: float) -> pd.DataFrame:
-    """The clip's worst moments, worst first.
+    """Return the clip's worst moments, worst first.
 
-    A moment is where the mean over joints peaks, of whichever label is worse there.
+    A moment is a peak of the mean over joints; the worse of the two candidates counts.
 
     Returns:
-        A row per moment: `time_s`, `frame`, the mean over joints of each label under its name, the `worst joint` of all
-        labels in that frame and the value `at it`.
+        One row per moment: `time_s`, `frame`, the mean over joints of each label under its name, the `worst joint` of all
+        labels in that frame and its value, `worst value`.
     """
     means = {label: nan_mean(measure.values) for label, measure in by_label.items()}
     largest = np.fmax.reduce([measure.values for measure in by_label.values()])
@@ -102,16 +100,16 @@ def moments_table(by_label: ByLabel, fps: float) -> pd.DataFrame:
         joint = int(np.nanargmax(largest[frame]))
         row = {"time_s": frame / fps, "frame": frame}
         row |= {label: float(mean[frame]) for label, mean in means.items()}
-        rows.append(row | {"worst joint": JOINT_LABELS[joint], "at it": float(largest[frame, joint])})
+        rows.append(row | {"worst joint": JOINT_LABELS[joint], "worst value": float(largest[frame, joint])})
     return pd.DataFrame(rows)
 
 
 def action_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
-    """One row per action, and one for all clips, of what `posenet3d.evaluation.evaluate` found for each label."""
+    """Return one row per action, and one for all clips, of each label's result of `posenet3d.evaluation.evaluate`."""
     first = next(iter(results.values()))
     actions = list(first.per_action)
     counts = [[clip for clip in first.per_clip if clip.action == action] for action in actions]
-    columns: dict[str, list] = {
+    columns: dict[str, list[Any]] = {
         "action": [*actions, ALL_CLIPS],
         "clips": [*(len(clips) for clips in counts), first.counts.clips],
         "frames": [*(sum(clip.frames for clip in clips) for clips in counts), first.counts.frames],
@@ -126,14 +124,14 @@ def action_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
 
 
 def action_means(results: Mapping[str, Evaluation], metric: str) -> tuple[list[str], dict[str, np.ndarray]]:
-    """The names of the rows of `action_table`, and in each the metric of every label."""
+    """Return the names of the rows of `action_table`, and the metric of every label in each row."""
     names = [*next(iter(results.values())).per_action, ALL_CLIPS]
     rows = {label: [*result.per_action.values(), result.overall] for label, result in results.items()}
     return names, {label: np.array([row[metric] for row in numbers], float) for label, numbers in rows.items()}
 
 
 def _spread(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean, median and 95th percentile of the finite values; NaN, without a warning, where there is none."""
+    """Return mean, median and 95th percentile of the finite values; NaN without a warning where there is none."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return np.nan, np.nan, np.nan

@@ -1,1 +1,1 @@
-"""One file per page; Streamlit runs them."""
+"""The pages: one file each, run by Streamlit."""

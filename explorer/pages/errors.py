@@ -1,4 +1,4 @@
-"""Errors: which joint is wrong, when, and how often; and per action where the file holds many clips."""
+"""Errors: by joint, over time, by threshold, and per action where the file holds many clips."""
 
 import re
 from collections.abc import Mapping
@@ -10,86 +10,81 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer import cache, sidebar
+from explorer import cache, session, sidebar
 from explorer.charts import errors as error_charts
+from explorer.charts.style import BOTH, FIRST, SECOND, TRUTH
 from explorer.compare import tables
 from explorer.compare.candidates import GROUND_TRUTH
 from explorer.compare.joint_errors import NO_TRUTH, Measure, colour_top, nan_mean
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.evaluation.evaluate import Evaluation, evaluate
 
 EXPLORE = Path(__file__).with_name("explore.py")
-MEASURE = "error measure"
-PCK_TOP_MM = 200.0
-ROW_PX = 35  # of a table
+MAX_PCK_THRESHOLD_MM = 200.0
+ROW_HEIGHT_PX = 35  # of a table
 
 choice = sidebar.chosen()
 sequence = choice.sequence
-networks = [actor for actor in choice.actors if actor.source is not None]
-measures = tables.measures_by_key(sequence, choice.actors)
-styles = {tables.together(networks): error_charts.BOTH, GROUND_TRUTH: error_charts.TRUTH}
-styles |= {
-    actor.label: style for actor, style in zip(networks, (error_charts.FIRST, error_charts.SECOND), strict=False)
-}
+networks = [candidate for candidate in choice.candidates if candidate.source is not None]
+measures = tables.measures_by_key(sequence, choice.candidates)
+styles = {tables.label_of_both(networks): BOTH, GROUND_TRUTH: TRUTH}
+styles |= {candidate.label: style for candidate, style in zip(networks, (FIRST, SECOND), strict=False)}
 
 
 @st.fragment  # another measure reruns this part only
 def page() -> None:
-    """Everything under the overview, in the one measure that is chosen here."""
+    """Draw everything below the overview, for one chosen measure."""
     left, right = st.columns([1, 2], gap="large", vertical_alignment="bottom")
     measure = choose_measure(left)
     right.markdown(measure.note)
     known = {label: m for label, m in measures[measure.key].items() if np.isfinite(m.values).any()}
     for label in measures[measure.key].keys() - known.keys():
-        st.warning(f"{label}: no joint of this clip has a value of this measure.")
+        st.warning(f"{label}: this measure has no value for any joint of this clip.")
     if known:
         this_clip(known, measure)
-    clips = sidebar.siblings()
+    clips = session.SIBLINGS.get()
     if networks and len(clips) > 1 and all(clip.joints_3d is not None for clip in clips):
         per_action(clips, measure)
 
 
 def this_clip(known: Mapping[str, Measure], measure: Measure) -> None:
-    """Which joint, when, the worst moments, how often."""
+    """Draw the errors of the chosen clip."""
     values = {label: m.values for label, m in known.items()}
     top = colour_top(np.concatenate(list(values.values())))
     moments = tables.moments_table(known, sequence.fps)
-    which_joint(known, measure)
-    when(values, measure, top, moments)
+    by_joint(known, measure)
+    over_time(values, measure, top, moments)
     left, right = st.columns(2, gap="large")
     with left:
         worst_moments(moments, measure, list(known))
     with right:
-        how_often(values, measure, top)
+        below_threshold(values, measure, top)
 
 
 def choose_measure(place: DeltaGenerator) -> Measure:
-    """The measure of the whole page; the one chosen for another clip stays if this clip has it, too."""
-    first = next(iter(measures))
-    if st.session_state.get(MEASURE, first) not in measures:
-        del st.session_state[MEASURE]
-    words = {key: next(iter(by_label.values())) for key, by_label in measures.items()}
+    """Choose the measure of the page; one chosen for another clip stays if this clip has it, too."""
+    session.ERROR_MEASURE.forget_unless(measures)
+    examples = {key: next(iter(by_label.values())) for key, by_label in measures.items()}
     key = place.selectbox(
-        "What to measure",
+        "Measure",
         list(measures),
-        format_func=lambda key: f"{words[key].label} ({words[key].unit})",
-        key=MEASURE,
+        format_func=lambda key: f"{examples[key].label} ({examples[key].unit})",
+        key=session.ERROR_MEASURE.key,
         persist_state="session",
     )
-    return words[key]
+    return examples[key]
 
 
-def which_joint(known: Mapping[str, Measure], measure: Measure) -> None:
-    """Bars of the means, and the table that can be sorted and taken away."""
-    st.subheader("Which joint")
+def by_joint(known: Mapping[str, Measure], measure: Measure) -> None:
+    """Draw the means as bars, and a table that can be sorted and downloaded."""
+    st.subheader("Error by joint")
     left, right = st.columns([5, 8], gap="large")
     means = {label: nan_mean(m.values.T) for label, m in known.items()}
     left.plotly_chart(error_charts.grouped_bars(tables.JOINT_LABELS, means, styles, measure.unit), key="joints")
     table = tables.joint_table(known)
     with right:
         show_table(table, name_px=120)
-        st.caption("95 %: what 95 of 100 frames stay below. A click on a column's head sorts.")
+        st.caption("95 %: the 95th percentile over the frames. Click a column's header to sort.")
         st.download_button(
             "Download this table (csv)",
             table.to_csv(index=False).encode(),
@@ -99,11 +94,11 @@ def which_joint(known: Mapping[str, Measure], measure: Measure) -> None:
         )
 
 
-def when(values: Mapping[str, np.ndarray], measure: Measure, top: float, moments: pd.DataFrame) -> None:
-    """The map of every joint in every frame."""
-    st.subheader("When")
+def over_time(values: Mapping[str, np.ndarray], measure: Measure, top: float, moments: pd.DataFrame) -> None:
+    """Draw the error map."""
+    st.subheader("Error over time")
     st.caption(
-        "A row is a joint, a column a frame; bright is bad, grey means that there is no value. "
+        "Each row is a joint, each column a frame. Bright colours are large errors; grey means no value. "
         "The numbered marks are the worst moments, listed below."
     )
     figure = error_charts.error_map(tables.JOINT_LABELS, values, measure.unit, top, list(moments["frame"]))
@@ -111,96 +106,74 @@ def when(values: Mapping[str, np.ndarray], measure: Measure, top: float, moments
 
 
 def worst_moments(moments: pd.DataFrame, measure: Measure, labels: list[str]) -> None:
-    """A link per moment that opens it in the viewer."""
+    """Draw one link per moment that opens the moment in the viewer."""
     st.subheader("Worst moments")
-    st.caption(f"Mean over joints: {' | '.join(labels)}; then the worst joint. A click opens the moment in the viewer.")
+    st.caption(f"Mean over joints: {' | '.join(labels)}; then the worst joint. Click to open a moment in the viewer.")
     for place, moment in enumerate(moments.to_dict("records"), 1):
         means = " | ".join(f"{moment[label]:.{measure.digits}f}" for label in labels)
-        at_joint = f"{moment['worst joint']} {moment['at it']:.{measure.digits}f} {measure.unit}"
-        words = f"{place}\\. **{moment['time_s']:.2f} s**, frame {moment['frame']}: {means} {measure.unit}; {at_joint}"
-        # Not a button with st.switch_page, which drops the sidebar's choice from the address.
-        st.page_link(EXPLORE, label=words, icon=":material/play_circle:", query_params={"frame": str(moment["frame"])})
+        worst = f"{moment['worst joint']} {moment['worst value']:.{measure.digits}f} {measure.unit}"
+        text = f"{place}\\. **{moment['time_s']:.2f} s**, frame {moment['frame']}: {means} {measure.unit}; {worst}"
+        # Not a button with st.switch_page, which drops the sidebar's choice from the address bar.
+        st.page_link(EXPLORE, label=text, icon=":material/play_circle:", query_params={"frame": str(moment["frame"])})
 
 
-def how_often(values: Mapping[str, np.ndarray], measure: Measure, top: float) -> None:
-    """The share of joints below each threshold: PCK where it is about ground truth."""
+def below_threshold(values: Mapping[str, np.ndarray], measure: Measure, top: float) -> None:
+    """Draw the share of joints below each threshold: PCK for errors against ground truth."""
     is_pck = measure.truth is not None
-    st.subheader("How often it is good")
+    st.subheader("Joints below a threshold")
     st.caption(
-        "Share of joints below a threshold (PCK). AUC is its mean from 0 to 150 mm, the dotted line."
+        "Share of joints below a threshold (PCK). AUC is its mean from 0 to 150 mm (dotted line)."
         if is_pck
         else "Share of joints below a threshold, over all frames."
     )
-    figure = error_charts.share_below(values, styles, measure.unit, PCK_TOP_MM if is_pck else top, is_pck)
+    figure = error_charts.share_below(values, styles, measure.unit, MAX_PCK_THRESHOLD_MM if is_pck else top, is_pck)
     st.plotly_chart(figure, key="share below")
 
 
 def per_action(clips: list[PoseSequence], measure: Measure) -> None:
-    """What `evaluate` finds over every clip of the file; only on demand, for every clip has to be lifted."""
+    """Draw the evaluation of every clip of the file; only on demand, because every clip has to be lifted."""
     st.subheader("Per action")
     st.markdown(
-        f"This file holds {len(clips)} clips; everything above is about one of them. Here all are lifted and compared "
-        "with ground truth, which takes some seconds for each. Leaving the page stops it."
+        f"This file holds {len(clips)} clips; everything above is about one of them. The button lifts all clips and compares "
+        "them with ground truth, which takes some seconds per clip. Leaving the page stops it."
     )
-    key = (tuple(map(cache.content_key, clips)), choice.lifting, tuple(actor.source for actor in networks))
-    kept = st.session_state.setdefault("evaluated", {})
     if st.button("Evaluate every clip of this file"):
         place = st.empty()
         try:
-            kept[key] = evaluated(clips, place)
+            cache.evaluate_clips(clips, networks, choice.options, place.progress)
         except InputError as error:
             place.error(str(error))
         else:
             place.empty()
-    if key not in kept:
+    results = cache.evaluation(clips, networks, choice.options)
+    if results is None:
         return
-    results = kept[key]
     if not any(clip.action for clip in clips):
-        st.info("The file does not say which action a clip shows (field 'action'), so only the whole is told.")
+        st.info(
+            "The file does not name the actions of its clips (field 'action'), so only the mean of all clips is shown."
+        )
     show_table(tables.action_table(results), name_px=190)
     if measure.key in tables.ACTION_METRICS:
         names, means = tables.action_means(results, measure.key)
         st.plotly_chart(error_charts.grouped_bars(names, means, styles, measure.unit), key="actions")
 
 
-def evaluated(clips: list[PoseSequence], place: DeltaGenerator) -> dict[str, Evaluation]:
-    """The result of `evaluate` for each network that is shown.
-
-    Raises:
-        InputError: the clips cannot be lifted or scored.
-    """
-    steps = len(networks) * len(clips)
-    results = {}
-    for turn, actor in enumerate(networks):
-        assert actor.source is not None  # that makes it a network
-        lifted = []
-        for number, clip in enumerate(clips):
-            done = turn * len(clips) + number
-            words = f"{actor.label}: clip {number + 1} of {len(clips)}, {clip.name}"
-            place.progress(done / steps, words)
-
-            def show(part: float, done: int = done, words: str = words) -> None:
-                place.progress((done + min(part, 1.0)) / steps, words)
-
-            lifted.append(cache.lift(clip, actor.source.folder, actor.source.model, show, choice.lifting)[1])
-        results[actor.label] = evaluate(lifted, clips)
-    return results
-
-
 def show_table(table: pd.DataFrame, name_px: int) -> None:
-    """A table whole, its columns grouped by whom they are about; a click on a head sorts."""
+    """Draw a whole table with its columns grouped by label."""
     named = table.set_index(table.columns[0])
     heads = [tuple(f": {name}".split(": ")[-2:]) for name in named.columns]
-    show_numbers(named.set_axis(pd.MultiIndex.from_tuples(heads), axis=1), name_px, ROW_PX * (len(table) + 2) + 3)
+    show_numbers(
+        named.set_axis(pd.MultiIndex.from_tuples(heads), axis=1), name_px, ROW_HEIGHT_PX * (len(table) + 2) + 3
+    )
 
 
 def show_numbers(table: pd.DataFrame, name_px: int, height: int | Literal["auto"] = "auto") -> None:
-    """A table with one digit after the point and a dash where there is no value; its index is `name_px` wide."""
+    """Draw a table with one digit after the point and a dash where there is no value; its index is `name_px` wide."""
     names = {"_index": st.column_config.TextColumn(width=name_px)}
     st.dataframe(table.style.format(precision=1), height=height, column_config=names, placeholder="–")
 
 
 if sequence.joints_3d is None:
     st.info(NO_TRUTH)
-show_numbers(tables.clip_table(measures, choice.actors).set_index("mean over the clip"), name_px=170)
+show_numbers(tables.clip_table(measures, choice.candidates).set_index("mean over the clip"), name_px=170)
 page()

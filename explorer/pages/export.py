@@ -1,4 +1,4 @@
-"""Export: the result in the formats of other programs, as a film, and as a page of its own."""
+"""Export: files for other programs, a rendered movie, and an HTML page with the comparison."""
 
 import mimetypes
 import tempfile
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer import cache, sidebar
-from explorer.compare.candidates import Actor
+from explorer import cache, session, sidebar
+from explorer.compare.candidates import Candidate
 from explorer.viewer import standalone
 from posenet3d.errors import InputError
 from posenet3d.exports import formats
@@ -15,30 +15,35 @@ from posenet3d.exports.movie import Panel, rendering_problem, write_movie
 from posenet3d.io.lifted_npz import lifted_bytes
 
 choice = sidebar.chosen()
-actors = choice.actors
+candidates = choice.candidates
 
 
-def files(actor: Actor) -> None:
-    """One button per format."""
-    name = actor.lifted.name
+def file_buttons(candidate: Candidate) -> None:
+    """Draw one download button per format."""
+    name = candidate.lifted.name
     st.download_button(
-        "Ours (.npz): everything, reads back into this program",
-        lambda: lifted_bytes([actor.lifted]),
+        "PoseNet3D's npz: everything; this program reads it back",
+        lambda: lifted_bytes([candidate.lifted]),
         file_name=f"{name}.npz",
         on_click="ignore",
-        help="joints_3d (frames, 17, 3): metres, camera frame, x right, y down, z forward; a body's parameters with it.",
+        help="joints_3d (frames, 17, 3): metres, camera frame, x right, y down, z forward; with the body's parameters.",
     )
-    has_body = actor.lifted.body is not None
+    has_body = candidate.lifted.body is not None
     frame = 0
-    if has_body and len(actor.lifted) > 1:
-        frame = st.number_input("Frame for OBJ", 0, len(actor.lifted) - 1, sidebar.left_at(choice.sequence))
+    if has_body and len(candidate.lifted) > 1:
+        frame = st.number_input(
+            "Frame for OBJ",
+            0,
+            len(candidate.lifted) - 1,
+            session.remembered_frame(cache.content_key(choice.sequence)),
+        )
     for one in formats.EXPORT_FORMATS:
         if one.is_movie:
             continue
         options = {"frame": frame} if "frame" in one.options else {}
         st.download_button(
             one.description,
-            lambda name=one.name, options=options: formats.export_clip(actor.lifted, name, **options).content,
+            lambda name=one.name, options=options: formats.export_clip(candidate.lifted, name, **options).content,
             file_name=name + one.suffix,
             on_click="ignore",
             disabled=one.needs_body and not has_body,
@@ -46,63 +51,64 @@ def files(actor: Actor) -> None:
         )
     if not has_body:
         st.caption(
-            "The greyed ones need a body: choose the student in the sidebar. A teacher's skeleton has no rotations."
+            "Disabled formats need a body: choose the student in the sidebar. A teacher's skeleton has no rotations."
         )
 
 
-def film() -> None:
-    """Choose, render with a progress bar, look, download."""
+def movie() -> None:
+    """Draw the movie's options, render it with a progress bar, then show it with a download button."""
     suffixes = [one.suffix for one in formats.EXPORT_FORMATS if one.is_movie]
-    suffix = st.radio("Format", suffixes, horizontal=True, key="film format", persist_state="session")
-    orbit = st.toggle("Camera goes round the person", key="film turns", persist_state="session")
-    if st.button("Render the film", type="primary"):
+    suffix = st.radio("Format", suffixes, horizontal=True, key=session.MOVIE_FORMAT.key, persist_state="session")
+    orbit = st.toggle("Camera circles the person", key=session.MOVIE_TURNS.key, persist_state="session")
+    if st.button("Render the video", type="primary"):
         place = st.empty()
         box = place.container()
         bar = box.progress(0.0, "Starting ...")
-        box.button("Cancel")  # any click ends this run of the page, and the film with it
-        problem = rendering_problem()  # not before a film is wanted: the first time it takes seconds
+        box.button("Cancel")  # any click ends this run of the page, and the rendering with it
+        problem = rendering_problem()  # not before a movie is wanted: the first call takes seconds
         if problem is not None:
             place.warning(problem)
             return
 
-        def tell(share_done: float) -> None:
-            bar.progress(share_done, "Rendering ...")
+        def report_progress(share: float) -> None:
+            bar.progress(share, "Rendering ...")
 
         try:
             with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"film{suffix}"
-                panels = [Panel(actor.label, actor.lifted) for actor in actors]
-                write_movie(path, panels, orbit=orbit, progress=tell)
-                st.session_state["film"] = (suffix, path.read_bytes())
+                path = Path(folder) / f"movie{suffix}"
+                panels = [Panel(candidate.label, candidate.lifted) for candidate in candidates]
+                write_movie(path, panels, orbit=orbit, progress=report_progress)
+                session.MOVIE.set((suffix, path.read_bytes()))
         except InputError as error:
             st.error(str(error))
         finally:
             place.empty()
-    if "film" in st.session_state:
-        shown, content = st.session_state["film"]
-        if shown == ".mp4":
+    rendered = session.MOVIE.get()
+    if rendered is not None:
+        rendered_suffix, content = rendered
+        if rendered_suffix == ".mp4":
             st.video(content, loop=True, autoplay=True)
         else:
             st.image(content)
         st.download_button(
-            f"Download the film ({len(content) / 1e6:.1f} MB)",
+            f"Download the video ({len(content) / 1e6:.1f} MB)",
             content,
-            file_name=choice.sequence.name + shown,
-            mime=mimetypes.types_map[shown],
+            file_name=choice.sequence.name + rendered_suffix,
+            mime=mimetypes.types_map[rendered_suffix],
             on_click="ignore",
         )
 
 
-def page() -> None:
-    """The viewer with this comparison inside, for people without this program."""
-    payload = cache.payload(choice.sequence, actors)
-    if standalone.is_licensed(payload):
+def html_page() -> None:
+    """Draw the download button of an HTML page with this comparison, for people without this program."""
+    payload = cache.payload(choice.sequence, candidates)
+    if payload.is_licensed:
         st.warning(
             "This page would contain the mesh of an official SMPL body: share it only as that body's licence allows."
         )
     st.download_button(
         "Download the comparison (.html)",
-        lambda: standalone.shared_page(payload),
+        lambda: standalone.standalone_page(payload),
         file_name=f"{choice.sequence.name}.html",
         mime="text/html",
         on_click="ignore",
@@ -113,11 +119,11 @@ def page() -> None:
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Files for other programs")
-    labels = [actor.label for actor in actors]
-    label = st.radio("Of", labels, horizontal=True) if len(labels) > 1 else labels[0]
-    files(actors[labels.index(label)])
+    labels = [candidate.label for candidate in candidates]
+    label = st.radio("Result to export", labels, horizontal=True) if len(labels) > 1 else labels[0]
+    file_buttons(candidates[labels.index(label)])
 with right:
-    st.subheader("A page of its own")
-    page()
-    st.subheader("A film")
-    film()
+    st.subheader("Web page")
+    html_page()
+    st.subheader("Rendered video")
+    movie()

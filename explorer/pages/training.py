@@ -1,4 +1,4 @@
-"""Training: how a run went or goes, term by term and phase by phase, alone or over another one."""
+"""Training: status, loss terms and settings of one or two runs, also while they are being written."""
 
 import html
 import time
@@ -10,11 +10,15 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from explorer.charts.errors import COLOURS
+from explorer import session
+from explorer.charts.style import PALETTE
 from explorer.charts.training import TERMS, phase_table, settings_of, settings_table, term_chart, term_names
 from explorer.notebooks import notebook_of
-from explorer.runs import RUNS, Run, find_runs, read_run, standing, status
+from explorer.run_status import status, summary
+from explorer.runs import TrainingRun, find_runs, read_run
+from explorer.session import Widget
 from posenet3d.errors import InputError
+from posenet3d.paths import runs_folder
 
 LEARN = Path(__file__).with_name("learn.py")
 REFRESH_S = 5.0
@@ -23,41 +27,44 @@ NO_OTHER = "nothing"
 ALL_PHASES = "all phases"
 
 NO_RUNS = """
-No run was found below `{folder}`, so only those behind the bundled checkpoints can be shown. Train one, even for a minute, and
+No run was found in `{folder}`; only the runs of the bundled checkpoints are listed. Start one, even for a minute, and
 watch it here:
 
     python -m posenet3d train teacher --data FILE --out runs/first
 """
 
 READING = """
-Every chart is one **raw** loss term, before its weight, over training steps. **Lines** are training, **dots** the same term on
-held-out 2D, always the same windows. Training looks at no 3D, so none of these is an error in millimetres. Most terms should
-fall; *pose*, *motion* and *telling* are a game between lifter and discriminators and settle where neither wins.
+Each chart shows one **unweighted** loss term over training steps. **Lines** are training, **dots** the same term on
+held-out 2D, always on the same windows. Training uses no 3D, so no term is an error in millimetres. Most terms should
+fall; *pose*, *motion* and *discriminator* belong to the adversarial training of lifter and discriminators and level off where
+neither wins.
 """
 
 
 def choose(found: dict[str, Path]) -> list[str]:
-    """Names of the run to look at and, if wanted, the one to lay over it."""
-    left, right, again = st.columns([4, 4, 1.5], vertical_alignment="bottom")
-    words = "The run that was written last comes first."
-    first = _choose_one(left.selectbox, "Run", list(found), "run", help=words)
+    """Choose a run and, if wanted, a second one to compare with; return their names."""
+    left, right, last = st.columns([4, 4, 1.5], vertical_alignment="bottom")
+    help_text = "The run that was written last comes first."
+    first = _choose_one(left.selectbox, "Run", list(found), session.RUN, help=help_text)
     others = [NO_OTHER, *(name for name in found if name != first)]
-    second = _choose_one(right.selectbox, "Laid over it", others, "other run", help="A second run, in orange.")
-    again.button("Look again", icon=":material/refresh:", help=f"Looks for new runs in {RUNS.resolve()}")
+    second = _choose_one(right.selectbox, "Compare with", others, session.OTHER_RUN, help="A second run, in orange.")
+    last.button("Refresh", icon=":material/refresh:", help=f"Search for new runs in {runs_folder().resolve()}")
     return [first] if second == NO_OTHER else [first, second]
 
 
-def _choose_one(widget: Callable[..., str], label: str, options: list[str], key: str, **how: Any) -> str:
-    """A selectbox or radio; a choice that is not on offer any more (a deleted run, a phase of another stage) is forgotten."""
-    if st.session_state.get(key, options[0]) not in options:
-        del st.session_state[key]
-    return widget(label, options, key=key, persist_state="session", **how)  # it outlives a change of pages
+def _choose_one(
+    draw: Callable[..., str], label: str, options: list[str], widget: Widget[str], **options_of_input: Any
+) -> str:
+    """Draw a selectbox or radio; a choice that is no longer offered (a deleted run) is forgotten."""
+    widget.forget_unless(options)
+    # The state outlives a change of pages.
+    return draw(label, options, key=widget.key, persist_state="session", **options_of_input)
 
 
-def read(places: Mapping[str, Path], before: Mapping[str, Run]) -> dict[str, Run]:
-    """The runs that can be read, by name; of a damaged one the sentence is shown instead."""
+def read(folders: Mapping[str, Path], before: Mapping[str, TrainingRun]) -> dict[str, TrainingRun]:
+    """Read runs; of a damaged one the error is shown instead."""
     runs = {}
-    for name, folder in places.items():
+    for name, folder in folders.items():
         try:
             runs[name] = read_run(name, folder, before.get(name))
         except InputError as error:
@@ -65,60 +72,62 @@ def read(places: Mapping[str, Path], before: Mapping[str, Run]) -> dict[str, Run
     return runs
 
 
-def is_any_running(runs: Mapping[str, Run]) -> bool:
-    """Whether one of them is being written."""
+def is_any_running(runs: Mapping[str, TrainingRun]) -> bool:
+    """Return whether one of the runs is being written."""
     return any(status(run, time.time()) == "running" for run in runs.values())
 
 
-def follow(runs: dict[str, Run], *, has_clock: bool) -> None:
-    """Read on and show; when the clock is to be started or stopped, the whole page runs again.
+def refresh(runs: dict[str, TrainingRun], *, is_live: bool) -> None:
+    """Read the logs' new lines and draw the runs; rerun the page when the automatic refresh has to start or stop.
 
     As a fragment it is given the same `runs` each time, so that only a log's new lines are read.
     """
     runs |= read({name: run.folder for name, run in runs.items()}, runs)
     show(list(runs.values()))
-    if is_any_running(runs) != has_clock:
+    if is_any_running(runs) != is_live:
         st.rerun()
 
 
-def show(runs: Sequence[Run]) -> None:
-    """Standing, curves and settings of one or two runs."""
-    for place, run, colour in zip(st.columns(len(runs), gap="large"), runs, COLOURS, strict=False):
+def show(runs: Sequence[TrainingRun]) -> None:
+    """Draw status, loss curves and settings of one or two runs."""
+    for place, run, colour in zip(st.columns(len(runs), gap="large"), runs, PALETTE, strict=False):
         with place:
-            stand(run, colour)
-            teach(run)
+            run_header(run, colour)
+            notebook_link(run)
     if any(len(run.log.steps) for run in runs):
         curves(runs)
     st.subheader("Settings")
     if len(runs) > 1:
-        st.caption("What differs between the two runs comes first and is marked ≠.")
+        st.caption("Settings that differ between the two runs come first and are marked ≠.")
     st.dataframe(marked(settings_table(runs)), hide_index=True, width="stretch", height=460)
 
 
-def stand(run: Run, colour: str) -> None:
-    """Which stage it is, how far it got, and what its phases took."""
+def run_header(run: TrainingRun, colour: str) -> None:
+    """Draw the run's stage, its progress, and a table of its phases."""
     st.html(f'<span style="color:{colour}">⬤</span>&ensp;<b>{html.escape(run.name)}</b> · {run.title}')
-    st.progress(min(run.done / run.planned, 1.0), standing(run, time.time()))
+    st.progress(min(run.done / run.planned, 1.0), summary(run, time.time()))
     st.dataframe(phase_table(run), hide_index=True, width="stretch")
 
 
-def teach(run: Run) -> None:
-    """A button to the notebook about the run's stage."""
+def notebook_link(run: TrainingRun) -> None:
+    """Draw a button to the notebook about the run's stage."""
     name = notebook_of(str(run.config["stage"]))
-    words = "What is this stage about? Its notebook explains and trains one in two minutes."
-    if name is not None and st.button("Its notebook", icon=":material/school:", key=f"teach {run.name}", help=words):
-        st.session_state["notebook"] = name
+    help_text = "This notebook explains the stage and trains it in two minutes."
+    if name is not None and st.button(
+        "Notebook about this stage", icon=":material/school:", key=f"notebook {run.name}", help=help_text
+    ):
+        session.NOTEBOOK.set(name)
         st.switch_page(LEARN)
 
 
-def curves(runs: Sequence[Run]) -> None:
-    """A chart per term, of all phases or of one."""
+def curves(runs: Sequence[TrainingRun]) -> None:
+    """Draw a chart per term, of all phases or of one."""
     st.subheader("Loss terms")
     left, right = st.columns([3, 1])
     named = dict.fromkeys(phase.name for run in runs for phase in run.phases)
     phases = [ALL_PHASES, *(named if len(named) > 1 else ())]
-    chosen = _choose_one(left.radio, "Steps of", phases, "phase", horizontal=True)
-    scale = _choose_one(right.radio, "Scale", ["linear", "log"], "scale", horizontal=True)
+    chosen = _choose_one(left.radio, "Phase", phases, session.PHASE, horizontal=True)
+    scale = _choose_one(right.radio, "Scale", ["linear", "log"], session.SCALE, horizontal=True)
     phase = None if chosen == ALL_PHASES else chosen
     st.caption(READING)
     names = term_names(runs, phase)
@@ -127,21 +136,21 @@ def curves(runs: Sequence[Run]) -> None:
     for start in range(0, len(names), COLUMNS):
         for place, name in zip(st.columns(COLUMNS), names[start : start + COLUMNS], strict=False):
             with place:
-                words = f"  \n:gray[:small[{TERMS[name]}]]" if name in TERMS else ""
-                st.markdown(f"**{name}**{weights_of(name, runs)}{words}")
+                description = f"  \n:gray[:small[{TERMS[name]}]]" if name in TERMS else ""
+                st.markdown(f"**{name}**{weights_of(name, runs)}{description}")
                 chart = term_chart(runs, name, phase, is_log=scale == "log")
                 st.plotly_chart(chart, key=f"term {name}", config={"displayModeBar": False})
 
 
-def weights_of(term: str, runs: Sequence[Run]) -> str:
-    """The term's weight in the loss, where the settings have one; both if they differ."""
+def weights_of(term: str, runs: Sequence[TrainingRun]) -> str:
+    """Return the term's weight in the loss, where the settings have one; both weights if they differ."""
     weights = [settings_of(run).get(f"training.weights.{term}") for run in runs]
-    said = dict.fromkeys(weight for weight in weights if weight is not None)
-    return f" · weight {' and '.join(said)}" if said else ""
+    known = dict.fromkeys(weight for weight in weights if weight is not None)
+    return f" · weight {' and '.join(known)}" if known else ""
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame | Styler:
-    """The settings with a tint on the rows that differ."""
+    """Return the settings with a tint on the rows that differ."""
     if "differs" not in table:
         return table
     tint = "background-color: rgba(230, 159, 0, 0.22)"
@@ -149,9 +158,9 @@ def marked(table: pd.DataFrame) -> pd.DataFrame | Styler:
 
 
 found = find_runs()
-if not any(folder.is_relative_to(RUNS) for folder in found.values()):
-    st.info(NO_RUNS.format(folder=RUNS.resolve()))
+if not any(folder.is_relative_to(runs_folder()) for folder in found.values()):
+    st.info(NO_RUNS.format(folder=runs_folder().resolve()))
 runs = read({name: found[name] for name in choose(found)}, before={})
-has_clock = is_any_running(runs)
+is_live = is_any_running(runs)
 if runs:
-    st.fragment(follow, run_every=REFRESH_S if has_clock else None)(runs, has_clock=has_clock)
+    st.fragment(refresh, run_every=REFRESH_S if is_live else None)(runs, is_live=is_live)

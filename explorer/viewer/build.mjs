@@ -1,11 +1,12 @@
-// Bundles src/ and three.js into the one file that the app ships. `npm ci && npm run build`; needed only after a change here.
+// Bundle src/ and three.js into the one file that the app ships. `npm ci && npm run build`; needed only after a change here.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, copyFileSync } from "node:fs";
 import { build } from "esbuild";
 
-// The same digest is computed by tests/test_explorer.py: a bundle older than its sources fails there.
+// tests/app/test_explorer.py computes the same digest: it fails for a bundle that is older than its sources.
 const digest = createHash("sha256");
-for (const name of [...readdirSync("src").map((file) => `src/${file}`), "package.json"].sort()) {
+const data = ["package.json", "palette.json", "payload_schema.json"];
+for (const name of [...readdirSync("src").map((file) => `src/${file}`), ...data].sort()) {
   digest.update(name + "\n").update(readFileSync(name));
 }
 

@@ -1,11 +1,12 @@
-"""A clip and the 3D answers to it as the viewer wants them: flat arrays beside a dictionary of words.
+"""The viewer's data: one clip and the 3D results of it as flat arrays, described by a dictionary that goes with them.
 
-The keys are read by `viewer/src/clip.js`. Streamlit sends one-dimensional arrays inside a dictionary as Arrow columns,
+`payload_schema.json` names everything in it. Streamlit sends one-dimensional arrays inside a dictionary as Arrow columns,
 without a copy on the other side; bytes inside a dictionary would silently become text.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,77 +14,111 @@ import roma
 import torch
 from jaxtyping import Float
 
-from explorer.compare.candidates import Actor
+from explorer.browser_video import BrowserVideo
+from explorer.compare.candidates import Candidate
 from explorer.compare.joint_errors import NO_TRUTH, Measure, colour_top, measures_of, smoothness, worst_moments
+from explorer.compare.labels import JOINT_LABELS
 from explorer.viewer import skinning
+from explorer.viewer.payload_schema import PREFIXES, check_payload
 from posenet3d.core.ground import ground_y
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
-from posenet3d.core.skeleton import BONES, JOINT_NAMES, SIDES
+from posenet3d.core.skeleton import BONES, SIDES
 from posenet3d.evaluation import metrics
 
 HEAD_ROOM_M = 0.12
 """From the head joint to the edge of what the first view must show."""
 
-PREFIXES = ("a", "b")
-"""Of the arrays of the first and the second actor."""
-
 Arrays = dict[str, np.ndarray]
 
 
-def payload(sequence: PoseSequence, actors: Sequence[Actor]) -> dict[str, Any]:
-    """Everything that the viewer shows of one clip and one or two actors: `meta` (JSON) and flat arrays.
+@dataclass(frozen=True)
+class ViewerPayload:
+    """Everything that the viewer shows of a clip; checked against the schema when it is made.
+
+    Attributes:
+        meta: can be written as JSON.
+        arrays: flat, by the names that `payload_schema` makes.
+    """
+
+    meta: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        check_payload(self.meta, self.arrays)
+
+    @property
+    def id(self) -> str:
+        """Equal for equal content."""
+        return self.meta["id"]
+
+    @property
+    def is_licensed(self) -> bool:
+        """Whether it holds the mesh of a body model with a licence of its own (an official SMPL body)."""
+        return any(body["is_licensed"] for body in self.meta["bodies"])
+
+    def with_video(self, video: BrowserVideo) -> "ViewerPayload":
+        """Return the payload with a video to be shown behind the joints."""
+        meta = {
+            **self.meta,
+            "id": f"{self.id} {hash(video.content)}",
+            "video": {"size": list(video.original.size), "fps": video.fps},
+        }
+        return ViewerPayload(meta, {**self.arrays, "video": np.frombuffer(video.content, np.uint8)})
+
+    def to_component(self) -> dict[str, Any]:
+        """Return the dictionary that Streamlit sends to the viewer."""
+        return {"meta": self.meta, **self.arrays}
+
+
+def make_payload(sequence: PoseSequence, candidates: Sequence[Candidate]) -> ViewerPayload:
+    """Make the viewer's data of one clip and one or two candidates.
 
     Raises:
-        InputError: an actor's body is not here.
+        InputError: the body model of a candidate is missing.
     """
-    liftings = [actor.lifted for actor in actors]
-    others = [liftings[1 - i] if len(liftings) == 2 else None for i in range(len(liftings))]
-    measures = [measures_of(sequence, ours, theirs) for ours, theirs in zip(liftings, others, strict=True)]
-    tops = {m.key: colour_top(np.concatenate([mine[i].values for mine in measures])) for i, m in enumerate(measures[0])}
+    results = [candidate.lifted for candidate in candidates]
+    others = [results[1 - i] if len(results) == 2 else None for i in range(len(results))]
+    measures = [measures_of(sequence, ours, theirs) for ours, theirs in zip(results, others, strict=True)]
+    tops = {m.key: colour_top(np.concatenate([own[i].values for own in measures])) for i, m in enumerate(measures[0])}
     arrays: Arrays = {"input_px": sequence.keypoints_px, "confidence": sequence.confidence}
     if sequence.joints_3d is not None:
         arrays["truth"] = sequence.joints_3d
     described, bodies = [], _Bodies()
-    for prefix, actor, mine in zip(PREFIXES, actors, measures, strict=False):
-        words, own = _actor(sequence, actor, mine, tops, bodies)
-        described.append({"prefix": prefix, **words})
-        arrays |= {f"{prefix}_{name}": values for name, values in own.items()}
-    if len(liftings) == 2:
-        arrays["b_onto_a"] = similarities(liftings[1].joints_3d, _onto(liftings[1], liftings[0]))
-    curve = smoothness(sequence, liftings[0])
+    for prefix, candidate, own_measures in zip(PREFIXES, candidates, measures, strict=False):
+        fields, own_arrays = _describe_candidate(sequence, candidate, own_measures, tops, bodies)
+        described.append({"prefix": prefix, **fields})
+        arrays |= {f"{prefix}_{name}": values for name, values in own_arrays.items()}
+    if len(results) == 2:
+        aligned = metrics.procrustes_aligned(results[1].joints_3d, results[0].joints_3d)
+        arrays["b_onto_a"] = similarities(results[1].joints_3d, aligned)
+    curve = smoothness(sequence, results[0])
     arrays["curve_reference"] = curve.reference
     arrays |= bodies.arrays
-    flat = {name: np.ascontiguousarray(_lean(values)).ravel() for name, values in arrays.items()}
+    flat = {name: np.ascontiguousarray(_as_float32(values)).ravel() for name, values in arrays.items()}
     meta = {
         "id": _digest(sequence.name, flat),
         "name": sequence.name,
         "subtitle": f"{len(sequence)} frames · {sequence.fps:g} fps",
         "frames": len(sequence),
         "fps": float(sequence.fps),
-        "joints": [joint_label(name) for name in JOINT_NAMES],
+        "joints": JOINT_LABELS,
         "sides": list(SIDES),
         "bones": [list(bone) for bone in BONES],
         "sentence": "" if sequence.joints_3d is not None else NO_TRUTH,
-        "actors": described,
+        "candidates": described,
         "bodies": bodies.meta,
         "curve": {"title": curve.title, "unit": curve.unit, "reference": curve.reference_label},
-        **_camera(sequence),
+        **_describe_camera(sequence),
     }
-    return {"meta": meta, **flat}
-
-
-def joint_label(name: str) -> str:
-    """A joint's name for people: 'r_hip' is 'right hip'."""
-    side = {"r": "right ", "l": "left "}[name[0]] if name[1] == "_" else ""
-    return side + name[2 * bool(side) :].replace("neck_nose", "neck/nose").replace("_", " ")
+    return ViewerPayload(meta, flat)
 
 
 def similarities(points: Float[np.ndarray, "frames 17 3"], placed: Float[np.ndarray, "frames 17 3"]) -> np.ndarray:
-    """The similarity that turns each frame's `points` into `placed`: scale, quaternion (x y z w), shift; NaN where unknown.
+    """Return the similarity that moves each frame's `points` onto `placed`; NaN where a joint is unknown.
 
     Returns:
-        (frames, 8) with ``placed = scale * R @ point + shift``.
+        (frames, 8): scale, quaternion (x y z w) and shift, with ``placed = scale * R @ point + shift``.
     """
     known = np.isfinite(points + placed).all((1, 2))
     result = np.full((len(points), 8), np.nan)
@@ -95,7 +130,7 @@ def similarities(points: Float[np.ndarray, "frames 17 3"], placed: Float[np.ndar
 
 
 class _Bodies:
-    """The body models in use, each sent once, whoever wears them."""
+    """The body models in use; each is sent once, even if both candidates use it."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -103,22 +138,27 @@ class _Bodies:
         self.arrays: Arrays = {}
 
     def add(self, lifted: Lifted) -> tuple[int | None, Arrays]:
-        """Number of the body model (None for a skeleton), and the person's own arrays."""
+        """Return the number of the body model (None for a skeleton), and the arrays of this person."""
         if lifted.body is None or not np.isfinite(lifted.body.transl).any():
             return None, {}
         body, own = skinning.motion_arrays(lifted)
         if body.name not in self.names:
-            shared = skinning.shared_skin(body)
-            self.arrays |= {f"body{len(self.names)}_{name}": values for name, values in shared.arrays.items()}
+            skin = skinning.skin_arrays(body)
+            self.arrays |= {f"body{len(self.names)}_{name}": values for name, values in skin.arrays.items()}
             self.names.append(body.name)
-            self.meta.append(shared.meta)
+            self.meta.append(skin.meta)
         return self.names.index(body.name), own
 
 
-def _actor(
-    sequence: PoseSequence, actor: Actor, measures: Sequence[Measure], tops: dict[str, float], bodies: _Bodies
+def _describe_candidate(
+    sequence: PoseSequence,
+    candidate: Candidate,
+    measures: Sequence[Measure],
+    tops: Mapping[str, float],
+    bodies: _Bodies,
 ) -> tuple[dict[str, Any], Arrays]:
-    lifted = actor.lifted
+    """Return the candidate's fields of `meta` and its arrays."""
+    lifted = candidate.lifted
     ground = ground_y(lifted.joints_3d, sequence.fps)
     number, body = bodies.add(lifted)
     arrays = {
@@ -131,24 +171,20 @@ def _actor(
     if sequence.joints_3d is not None:
         placed = {m.key: m.truth for m in measures if m.truth is not None}
         arrays |= {f"truth_{key}": similarities(sequence.joints_3d, points) for key, points in placed.items()}
-    words = {
-        "label": actor.label,
+    fields = {
+        "label": candidate.label,
         "body": number,
-        "measures": [_described(m, sequence.fps, tops[m.key]) for m in measures],
-        **_extent(lifted.joints_3d, ground),
+        "measures": [_describe_measure(m, sequence.fps, tops[m.key]) for m in measures],
+        **_describe_extent(lifted.joints_3d, ground),
     }
-    return words, arrays
+    return fields, arrays
 
 
-def _onto(lifted: Lifted, other: Lifted) -> np.ndarray:
-    return metrics.procrustes_aligned(lifted.joints_3d, other.joints_3d)
-
-
-def _lean(values: np.ndarray) -> np.ndarray:
+def _as_float32(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 
-def _described(measure: Measure, fps: float, top: float) -> dict[str, Any]:
+def _describe_measure(measure: Measure, fps: float, top: float) -> dict[str, Any]:
     return {
         "key": measure.key,
         "label": measure.label,
@@ -161,8 +197,8 @@ def _described(measure: Measure, fps: float, top: float) -> dict[str, Any]:
     }
 
 
-def _camera(sequence: PoseSequence) -> dict[str, Any]:
-    """The camera, the image, and the part of it where the person moves (left, top, right, bottom), in pixels."""
+def _describe_camera(sequence: PoseSequence) -> dict[str, Any]:
+    """Return the camera, the image, and the part of it in which the person moves (left, top, right, bottom), in pixels."""
     K = sequence.intrinsics()
     seen = sequence.keypoints_px[sequence.is_observed].astype(float)
     if len(seen) == 0:
@@ -178,8 +214,8 @@ def _camera(sequence: PoseSequence) -> dict[str, Any]:
     }
 
 
-def _extent(joints_3d: np.ndarray, ground: np.ndarray) -> dict[str, Any]:
-    """How much room the first view needs (metres) and the middle of the path."""
+def _describe_extent(joints_3d: np.ndarray, ground: np.ndarray) -> dict[str, Any]:
+    """Return the room that the first view needs (metres) and the middle of the path."""
     known = np.isfinite(joints_3d).all((1, 2))
     if not known.any():
         return {"size": {"height": 1.8, "width": 1.0, "travel": 0.0}, "centre": [0.0, 0.0, 0.0]}
@@ -195,7 +231,7 @@ def _extent(joints_3d: np.ndarray, ground: np.ndarray) -> dict[str, Any]:
     return {"size": size, "centre": [float(middle[0]), float(np.median(floor)), float(middle[2])]}
 
 
-def _digest(name: str, arrays: dict[str, np.ndarray]) -> str:
+def _digest(name: str, arrays: Arrays) -> str:
     digest = hashlib.sha256(name.encode())
     for values in arrays.values():
         digest.update(values.tobytes())

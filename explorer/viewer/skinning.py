@@ -1,7 +1,7 @@
-"""Bodies for the browser: the skin goes once, then 24 rotations per frame; the skinning is done there.
+"""Arrays with which the browser poses a body: the mesh once, then 24 rotations per frame.
 
-Rotations travel as quaternions in 16 bits (0.003 degrees), vertices as float32. Pose correctives of an official SMPL body,
-which bulge the skin at bent joints and move no joint, are left out.
+The browser does the linear blend skinning. Rotations are sent as quaternions in 16 bits (0.003 degrees), vertices as float32.
+The pose correctives of an official SMPL body are left out: they bulge the skin at bent joints and move no joint.
 """
 
 from typing import Any, NamedTuple
@@ -10,15 +10,16 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from explorer.viewer.payload_schema import SCHEMA
 from posenet3d.body.layer import BODY_PARENTS, Body
 from posenet3d.body.motion import body_motion, is_licensed
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT
 
 QUATERNION_STEPS = 32767
-WEIGHT_STEPS = 65535
+WEIGHT_STEPS: int = SCHEMA["weight_steps"]
 INFLUENCES = 4
-"""Joints that move a vertex, as many as a WebGL vertex shader takes at once; the open body has up to five."""
+"""Joints per vertex, as many as a WebGL vertex shader takes at once; the open body has up to five."""
 
 NEAREST = tuple(
     JOINT[name]
@@ -28,18 +29,18 @@ NEAREST = tuple(
         *("l_elbow", "r_elbow", "l_wrist", "r_wrist", "l_wrist", "r_wrist"),
     )
 )
-"""Of SMPL's 24 joints: the one of the 17 that stands for it when the skin is coloured by error or by side."""
+"""For each of SMPL's 24 joints, the one of the 17 joints whose colour it takes when the skin is coloured by error or side."""
 
 
-class Skin(NamedTuple):
-    """What the browser needs of a body: words for `meta`, and flat arrays."""
+class SkinArrays(NamedTuple):
+    """A body model for the browser: its fields of the payload's `meta`, and flat arrays."""
 
     meta: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
 
-def shared_skin(body: Body) -> Skin:
-    """What every person of one body model has in common: faces, weights, colours."""
+def skin_arrays(body: Body) -> SkinArrays:
+    """Return what all people with one body model share: faces, skinning weights, colours."""
     arrays = body.arrays
     joints, weights = strongest(arrays.weights)
     meta = {
@@ -55,15 +56,15 @@ def shared_skin(body: Body) -> Skin:
     }
     if arrays.colors is not None:
         flat["colors"] = arrays.colors[:, :3].astype(np.uint8).ravel()
-    return Skin(meta, flat)
+    return SkinArrays(meta, flat)
 
 
 def motion_arrays(lifted: Lifted) -> tuple[Body, dict[str, np.ndarray]]:
-    """One person's skin in the rest pose and its motion, in the camera's frame.
+    """Return one person's mesh in the rest pose and its motion, in the camera's frame.
 
     Returns:
         The body, and ``vertices`` (vertices * 3), ``rest`` (24 * 3), ``turns`` (frames * 24 * 4, quaternions x y z w as
-        int16) and ``root`` (frames * 3, place of the pelvis joint, metres).
+        int16) and ``root`` (frames * 3, position of the pelvis joint, metres).
 
     Raises:
         InputError: as `body_motion`.
@@ -82,7 +83,7 @@ def motion_arrays(lifted: Lifted) -> tuple[Body, dict[str, np.ndarray]]:
 def strongest(
     weights: Float[np.ndarray, "vertices 24"],
 ) -> tuple[Int[np.ndarray, "vertices 4"], Float[np.ndarray, "vertices 4"]]:
-    """The four joints that move each vertex most, and their weights brought back to a sum of one."""
+    """Return the four joints with the largest skinning weights of each vertex, and these weights rescaled to a sum of one."""
     order = np.argsort(-weights, axis=1, kind="stable")[:, :INFLUENCES]
     values = np.take_along_axis(weights, order, axis=1).astype(np.float64)
     return order, values / values.sum(1, keepdims=True)

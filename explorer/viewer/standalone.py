@@ -1,14 +1,15 @@
-"""The comparison as one HTML page that opens from disk: the viewer's own script with the clip inside, nothing fetched."""
+"""A comparison as one HTML file that opens from disk: the viewer's script with the clip inside, nothing fetched."""
 
 import base64
 import gzip
 import html
 import json
-from typing import Any
 
 import numpy as np
 
+from explorer.charts.style import PALETTE, PALETTE_DARK
 from explorer.viewer import BUNDLE
+from explorer.viewer.payload import ViewerPayload
 
 TEMPLATE = """<!doctype html>
 <html lang="en">
@@ -18,9 +19,9 @@ TEMPLATE = """<!doctype html>
 <title>{title}</title>
 <style>
 :root {{ --st-background-color: #fff; --st-secondary-background-color: #f4f5f7; --st-text-color: #262730;
-  --st-border-color: #d0d3d9; --st-primary-color: #0072b2; --st-font: system-ui, sans-serif; color-scheme: light dark; }}
+  --st-border-color: #d0d3d9; --st-primary-color: {light}; --st-font: system-ui, sans-serif; color-scheme: light dark; }}
 @media (prefers-color-scheme: dark) {{ :root {{ --st-background-color: #0e1117; --st-secondary-background-color: #1c1f27;
-  --st-text-color: #fafafa; --st-border-color: #3d4149; --st-primary-color: #56b4e9; }} }}
+  --st-text-color: #fafafa; --st-border-color: #3d4149; --st-primary-color: {dark}; }} }}
 body {{ margin: 1rem clamp(0.5rem, 2vw, 2rem); background: var(--st-background-color); color: var(--st-text-color); }}
 </style>
 </head>
@@ -32,29 +33,26 @@ body {{ margin: 1rem clamp(0.5rem, 2vw, 2rem); background: var(--st-background-c
 """
 
 
-def shared_page(payload: dict[str, Any]) -> bytes:
-    """`explorer.viewer.payload.payload` as a page of its own.
+def standalone_page(payload: ViewerPayload) -> bytes:
+    """Return the HTML file of a comparison.
 
-    Arrays go end to end in one compressed block; `meta` says their names, types and lengths.
+    All arrays go end to end into one compressed block; their names, types and lengths are listed in front of it.
     """
-    arrays = {name: values for name, values in payload.items() if name != "meta"}
+    arrays = payload.arrays
     # Four-byte values first, then two, then one: each array starts where its type may start.
     order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
     block = b"".join(
         np.ascontiguousarray(arrays[name], arrays[name].dtype.newbyteorder("<")).tobytes() for name in order
     )
     clip = {
-        "meta": payload["meta"],
+        "meta": payload.meta,
         "arrays": [[name, arrays[name].dtype.str[1:], arrays[name].size] for name in order],
         "block": base64.b64encode(gzip.compress(block, mtime=0)).decode(),
     }
     return TEMPLATE.format(
-        title=html.escape(f"{payload['meta']['name']} - PoseNet3D Explorer"),
+        title=html.escape(f"{payload.meta['name']} - PoseNet3D Explorer"),
+        light=PALETTE[0],
+        dark=PALETTE_DARK[0],
         clip=json.dumps(clip).replace("<", "\\u003c"),  # no text of a clip can end the script element
         script=BUNDLE.read_text(encoding="utf-8").replace("</script", "<\\/script"),
     ).encode()
-
-
-def is_licensed(payload: dict[str, Any]) -> bool:
-    """Whether the page would hold the skin of a body that is under somebody's licence (an official SMPL body)."""
-    return any(body["is_licensed"] for body in payload["meta"]["bodies"])

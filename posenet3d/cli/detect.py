@@ -1,10 +1,12 @@
-"""``posenet3d detect``: find the 2D joints of everybody in a video."""
+"""``posenet3d detect``: detect the 2D joints of all people in a video."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,8 @@ from posenet3d.errors import InputError
 
 if TYPE_CHECKING:
     from posenet3d.cli import Commands
-    from posenet3d.detection.detect import Detections
-    from posenet3d.io.video import Video
+    from posenet3d.core.progress import OnProgress
+    from posenet3d.detection.detectors import Detector
 
 
 def add(commands: Commands) -> None:
@@ -33,45 +35,56 @@ def add_detector_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write a video's people as COCO JSON."""
+    """Write the people of a video as COCO JSON."""
     from tqdm import tqdm
 
+    from posenet3d import api
     from posenet3d.io.atomic import atomic_write
     from posenet3d.io.video import open_video
 
     if not options.out.parent.is_dir():
         raise InputError(options.out, "its folder does not exist", "make the folder first")
-    video = open_video(options.input, options.fps)
-    detections = look(video, options)
+    n_frames = len(open_video(options.input, options.fps))
+    with progress_bar(choose_detector(options.input, options), n_frames) as (detector, progress):
+        detections = api.detect(
+            options.input,
+            detector=detector.name,
+            detector_model=options.detector_model,
+            fps=options.fps,
+            progress=progress,
+        )
+    if (decoded := len(detections.images)) < n_frames:
+        tqdm.write(f"{options.input}: only the first {decoded} of {n_frames} frames can be decoded", file=sys.stderr)
     with atomic_write(options.out) as file:
-        file.write(json.dumps(detections).encode())
-    images, people = detections["images"], detections["annotations"]
-    tracks = len({person["track_id"] for person in people})
-    tqdm.write(f"{options.out}: {len(people)} detections of {tracks} person(s) in {len(images)} pictures")
+        file.write(json.dumps(detections.to_coco()).encode())
+    found = f"{len(detections.people)} detections of {detections.n_tracks} person(s) in {decoded} frames"
+    tqdm.write(f"{options.out}: {found}")
 
 
-def look(video: Video, options: argparse.Namespace) -> Detections:
-    """Run the detector that the options name, with a progress bar.
+def choose_detector(path: Path, options: argparse.Namespace) -> Detector:
+    """Return the detector that the options name, else the best installed one; recommend a better one than the built-in.
 
     Raises:
-        InputError: there is none, or it or the film fails.
+        InputError: the detector is not known or not installed.
     """
     from tqdm import tqdm
 
-    from posenet3d.detection.detect import detect
-    from posenet3d.detection.detectors import find_detector
+    from posenet3d.detection.detectors import RECOMMENDED, find_detector
 
     detector = find_detector(options.detector)
-    if options.detector is None and detector.weights is not None:
-        better = "mediapipe sees far better: python -m posenet3d detectors --install mediapipe"
+    if options.detector is None and detector.is_builtin:
         tqdm.write(
-            f"no other detector is installed, so our own small networks look at {video.file.name}; {better}",
+            f"no other detector is installed, so the built-in networks find the people in {path.name}; "
+            f"{RECOMMENDED.title} is far more accurate: {RECOMMENDED.install_command}",
             file=sys.stderr,
         )
-    with tqdm(total=len(video), unit="picture", desc=f"detect ({detector.name})") as bar:
-        detections = detect(
-            video, detector, options.detector_model, lambda share: bar.update(round(share * len(video)) - bar.n)
-        )
-    if (looked := len(detections["images"])) < len(video):
-        tqdm.write(f"{video.file}: only the first {looked} of {len(video)} pictures can be decoded", file=sys.stderr)
-    return detections
+    return detector
+
+
+@contextmanager
+def progress_bar(detector: Detector, n_frames: int) -> Iterator[tuple[Detector, OnProgress]]:
+    """Show a progress bar; yields the detector and the callback that is told the share done."""
+    from tqdm import tqdm
+
+    with tqdm(total=n_frames, unit="frame", desc=f"detect ({detector.name})") as bar:
+        yield detector, lambda share: bar.update(round(share * n_frames) - bar.n)

@@ -26,16 +26,16 @@ def run(options: argparse.Namespace) -> None:
     if options.install is None:
         for detector in DETECTORS.values():
             state = "installed" if detector.python() else "not installed"
-            sys.stdout.write(f"{detector.name:10} {state:14} {detector.words}\n")
+            sys.stdout.write(f"{detector.name:10} {state:14} {detector.description}\n")
         sys.stdout.write("install one with: python -m posenet3d detectors --install NAME\n")
         return
     if options.install not in DETECTORS:
         raise InputError("--install", f"'{options.install}' is not known", f"choose one of {', '.join(DETECTORS)}")
     detector = DETECTORS[options.install]
     sys.stdout.write(f"{detector.name} goes into an environment of its own: {detector.folder}\n")
-    if detector.fetches:
-        sys.stdout.write(f"When it is first used it downloads {detector.fetches}.\n")
-    sys.stdout.write("pip may name packages that are missing: they belong to tools of it that are not used here.\n")
+    if detector.download:
+        sys.stdout.write(f"On first use it downloads {detector.download}.\n")
+    sys.stdout.write("pip may warn of missing packages: they belong to parts of the detector that are not used here.\n")
     sys.stdout.flush()
     install(detector)
     sys.stdout.write(f"{detector.name} is installed\n")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from posenet3d.cli.detect import add_detector_options, look
+from posenet3d.cli.detect import add_detector_options, choose_detector, progress_bar
 from posenet3d.errors import InputError
 
 if TYPE_CHECKING:
+    from posenet3d.api import People
     from posenet3d.cli import Commands
+    from posenet3d.core.progress import OnProgress
     from posenet3d.core.sequence import PoseSequence
-    from posenet3d.io.video import Video
 
 
 def add(commands: Commands) -> None:
@@ -45,58 +46,47 @@ def run(options: argparse.Namespace) -> None:
     import numpy as np
     from tqdm import tqdm
 
+    from posenet3d import api
     from posenet3d.io.atomic import check_target
     from posenet3d.io.lifted_npz import write_lifted
-    from posenet3d.io.video import is_video, open_video
-    from posenet3d.lifting.lifter import DEFAULT_HEIGHT_M, Lifter
 
-    if options.model == "student" and (options.height is not None or options.refine):
-        raise InputError("--height and --refine", "are for the teacher", "leave them out: the body has its own size")
-    if options.model == "teacher" and options.no_fit:
-        raise InputError("--no-fit", "is for the student", "leave it out, or add --model student")
-    height = _positive("--height", options.height, DEFAULT_HEIGHT_M)
-    check_target(options.out, options.input)  # said before the work, not after it
+    _check(options)
+    check_target(options.out, options.input)  # before the work, not after it
     watch = _Watch()
-    video = open_video(options.input, options.fps) if is_video(options.input) else None
-    sequences = _read(options) if video is None else _look(video, options)
-    sequences = _chosen(sequences, options)
-    watch.lap("detect" if video else "read")
-    if options.image_size is not None:
-        size = _image_size(options.image_size)
-        sequences = [replace(s, image_size=size) for s in sequences]
-    if options.fov is not None:
-        sequences = [_with_fov(s, options.fov) for s in sequences]
-    lifter = Lifter.load(options.checkpoint, model=options.model)
+    people = _read(options)
+    for note in people.notes:
+        tqdm.write(note)
+    sequences = _chosen(people.sequences, options)
+    watch.lap("detect" if people.video else "read")
     with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
-        results = lifter(
+        results = api.lift(
             sequences,
-            height_m=height,
+            model=options.model,
+            checkpoint=options.checkpoint,
+            height_m=options.height,
             refine=options.refine,
-            fit=not options.no_fit,
+            fit=False if options.no_fit else None,
             progress=lambda share: bar.update(round(share * bar.total) - bar.n),
         )
     watch.lap("lift")
-    if video is not None and not video.has_constant_rate:
-        # One row per decoded frame; frames that the video lacks have none.
-        results = [result.at(video.frame_index) for result in results]
+    results = [api.at_video_frames(result, people.video) for result in results]
     write_lifted(options.out, results)
     watch.lap("write")
     frames = sum(len(r) for r in results)
     empty = sum(int(np.isnan(r.joints_3d[:, 0, 0]).sum()) for r in results)
     note = f", {empty} of them without a person" if empty else ""
-    tqdm.write(f"{options.out}: {frames} frames of {len(results)} clip(s){note}, checkpoint {lifter.name}")
+    tqdm.write(f"{options.out}: {frames} frames of {len(results)} clip(s){note}, checkpoint {results[0].checkpoint}")
     tqdm.write(str(watch))
 
 
 class _Watch:
-    """How long the stages took."""
+    """Measures how long each stage takes."""
 
     def __init__(self) -> None:
         self.laps: list[str] = []
         self.since = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Note the seconds since the last lap as those of `stage`."""
         now = time.perf_counter()
         self.laps.append(f"{stage} {now - self.since:.1f} s")
         self.since = now
@@ -105,36 +95,53 @@ class _Watch:
         return "time: " + ", ".join(self.laps)
 
 
-def _read(options: argparse.Namespace) -> list[PoseSequence]:
-    from posenet3d.io.keypoints.read import read_keypoints
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options that do not go together, under the names that they have on the command line."""
+    if options.model == "student" and (options.height is not None or options.refine):
+        raise InputError("--height and --refine", "are for the teacher", "leave them out: the body has its own size")
+    if options.model == "teacher" and options.no_fit:
+        raise InputError("--no-fit", "is for the student", "leave it out, or add --model student")
+    if options.height is not None and not 0.3 <= options.height <= 3.0:
+        problem = f"{options.height} is not a body height in metres"
+        raise InputError("--height", problem, "give 0.3 to 3.0, for example 1.75")
+    if options.fov is not None and not 1 <= options.fov <= 175:
+        raise InputError("--fov", f"{options.fov} degrees is not a field of view", "give 1 to 175, for example 65")
 
-    for name in ("detector", "detector_model"):
-        if getattr(options, name) is not None:
-            option = "--" + name.replace("_", "-")
-            raise InputError(option, "is for videos", "leave it out: the input holds 2D joints already")
-    return read_keypoints(options.input, joint_set=options.joint_set, fps=options.fps)
 
+def _read(options: argparse.Namespace) -> People:
+    """Read the input; a video with a progress bar."""
+    from posenet3d import api
+    from posenet3d.core.progress import no_progress
+    from posenet3d.io.video import is_video, open_video
 
-def _look(video: Video, options: argparse.Namespace) -> list[PoseSequence]:
-    """Find the people in a video, and say what was done to what was found."""
-    from tqdm import tqdm
-
-    from posenet3d.core.camera import DEFAULT_FOV_DEG
-    from posenet3d.detection.detect import sequences_in
-    from posenet3d.detection.left_right import fix_left_right
-
-    if options.joint_set is not None:
-        raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
-    detections = look(video, options)
-    sequences, notes = fix_left_right(sequences_in(video, detections))
-    for note in notes:
-        tqdm.write(note)
-    if options.fov is None and video.fov_deg is None:
-        tqdm.write(f"camera: nothing says how wide it sees; {DEFAULT_FOV_DEG:g} degrees are assumed (--fov)")
-    return sequences
+    given = {"detector": options.detector, "detector_model": options.detector_model}
+    bar: AbstractContextManager[tuple[Any, OnProgress]] = nullcontext((None, no_progress))
+    if is_video(options.input):
+        if options.joint_set is not None:
+            raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
+        detector = choose_detector(options.input, options)
+        given["detector"] = detector.name
+        bar = progress_bar(detector, len(open_video(options.input, options.fps)))
+    else:
+        for name, value in given.items():
+            if value is not None:
+                option = "--" + name.replace("_", "-")
+                raise InputError(option, "is for videos", "leave it out: the input holds 2D joints already")
+    size = None if options.image_size is None else _image_size(options.image_size)
+    with bar as (_, progress):
+        return api.read_people(
+            options.input,
+            joint_set=options.joint_set,
+            fps=options.fps,
+            image_size=size,
+            fov_deg=options.fov,
+            progress=progress,
+            **given,
+        )
 
 
 def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[PoseSequence]:
+    """Return the sequences to lift: all of them, a numbered track, or the default."""
     from posenet3d.io.keypoints.read import choose_track
 
     if options.track == "all":
@@ -144,16 +151,8 @@ def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[
     return choose_track(sequences, None if options.track is None else int(options.track), file=options.input)
 
 
-def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
-
-    if not 1 <= fov_deg <= 175:
-        raise InputError("--fov", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
-    if sequence.image_size is None:
-        raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "add --image-size")
-    return sequence.with_fov(fov_deg)
-
-
 def _image_size(text: str) -> tuple[int, int]:
+    """Return (width, height) in pixels from text such as 1920x1080."""
     from posenet3d.io.checked_json import MAX_PIXEL
 
     width, _, height = text.lower().partition("x")
@@ -163,12 +162,4 @@ def _image_size(text: str) -> tuple[int, int]:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
-
-
-def _positive(name: str, value: float | None, default: float) -> float:
-    if value is None:
-        return default
-    if not 0.3 <= value <= 3.0:
-        raise InputError(name, f"{value} is not a body height in metres", "give 0.3 to 3.0, for example 1.75")
-    return value
+    return text.isascii() and text.isdecimal() and len(text) <= 15

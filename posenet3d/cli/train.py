@@ -98,14 +98,16 @@ def _check(options: argparse.Namespace) -> None:
 
 def _settings_of(run: Path, kind: type[Training]) -> Training:
     from posenet3d.config import from_dict
-    from posenet3d.lifting.checkpoint import read_config
+    from posenet3d.io.run_config import RunConfig
     from posenet3d.training.joint import JointTraining
     from posenet3d.training.lifter import TeacherTraining
 
-    config = read_config(run)
-    model = {"model": config["model"]} if kind is TeacherTraining else {"model": config.get("student")}
+    config = RunConfig.read(run)
+    content = dict(config.training or {})
+    if kind is not JointTraining:
+        content["model"] = config.model if kind is TeacherTraining else config.student
     try:
-        return from_dict(kind, config["training"] | ({} if kind is JointTraining else model))
+        return from_dict(kind, content)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(run / "config.json", f"cannot be used to continue ({error})", "start a new run") from error
 

@@ -30,6 +30,7 @@ from posenet3d.training.joint import JointTraining, train_joint
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.student import StudentTraining, train_student
 from posenet3d.training.teacher import train_teacher
+from posenet3d.training.terms import all_terms
 
 COLUMNS = ("pa_mpjpe", "n_mpjpe", "mpjve", "acceleration_error", "jitter")
 DATA_SETS = ("dev", "dev_detected")
@@ -45,11 +46,8 @@ BASELINE = (
 """Our teacher trained on single frames only: the losses of Chen et al. 2019 with our camera, denoiser and flip averaging."""
 
 FAMILIES = {
-    "temporal": ("motion", "body_motion", "shaking"),
-    "self-consistency": ("consistency_2d", "consistency_3d", "body_consistency_3d"),
-    "adversarial": ("pose", "motion", "body_pose", "body_motion"),
-    "distillation": ("distillation", "consensus", "consensus_views"),
-    "bone": ("constancy", "symmetry", "wrong_bend", "shape"),
+    family: tuple(term.name for term in all_terms() if family in term.families)
+    for family in ("temporal", "self-consistency", "adversarial", "distillation", "bone")
 }
 """Loss families of the joint stage by the names of their weights."""
 

@@ -1,7 +1,7 @@
-"""Per-clip refinement: nudge depth so that each bone keeps, in every frame, the clip's own usual share of the body.
+"""Per-clip refinement: change depth so that each bone keeps its median proportion of the clip in every frame.
 
-A person's proportions do not change during a clip, and left and right agree; no label is needed to know that. It costs a few
-milliseconds per frame and is reported apart from the networks.
+A person's proportions do not change during a clip, and left and right agree; this needs no label. It costs a few milliseconds
+per frame and is reported apart from the networks.
 """
 
 import torch
@@ -14,14 +14,14 @@ from posenet3d.losses import bones
 STEPS = 60
 RATE = 0.01
 ANCHOR = 4.0  # the network's depth is right more often than wrong: stay near it
-CALM = 12.0  # per squared second difference of depth
+SMOOTHNESS = 12.0  # per squared second difference of depth
 _MAX_LOG_RATIO = 0.7  # a bone twice too long pulls no harder than one 1.6 times too long
 
 
 def refine_bones(
     rays: Float[Tensor, "frames joints 2"], offsets: Float[Tensor, "frames joints"], unit: float
 ) -> Float[Tensor, "frames joints"]:
-    """Depth offsets (in units) of one clip after the nudge; the pelvis stays at 0 and the 2D stays as it is."""
+    """Return refined depth offsets (in units) of one clip; the pelvis stays at 0 and the 2D stays as it is."""
 
     def lengths_of(depth: Tensor) -> Tensor:
         return bones.lengths(unproject(rays, depth, unit))
@@ -36,7 +36,7 @@ def refine_bones(
         for _ in range(STEPS):
             ratio = (lengths_of(depth) * size.exp() / shares).log().clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO)
             loss = ratio.square().sum() + ANCHOR * (depth - offsets).square().sum()
-            loss = loss + CALM * depth.diff(n=2, dim=0).square().sum()
+            loss = loss + SMOOTHNESS * depth.diff(n=2, dim=0).square().sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -1,4 +1,4 @@
-"""What the teacher makes of every frame on its own: the flicker that time is there to remove, for comparison."""
+"""The teacher on single frames, for comparison: its jitter is what temporal refinement removes."""
 
 import numpy as np
 import torch
@@ -17,13 +17,13 @@ _PELVIS = JOINT["pelvis"]
 def lift_single_frames(
     teacher: Teacher, sequence: PoseSequence, joints_3d: Float[np.ndarray, "frames 17 3"]
 ) -> Float[np.ndarray, "frames 17 3"]:
-    """Joints (m, camera frame) by the teacher's per-frame network from the 2D as it came: no neighbours, nothing cleaned.
+    """Lift every frame by itself with the teacher's per-frame network, from the raw 2D; joints in metres, camera frame.
 
     Args:
         teacher: in evaluation mode.
         sequence: the 2D.
-        joints_3d: the same frames, lifted with time. Its pelvis gives the distance, which one view of one frame hardly
-            tells; and where a joint was not seen, its projection stands in, for the network wants all 17.
+        joints_3d: the same frames, lifted with temporal refinement. Its pelvis gives the distance, which one frame hardly
+            determines. Its projection replaces unseen joints, because the network needs all 17.
 
     Returns:
         NaN where a joint was not seen and in frames without `joints_3d`.
@@ -37,7 +37,9 @@ def lift_single_frames(
     rays = torch.from_numpy(camera.turn_rays(R_virtual_cam, rays_cam[known]).astype(np.float32))
     size = apparent_size(rays)
     low, high = (teacher.config.unit * s for s in teacher.config.sizes)
-    near = (size.clamp(low, high) / size)[:, None]  # as through a longer lens: see `Lifter._zoom`
+    near = (size.clamp(low, high) / size)[
+        :, None
+    ]  # as through a longer lens: see `posenet3d.lifting.scale.zoom_to_usual_size`
     zoomed = rays * near[..., None]
     offsets = (teacher.lift_frames(zoomed) + teacher.lift_frames(mirror(zoomed))[:, list(MIRROR)]) / 2
     points = unproject(rays, offsets / near, teacher.config.unit).double().numpy()

@@ -5,6 +5,7 @@ here). `unit` is the mean head-to-pelvis distance on the image plane, so depth o
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -13,11 +14,14 @@ from torch import Tensor, nn
 from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.models.blocks import ResidualMLP
 from posenet3d.models.denoiser import Denoiser, DenoiserConfig
+from posenet3d.renamed import RENAMED
 
 
 @dataclass(frozen=True)
 class TeacherConfig:
     """Settings of `Teacher`."""
+
+    RENAMED: ClassVar[dict[str, str]] = RENAMED
 
     width: int = 384  # 512 costs 1.7 times the time; shorter training loses more than the extra width gains
     blocks: int = 3
@@ -26,12 +30,12 @@ class TeacherConfig:
     temporal_blocks: int = 2
     unit: float = 0.127  # replaced by the measurement on the training data, as are:
     sizes: tuple[float, float] = (0.43, 0.92)  # apparent size of nine in ten training clips, in units
-    cleaner: DenoiserConfig = field(default_factory=DenoiserConfig)
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
 
     def __post_init__(self) -> None:
         if self.window < 3 or self.window % 2 == 0 or self.stride < 1:
             raise ValueError("model.window must be odd and at least 3, model.stride at least 1")
-        if min(self.width, self.cleaner.width) < 1 or min(self.blocks, self.temporal_blocks) < 0:
+        if min(self.width, self.denoiser.width) < 1 or min(self.blocks, self.temporal_blocks) < 0:
             raise ValueError("model widths must be at least 1 and numbers of blocks at least 0")
 
 
@@ -44,7 +48,7 @@ class Teacher(nn.Module):
         super().__init__()
         self.config = config
         width, window = config.width, config.window
-        self.cleaner = Denoiser(config.cleaner)
+        self.denoiser = Denoiser(config.denoiser)
         self.frame = ResidualMLP(2 * N_JOINTS, N_JOINTS, width, config.blocks)
         self.temporal = ResidualMLP(3 * N_JOINTS * window, N_JOINTS * window, width, config.temporal_blocks)
         nn.init.zeros_(self.temporal.outlet.weight)  # the refinement starts from the per-frame answer

@@ -92,6 +92,18 @@ def window_indices(
     return torch.minimum(torch.maximum(wanted, clips.first[centres][:, None]), clips.last[centres][:, None])
 
 
+def random_windows(
+    clips: Clips, count: int, offsets: Int[Tensor, " steps"], rng: torch.Generator
+) -> Int[Tensor, "windows steps"]:
+    """Return the frame numbers of `count` windows around random frames."""
+    return window_indices(torch.randint(len(clips.rays), (count,), generator=rng), clips, offsets)
+
+
+def any_frame(windows: Float[Tensor, "batch steps joints 2"], rng: torch.Generator) -> Float[Tensor, "batch joints 2"]:
+    """Return one randomly chosen frame, the same of every window."""
+    return windows[:, int(torch.randint(windows.shape[1], (), generator=rng))]
+
+
 def usual_sizes(clips: Clips, unit: float) -> tuple[float, float]:
     """Apparent size, in units, between which nine in ten clips lie (by their medians); `clips` at the pelvis."""
     size = apparent_size(clips.rays) / unit

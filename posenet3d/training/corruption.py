@@ -6,9 +6,11 @@ network has to judge the noise of its input from the input. The ranges are round
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from posenet3d.core.normalise import at_pelvis
 from posenet3d.core.skeleton import JOINT_NAMES, MIRROR, N_JOINTS
+from posenet3d.training.clips import Clips
 
 # Detectors are least sure at the ends of the limbs and best on the trunk (COCO's OKS sigmas say the same).
 _HARDNESS = torch.tensor([{"wrist": 1.6, "ankle": 1.4, "elbow": 1.2, "knee": 1.1}.get(n[2:], 0.9) for n in JOINT_NAMES])
@@ -67,6 +69,18 @@ def corrupt(
     confidence = confidence.masked_fill(missing, 0.0)
     is_perfect = torch.rand(clips, 1, 1, generator=rng) < 0.15  # motion capture, or keypoints drawn by hand
     return torch.where(is_perfect[..., None], rays, noisy), torch.where(is_perfect, torch.ones(()), confidence)
+
+
+@torch.no_grad()
+def noisy_copy(denoiser: nn.Module, clips: Clips, rng: torch.Generator) -> Float[Tensor, "frames 17 2"]:
+    """Return every clip corrupted as by a detector and denoised, as rays of the camera that looks at the pelvis."""
+    device = next(denoiser.parameters()).device
+    denoiser.eval()
+    out = torch.empty_like(clips.rays)
+    for start, stop in clips.bounds:
+        noisy, confidence = corrupt(clips.rays[None, start:stop], rng)
+        out[start:stop] = denoiser(noisy.to(device), confidence.to(device))[0].cpu()
+    return at_pelvis(out)
 
 
 def _blurred(signal: Tensor) -> Tensor:

@@ -1,73 +1,59 @@
 """Stage 3: teacher and student train each other, end to end (PoseNet3D, 3DV 2020, section 3.3).
 
-What is new beside stages 1 and 2:
+New beside the losses of stages 1 and 2:
 
-- Distillation's gradient reaches the teacher too, so that bones of constant length and joints that bend one way come back to it.
-- The student's body, seen from a random side, is lifted again by the teacher, which for once knows the 3D it should answer.
+- Distillation's gradient reaches the teacher too, so that constant bones and one-way hinge joints come back to it.
+- The student's body, seen from a random side, is lifted again by the teacher; here the true 3D is known.
 - The discriminators judge the student's views as well.
-- The two were wrong in different ways, so their mean, each lifting whole clips of clean 2D as for a user, is better than either.
-  This consensus is a lesson for both, also for windows that they see as a noisy detector would deliver them, and from random
-  sides: the student, unlike the teacher, has seen real cameras only.
+- The two networks err in different ways, so the mean of their poses (whole clips of clean 2D, lifted as for a user) is better
+  than either. This consensus is a target for both, also for windows with a detector's noise, and from random sides: the
+  student, unlike the teacher, has seen real cameras only.
 """
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from posenet3d.body.files import load_body
-from posenet3d.body.landmarks import Landmarks, landmarks_of
-from posenet3d.config import from_dict, to_dict
+from posenet3d.body.landmarks import landmarks_of
+from posenet3d.config import to_dict
 from posenet3d.core.normalise import at_pelvis, mirror, unproject
 from posenet3d.core.sequence import PoseSequence
-from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.errors import InputError
-from posenet3d.lifting.checkpoint import load_student, load_teacher, load_weights, read_config
-from posenet3d.lifting.fit_body import fit_body_to_clip
-from posenet3d.lifting.sliding_window import predict_depth
-from posenet3d.losses import adversarial, consistency
+from posenet3d.io.run_config import RunConfig
+from posenet3d.lifting.checkpoint import load_student, load_teacher, load_weights
+from posenet3d.losses import consistency
+from posenet3d.models.discriminators import DiscriminatorConfig, MotionDiscriminator, PoseDiscriminator
 from posenet3d.models.student import BodyWindow, Student, landmarks_in_root_distances
-from posenet3d.models.teacher import Teacher
-from posenet3d.training.clips import Clips, Tilt, training_clips, window_indices
-from posenet3d.training.lifter import Networks, TeacherTraining, TemporalPhase, any_frame, noisy_copy
+from posenet3d.models.teacher import Teacher, TeacherConfig
+from posenet3d.training import terms
+from posenet3d.training.adversarial_steps import (
+    ParameterGroup,
+    RandomRotations,
+    adam,
+    camera_rotations,
+    update_discriminators,
+    update_lifter,
+)
+from posenet3d.training.clips import Clips, random_windows, training_clips
+from posenet3d.training.consensus import consensus_of
+from posenet3d.training.corruption import noisy_copy
 from posenet3d.training.loop import LoopSettings, PhasePlan, fit
+from posenet3d.training.loss_term import completed, compute
 from posenet3d.training.run_folder import describe_clips, open_run
-from posenet3d.training.student import student_terms
-
-
-@dataclass(frozen=True)
-class JointWeights:
-    """Weight of each loss term: the teacher's, the student's, and those that join them."""
-
-    consistency_2d: float = 1.0
-    consistency_3d: float = 1.0
-    pose: float = 1.0
-    motion: float = 0.3
-    constancy: float = 1.0
-    symmetry: float = 0.3
-    gradient_penalty: float = 0.02
-    consensus: float = 1.0
-    consensus_views: float = 1.0
-    distillation: float = 0.3
-    reprojection: float = 0.5
-    wrong_bend: float = 0.5
-    rest: float = 0.06
-    shape: float = 0.03
-    shaking: float = 0.5
-    body_consistency_3d: float = 1.0
-    body_pose: float = 0.1
-    body_motion: float = 0.03
+from posenet3d.training.teacher import read_teacher_run
+from posenet3d.training.term_inputs import BodyCycleInputs, BodyInputs, ConsensusInputs, Discriminators, LifterInputs
 
 
 @dataclass(frozen=True)
 class JointTraining:
-    """Everything `train joint` can be told with ``--set key=value``; the networks are those of the two runs."""
+    """Settings of `train joint`, each changeable with ``--set key=value``; the networks' settings are those of the two runs."""
 
-    weights: JointWeights = field(default_factory=JointWeights)
+    weights: dict[str, float] = field(default_factory=terms.joint_weights)
     loop: LoopSettings = field(default_factory=LoopSettings)
     steps: int = 2500
     batch: int = 64
@@ -78,6 +64,7 @@ class JointTraining:
     noisy_share: float = 0.5
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", completed(self.weights, terms.joint_weights()))
         if self.batch < 2 or self.steps < 1:
             raise ValueError("batch must be at least 2 and steps at least 1")
         if not all(0 < lr < 1 for lr in (self.lr, self.lr_student, self.lr_discriminator)):
@@ -86,11 +73,14 @@ class JointTraining:
             raise ValueError("feedback and noisy_share are shares")
 
 
-class AllNetworks(Networks):
-    """Everything stage 3 trains."""
+class Networks(nn.Module):
+    """All networks of stage 3."""
 
-    def __init__(self, settings: TeacherTraining, student: Student):
-        super().__init__(settings)
+    def __init__(self, model: TeacherConfig, discriminator: DiscriminatorConfig, student: Student):
+        super().__init__()
+        self.teacher = Teacher(model)
+        self.pose_discriminator = PoseDiscriminator(discriminator)
+        self.motion_discriminator = MotionDiscriminator(discriminator, model.window)
         self.student = student
 
 
@@ -106,211 +96,199 @@ def train_joint(
     """Fine-tune a teacher and its student together; `out` becomes a checkpoint that holds both.
 
     Args:
-        sequences: 2D training data; any 3D they carry is not looked at.
+        sequences: 2D training data; 3D in them is ignored.
         settings: losses, steps.
         out: run folder (``model.safetensors`` the teacher, ``student.safetensors``, ``config.json``, ``metrics.jsonl``).
         teacher_run: run folder of stage 1, with its discriminators.
         student_run: run folder of stage 2.
-        resume: go on where the run in `out` stopped.
+        resume: continue where the run in `out` stopped.
 
     Raises:
-        InputError: a run lacks what is needed, or the student learnt from a teacher of another unit.
+        InputError: a run is incomplete, or the student was distilled from another teacher.
     """
     if not (teacher_run / "discriminators.safetensors").is_file():
         raise InputError(teacher_run, "has no discriminators.safetensors", "give the run folder of 'train teacher'")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    config, of_student = read_config(teacher_run), read_config(student_run)
-    of_teacher = _as_stage_1(teacher_run, config, settings)
+    of_teacher, of_student = RunConfig.read(teacher_run), RunConfig.read(student_run)
+    stage_1 = read_teacher_run(teacher_run)
     student = load_student(student_run)
-    if abs(student.config.unit / of_teacher.model.unit - 1) > 1e-6 or student.config.window != of_teacher.model.window:
+    if abs(student.config.unit / stage_1.model.unit - 1) > 1e-6 or student.config.window != stage_1.model.window:
         raise InputError(student_run, f"was not distilled from {teacher_run}", "train a student from that teacher")
     training, held_out = training_clips(sequences)
 
     torch.manual_seed(settings.loop.seed)
-    networks = AllNetworks(of_teacher, student)
+    networks = Networks(stage_1.model, stage_1.discriminator, student)
     load_weights(networks.teacher, teacher_run)
-    critics = nn.ModuleDict({name: getattr(networks, name) for name in ("pose_discriminator", "motion_discriminator")})
-    load_weights(critics, teacher_run, "discriminators.safetensors")
+    discriminators = nn.ModuleDict(
+        {"pose_discriminator": networks.pose_discriminator, "motion_discriminator": networks.motion_discriminator}
+    )
+    load_weights(discriminators, teacher_run, "discriminators.safetensors")
     networks.to(device)
     content = {
-        "model": config["model"],
-        "student": of_student["student"],
+        "model": of_teacher.model,
+        "student": of_student.student,
         "training": to_dict(settings),
-        "teacher": {"run": teacher_run.name, "training": config["training"]},
-        "student_run": {"run": student_run.name, "training": of_student["training"]},
-        "tilt_deg": config["tilt_deg"],
+        "teacher": {"run": teacher_run.name, "training": of_teacher.training},
+        "student_run": {"run": student_run.name, "training": of_student.training},
+        "tilt_deg": of_teacher.tilt_deg,
         "body_model": load_body().name,
     }
     open_run(out, "joint", describe_clips(training), content, resume=resume)
-    tilt = Tilt(
-        *(config["tilt_deg"][key] * torch.pi / 180 for key in ("mean", "sd")), clips=config["tilt_deg"]["clips"]
-    )
 
-    def tuning() -> JointPhase:
-        centred, test = (replace(clips, rays=at_pelvis(clips.rays)) for clips in (training, held_out))
+    def joint() -> JointPhase:
+        centred, centred_held_out = (replace(clips, rays=at_pelvis(clips.rays)) for clips in (training, held_out))
         # From the runs, not from the networks at hand, which a resumed run has already changed.
         before = load_teacher(teacher_run).to(device), load_student(student_run).to(device), landmarks_of(load_body())
-        lessons = consensus_of(*before, centred), consensus_of(*before, test)
-        phase = JointPhase(networks, centred, test, lessons, of_teacher, tilt, settings)
-        noise = torch.Generator().manual_seed(settings.loop.seed)
-        phase.sources.append(noisy_copy(networks.teacher.cleaner, training, noise))
-        return phase
+        consensus, consensus_held_out = consensus_of(*before, centred), consensus_of(*before, centred_held_out)
+        noisy = noisy_copy(networks.teacher.denoiser, training, torch.Generator().manual_seed(settings.loop.seed))
+        data = JointData(centred, noisy, consensus)
+        test = JointData(centred_held_out, centred_held_out.rays, consensus_held_out)
+        return JointPhase(networks, data, test, camera_rotations(stage_1.tilt, stage_1.roll_sd_deg), settings)
 
     exports = {
         "model.safetensors": ["teacher"],
         "student.safetensors": ["student"],
         "discriminators.safetensors": ["pose_discriminator", "motion_discriminator"],
     }
-    plans = [PhasePlan("joint", settings.steps, tuning)]
-    fit(networks, plans, out, settings.loop, resume=resume, exports=exports)
+    fit(networks, [PhasePlan("joint", settings.steps, joint)], out, settings.loop, resume=resume, exports=exports)
     return networks.teacher, networks.student
 
 
+class JointData(NamedTuple):
+    """Clips at the pelvis, the same corrupted and denoised, and the consensus of both networks."""
+
+    clips: Clips
+    noisy: Float[Tensor, "frames 17 2"]
+    consensus: Float[Tensor, "frames 17 3"]
+
+
+class Windows(NamedTuple):
+    """Windows of the networks' input, the clean 2D, and the consensus pose (from the pelvis, in root distances)."""
+
+    seen: Float[Tensor, "batch steps 17 2"]
+    clean: Float[Tensor, "batch steps 17 2"]
+    consensus: Float[Tensor, "batch steps 17 3"]
+
+
 class BodyCycle(NamedTuple):
-    """The student's answer and what the teacher sees in it; poses are relative to the pelvis, in root distances."""
+    """The student's body, rotated and lifted again by the teacher; poses relative to the pelvis, in root distances."""
 
-    embodied: BodyWindow
+    body: BodyWindow
     pose: Float[Tensor, "batch steps 17 3"]
-    turned: Float[Tensor, "batch steps 17 3"]
+    rotated: Float[Tensor, "batch steps 17 3"]
     view: Float[Tensor, "batch steps 17 2"]
-    turned_again: Float[Tensor, "batch steps 17 3"]
+    relifted: Float[Tensor, "batch steps 17 3"]
 
 
-class JointPhase(TemporalPhase):
-    """Windows through teacher and student, both in evaluation mode: what is tuned is what will be used."""
+class JointPhase:
+    """Windows through teacher and student, both in evaluation mode: they are tuned as they will be used."""
 
     def __init__(
         self,
-        networks: AllNetworks,
-        training: Clips,
-        held_out: Clips,
-        lessons: tuple[Tensor, Tensor],
-        of_teacher: TeacherTraining,
-        tilt: Tilt,
+        networks: Networks,
+        training: JointData,
+        held_out: JointData,
+        rotations: RandomRotations,
         settings: JointTraining,
     ):
-        self.student, self.joint = networks.student, settings
-        super().__init__(networks, training, held_out, of_teacher, tilt)
-        self.weights = to_dict(settings.weights)
+        self.teacher, self.student = networks.teacher, networks.student
+        self.discriminators = Discriminators(networks.pose_discriminator, networks.motion_discriminator)
+        self.training, self.held_out, self.rotations, self.settings = training, held_out, rotations, settings
+        self.unit, self.device = self.teacher.config.unit, self.teacher.depth_sign.device
         self.landmarks = landmarks_of(load_body()).to(self.device)
-        self.consensus, self.consensus_held_out = lessons
-        both: list[dict[str, Any]] = [
-            {"params": self.lifter_parameters()},
-            {"params": list(self.student.parameters()), "lr": settings.lr_student},
-        ]
-        self.optimizers["lifter"] = torch.optim.Adam(both, lr=settings.lr, betas=(0.5, 0.9), fused=True)
-
-    @property
-    def batch(self) -> int:
-        """Windows per step."""
-        return self.joint.batch
+        of_teacher: ParameterGroup = {"params": [*self.teacher.frame.parameters(), *self.teacher.temporal.parameters()]}
+        of_student: ParameterGroup = {"params": list(self.student.parameters()), "lr": settings.lr_student}
+        self.optimizers = {
+            "lifter": adam([of_teacher, of_student], settings.lr),
+            "discriminators": adam(self.discriminators.parameters(), settings.lr_discriminator),
+        }
 
     def train_step(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """Teacher and student, then the discriminators."""
+        """Update teacher and student, then the discriminators."""
         self.teacher.eval()
         self.student.eval()
-        seen, true, consensus = self._triples(self.training, self.sources, self.consensus, self.batch, rng)
-        cycle, body = self._cycle(seen, rng), self._body_cycle(seen, rng)
-        terms = self._descend_lifter(
-            lambda: self.lifter_terms(seen, cycle, rng) | self.body_terms(seen, true, consensus, cycle, body, rng)
-        )
-        is_body = (torch.rand(len(seen), generator=rng) < 0.5).to(self.device)[:, None, None, None]
-        critic_terms = self._descend_critics(torch.where(is_body, body.view, cycle.view), rng)
-        return {name: value.mean() for name, value in (terms | critic_terms).items()}
+        windows = self._windows(self.training, self.settings.batch, rng)
+        cycle, body = self._cycle(windows.seen, rng), self._body_cycle(windows.seen, rng)
+        losses = update_lifter(
+            self.optimizers["lifter"], self.discriminators,
+            lambda: self._losses(windows, cycle, body, rng), self.settings.weights,
+        )  # fmt: skip
+        is_body = (torch.rand(len(windows.seen), generator=rng) < 0.5).to(self.device)[:, None, None, None]
+        fake = torch.where(is_body, body.view, cycle.view)
+        clips = self.training.clips
+        real = clips.rays[random_windows(clips, len(fake), self.teacher.offsets, rng)].to(self.device)
+        losses |= update_discriminators(
+            self.optimizers["discriminators"], self.discriminators,
+            real / self.unit, fake / self.unit, self.settings.weights, rng,
+        )  # fmt: skip
+        return {name: value.mean() for name, value in losses.items()}
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """The same terms on held-out clean 2D, the same windows and turns every time."""
+        """Return the same losses on held-out clean 2D, with the same windows and views every time."""
         self.teacher.eval()
         self.student.eval()
         rng = torch.Generator().manual_seed(0)
-        rays, _, consensus = self._triples(self.held_out, [self.held_out.rays], self.consensus_held_out, 256, rng)
-        cycle, body = self._cycle(rays, rng), self._body_cycle(rays, rng)
-        terms = self.lifter_terms(rays, cycle, rng) | self.body_terms(rays, rays, consensus, cycle, body, rng)
-        return {name: float(value.mean()) for name, value in terms.items()}
+        windows = self._windows(self.held_out, 256, rng)
+        cycle, body = self._cycle(windows.seen, rng), self._body_cycle(windows.seen, rng)
+        losses = self._losses(windows, cycle, body, rng)
+        return {name: float(value.mean()) for name, value in losses.items()}
 
-    def body_terms(
-        self,
-        seen: Float[Tensor, "batch steps 17 2"],
-        true: Float[Tensor, "batch steps 17 2"],
-        consensus: Float[Tensor, "batch steps 17 3"],
-        cycle: consistency.Cycle,
-        body: BodyCycle,
-        rng: torch.Generator,
-    ) -> dict[str, Tensor]:
-        """Raw terms of the student's side and of what joins the two, one value per window."""
-        depth = self.joint.feedback * cycle.pose + (1 - self.joint.feedback) * cycle.pose.detach()
-        lesson = torch.cat([consensus[..., :2], depth[..., 2:]], -1)
-        of_student = consistency.distance(body.pose, consensus)
-        of_teacher = (cycle.pose - consensus)[..., 2].abs().mean((1, 2))
-        return student_terms(body.embodied, body.pose, true, lesson, self.unit) | {
-            "consensus": (of_student + of_teacher) / self.unit,
-            "consensus_views": self._views_of(consensus, rng),
-            "body_consistency_3d": consistency.distance(body.turned_again, body.turned) / self.unit,
-            "body_pose": adversarial.generator_loss(self.critic(any_frame(body.view, rng) / self.unit)),
-            "body_motion": adversarial.generator_loss(self.motion_critic(body.view / self.unit)),
-        }
-
-    def _views_of(self, consensus: Float[Tensor, "batch steps 17 3"], rng: torch.Generator) -> Float[Tensor, " batch"]:
-        """How far both are off when they see the consensus from a random side."""
-        turned = consistency.turn(consensus, self._turns(len(consensus), rng))
-        view = consistency.see(turned)
-        skeleton = unproject(view, self.teacher(view), self.unit)
-        off = skeleton - skeleton[:, :, :1] - turned
-        body = landmarks_in_root_distances(self.student(view), self.landmarks)
-        return (off[..., 2].abs().mean((1, 2)) + consistency.distance(body, turned)) / self.unit
-
-    def _body_cycle(self, seen: Float[Tensor, "batch steps 17 2"], rng: torch.Generator) -> BodyCycle:
-        """The student's body from a random side, lifted by the teacher."""
-        embodied = self.student(seen)
-        pose = landmarks_in_root_distances(embodied, self.landmarks)
-        turned = consistency.turn(pose, self._turns(len(seen), rng))
-        view = consistency.see(turned)
-        again = unproject(view.detach(), self.teacher(view), self.unit)
-        return BodyCycle(embodied, pose, turned, view, again - again[..., :1, :])
-
-    def _triples(
-        self, clips: Clips, sources: list[Tensor], consensus: Tensor, count: int, rng: torch.Generator
-    ) -> tuple[Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 2"], Float[Tensor, "batch steps 17 3"]]:
-        """Random windows as seen (`noisy_share` from the second source), as they truly are, and in 3D; half mirrored."""
-        index = window_indices(torch.randint(len(clips.rays), (count,), generator=rng), clips, self.offsets)
-        is_noisy = torch.rand(count, generator=rng) < self.joint.noisy_share
+    def _windows(self, data: JointData, count: int, rng: torch.Generator) -> Windows:
+        """Return random windows: `noisy_share` of the inputs noisy, half of all mirrored."""
+        index = random_windows(data.clips, count, self.teacher.offsets, rng)
+        is_noisy = torch.rand(count, generator=rng) < self.settings.noisy_share
         is_mirrored = (torch.rand(count, generator=rng) < 0.5)[:, None, None, None]
-        true = sources[0][index]
-        seen = torch.where(is_noisy[:, None, None, None], sources[-1][index], true)
-        seen, true, pose = (
-            torch.where(is_mirrored, mirror(x), x).to(self.device) for x in (seen, true, consensus[index])
+        clean = data.clips.rays[index]
+        seen = torch.where(is_noisy[:, None, None, None], data.noisy[index], clean)
+        seen, clean, consensus = (
+            torch.where(is_mirrored, mirror(x), x).to(self.device) for x in (seen, clean, data.consensus[index])
         )
-        return seen, true, pose
+        return Windows(seen, clean, consensus)
 
+    def _rotations(self, count: int, rng: torch.Generator) -> Float[Tensor, "batch 3 3"]:
+        return self.rotations(count, rng).to(self.device)
 
-@torch.no_grad()
-def consensus_of(
-    teacher: Teacher, student: Student, landmarks: Landmarks, clips: Clips
-) -> Float[Tensor, "frames 17 3"]:
-    """The mean of both networks' poses, each as a user would get it; from the pelvis, in root distances.
+    def _cycle(self, seen: Tensor, rng: torch.Generator) -> consistency.Cycle:
+        """The teacher's pose, rotated and lifted again: the cycle of stage 1."""
+        return consistency.cycle(self.teacher, seen, self._rotations(len(seen), rng), self.unit)
 
-    `clips` at the pelvis. Poses are brought to one scale frame by frame before they are averaged.
-    """
-    out = torch.empty(len(clips.rays), N_JOINTS, 3)
-    for start, stop in tqdm(clips.bounds, desc="consensus", leave=False):
-        rays = clips.rays[start:stop]
-        skeleton = unproject(rays, torch.from_numpy(predict_depth(teacher, rays)), teacher.config.unit)
-        skeleton = skeleton - skeleton[:, :1]
-        track = fit_body_to_clip(student, landmarks, rays)
-        body = landmarks(track.rotations, track.betas.expand(len(rays), -1))
-        body = body - body[:, :1]
-        scale = (skeleton * body).sum((1, 2)) / body.square().sum((1, 2))
-        out[start:stop] = (skeleton + scale[:, None, None] * body) / 2
-    return out
+    def _body_cycle(self, seen: Tensor, rng: torch.Generator) -> BodyCycle:
+        """The student's body, rotated and lifted again by the teacher."""
+        body = self.student(seen)
+        pose = landmarks_in_root_distances(body, self.landmarks)
+        rotated = consistency.rotate(pose, self._rotations(len(seen), rng))
+        view = consistency.project_pose(rotated)
+        return BodyCycle(body, pose, rotated, view, self._lifted(view.detach(), view))
 
+    def _losses(
+        self, windows: Windows, cycle: consistency.Cycle, body: BodyCycle, rng: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Return the losses of stage 1, of stage 2, and of stage 3, one value per window."""
+        losses = compute(
+            terms.FRAME_TERMS + terms.WINDOW_TERMS,
+            LifterInputs(windows.seen, cycle, self.discriminators, self.unit, rng),
+        )
+        feedback = self.settings.feedback
+        depth = feedback * cycle.pose + (1 - feedback) * cycle.pose.detach()
+        targets = torch.cat([windows.consensus[..., :2], depth[..., 2:]], -1)
+        consensus = windows.consensus
+        losses |= compute(terms.CONSENSUS_TERMS, ConsensusInputs(body.pose, cycle.pose, consensus, self.unit))
+        losses |= compute(
+            terms.BODY_TERMS + terms.BODY_WINDOW_TERMS,
+            BodyInputs(body.body, body.pose, windows.clean, targets, self.unit),
+        )
+        rotated = consistency.rotate(consensus, self._rotations(len(consensus), rng))
+        view = consistency.project_pose(rotated)
+        teacher_pose = self._lifted(view, view)
+        student_pose = landmarks_in_root_distances(self.student(view), self.landmarks)
+        losses |= compute(terms.CONSENSUS_VIEW_TERMS, ConsensusInputs(student_pose, teacher_pose, rotated, self.unit))
+        return losses | compute(
+            terms.BODY_CYCLE_TERMS,
+            BodyCycleInputs(body.rotated, body.view, body.relifted, self.discriminators, self.unit, rng),
+        )
 
-def _as_stage_1(run: Path, config: dict[str, Any], settings: JointTraining) -> TeacherTraining:
-    """Stage 1's settings, learning at stage 3's rates."""
-    try:
-        stage_1 = from_dict(TeacherTraining, {**config["training"], "model": config["model"]})
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            run / "config.json", f"is not of a teacher's run ({error})", "give a run of stage 1"
-        ) from error
-    return replace(stage_1, lr=settings.lr, lr_discriminator=settings.lr_discriminator)
+    def _lifted(self, rays: Tensor, view: Tensor) -> Float[Tensor, "batch steps 17 3"]:
+        """Return the teacher's pose of `view` along `rays`, relative to the pelvis."""
+        points = unproject(rays, self.teacher(view), self.unit)
+        return points - points[..., :1, :]

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
+from posenet3d.renamed import current_name
 
 _SEED_STRIDE = 1_000_003  # a prime, so that (seed, phase, step, rank) rarely collide
 
@@ -208,9 +209,12 @@ def _load_state(out: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        return torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True)
+        for part in ("modules", "optimizers"):
+            state[part] = {current_name(name): value for name, value in state[part].items()}
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise InputError(path, "is not a readable training state", "delete it and train again") from error
+    return state
 
 
 def _restore(modules: nn.Module, state: dict[str, Any], out: Path) -> None:

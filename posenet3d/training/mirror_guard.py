@@ -1,4 +1,4 @@
-"""The guard against the depth-mirrored world, in which every person walks inside out and no 2D loss minds."""
+"""The guard against depth-mirrored poses: the 2D losses accept them as well, so a trained lifter may settle on them."""
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from posenet3d.models.teacher import Teacher
 
 
 def handedness(pose: Float[Tensor, "*batch joints 3"]) -> float:
-    """Share of clearly bent knees and elbows that bend the way a body does; below one half is the mirror world."""
+    """Return the share of clearly bent knees and elbows that bend in the anatomical direction; mirrored poses are below 0.5."""
     bend = bones.bending(pose)
     clear = bend[bend.abs() > 0.1]
     return float((clear > 0).float().mean()) if len(clear) else 0.5
@@ -18,9 +18,9 @@ def handedness(pose: Float[Tensor, "*batch joints 3"]) -> float:
 
 @torch.no_grad()
 def repair_mirror_world(teacher: Teacher, rays: Float[Tensor, "frames joints 2"]) -> bool:
-    """Turn depth over if the per-frame lifter lives in the depth-mirrored world; True if it had to.
+    """Negate the teacher's depth if its per-frame poses are depth-mirrored; return whether they were.
 
-    Both worlds explain the 2D equally well, so training settles in either. Only the body knows: knees bend one way.
+    Mirrored poses explain the 2D equally well, so training settles on either sign. Only anatomy decides: knees bend one way.
     """
     was_training = teacher.training
     teacher.eval()

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import cache
 from explorer.charts import errors as error_charts
+from explorer.charts import style
 from explorer.compare import tables
-from explorer.compare.candidates import GROUND_TRUTH, NOBODY, Actor, Source, truth_of
+from explorer.compare.candidates import GROUND_TRUTH, NONE, Candidate, Source, truth_of
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT
 from posenet3d.evaluation.evaluate import evaluate
@@ -24,12 +25,14 @@ CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
 NO_TRUTH = replace(WALK, joints_3d=None)
 BUTTON = "Evaluate every clip of this file"
-STYLES = {"first": error_charts.FIRST, "second": error_charts.SECOND}
+STYLES = {"first": style.FIRST, "second": style.SECOND}
 
 
 def network(label, joints_3d=None, sequence=WALK):
     joints_3d = flat(sequence) if joints_3d is None else joints_3d.astype(np.float32)
-    return Actor(label, label, Lifted(sequence.name, joints_3d, fps=sequence.fps), Source("stub", Path(), "teacher"))
+    return Candidate(
+        label, label, Lifted(sequence.name, joints_3d, fps=sequence.fps), Source("stub", Path(), "teacher")
+    )
 
 
 def shaky(sequence=WALK):
@@ -38,7 +41,7 @@ def shaky(sequence=WALK):
 
 
 def truth(sequence=WALK):
-    return Actor(GROUND_TRUTH, GROUND_TRUTH, truth_of(sequence))
+    return Candidate(GROUND_TRUTH, GROUND_TRUTH, truth_of(sequence))
 
 
 def long_clip(frames=10_000):
@@ -47,7 +50,7 @@ def long_clip(frames=10_000):
     return replace(WALK, **{name: np.concatenate([values] * repeats)[:frames] for name, values in arrays.items()})
 
 
-# Measures by actor
+# Measures by candidate
 
 
 def test_two_networks_share_one_disagreement():
@@ -57,9 +60,9 @@ def test_two_networks_share_one_disagreement():
     assert all(list(by_label) == ["first", "second"] for by_label in found.values())
 
 
-@pytest.mark.parametrize("actors", [[network("first"), truth()], [truth(), network("first")]])
-def test_ground_truth_is_not_measured_against_itself(actors):
-    found = tables.measures_by_key(WALK, actors)
+@pytest.mark.parametrize("candidates", [[network("first"), truth()], [truth(), network("first")]])
+def test_ground_truth_is_not_measured_against_itself(candidates):
+    found = tables.measures_by_key(WALK, candidates)
     assert list(found) == ["pa_mpjpe", "n_mpjpe", "mpjpe", "reprojection", "bone_drift"]
     assert list(found["pa_mpjpe"]) == ["first"]
     assert list(found["bone_drift"]) == ["first", GROUND_TRUTH]
@@ -70,12 +73,14 @@ def test_ground_truth_alone_still_has_measures():
 
 
 def test_clip_table_gives_the_disagreement_to_both():
-    actors = [network("first"), shaky()]
-    table = tables.clip_table(tables.measures_by_key(WALK, actors), actors)
+    candidates = [network("first"), shaky()]
+    table = tables.clip_table(tables.measures_by_key(WALK, candidates), candidates)
     assert list(table["mean over the clip"]) == ["first", "second"]
     assert table["Disagreement (mm)"].nunique() == 1
     assert table["MPJPE (mm)"].nunique() == 2
-    assert np.isnan(tables.clip_table(tables.measures_by_key(WALK, [truth(), actors[0]]), [truth()])["MPJPE (mm)"][0])
+    assert np.isnan(
+        tables.clip_table(tables.measures_by_key(WALK, [truth(), candidates[0]]), [truth()])["MPJPE (mm)"][0]
+    )
 
 
 # Tables
@@ -85,7 +90,7 @@ def measures_of_constant(joints_3d, sequence=WALK):
     return tables.measures_by_key(sequence, [network("first", joints_3d, sequence)])
 
 
-def test_joint_table_tells_mean_median_and_95th():
+def test_joint_table_has_mean_median_and_95th_percentile():
     measure = next(iter(measures_of_constant(WALK.joints_3d)["mpjpe"].values()))
     values = np.tile(np.arange(101.0)[:, None], (1, 17))
     values[:, 0] = np.nan
@@ -103,7 +108,7 @@ def test_joint_table_has_columns_for_each_of_two():
     assert list(table.columns[4:]) == ["second, mm: mean", "second, mm: median", "second, mm: 95 %"]
 
 
-def test_moments_name_time_frame_joint_and_the_worse_actor_counts():
+def test_moments_name_time_frame_joint_and_the_worse_candidate_counts():
     first, second = WALK.joints_3d.copy(), WALK.joints_3d.copy()
     first[60, JOINT["l_wrist"], 0] += 0.4
     second[150, JOINT["r_ankle"], 0] += 0.8
@@ -111,7 +116,7 @@ def test_moments_name_time_frame_joint_and_the_worse_actor_counts():
     worst, next_worst = tables.moments_table(by_label, fps=30.0).to_dict("records")[:2]
     assert (worst["frame"], worst["worst joint"]) == (150, "right ankle")
     assert worst["time_s"] == 5
-    assert worst["at it"] == pytest.approx(800, rel=1e-3)
+    assert worst["worst value"] == pytest.approx(800, rel=1e-3)
     assert worst["second"] == pytest.approx(800 / 17, rel=1e-3)
     assert worst["first"] == pytest.approx(0, abs=1e-3)
     assert (next_worst["frame"], next_worst["worst joint"]) == (60, "left wrist")
@@ -123,7 +128,7 @@ def test_moments_leave_out_frames_without_a_value():
     moments = tables.moments_table(measures_of_constant(joints)["mpjpe"], WALK.fps)
     assert len(moments)
     assert not moments["frame"].between(20, 39).any()
-    assert moments[["first", "at it"]].notna().all(axis=None)
+    assert moments[["first", "worst value"]].notna().all(axis=None)
 
 
 @pytest.mark.parametrize("frames", [1, 2])
@@ -134,7 +139,7 @@ def test_tables_of_a_very_short_clip(frames):
         assert tables.moments_table(by_label, clip.fps)["frame"].between(0, frames - 1).all()
 
 
-def test_action_table_says_what_evaluate_says():
+def test_action_table_agrees_with_evaluate():
     clips = [replace(WALK.frames(0, 40), action="walk"), replace(WALK.frames(50, 110), action="run"),
              replace(WALK.frames(120, 150), action="walk")]  # fmt: skip
     result = evaluate([Lifted(clip.name, flat(clip), fps=clip.fps) for clip in clips], clips)
@@ -151,7 +156,7 @@ def test_action_table_says_what_evaluate_says():
 # Figures
 
 
-def test_bars_of_two_actors_stand_side_by_side_and_differ_without_colour():
+def test_bars_of_two_candidates_stand_side_by_side_and_differ_without_colour():
     figure = error_charts.grouped_bars(
         ["a", "b"], {"first": np.array([1, 2]), "second": np.array([3, 4])}, STYLES, "mm"
     )
@@ -197,7 +202,7 @@ def test_error_map_of_a_long_clip_is_small():
     assert len(figure.to_json()) < 500_000
 
 
-def test_pck_curve_tells_the_area_under_it():
+def test_name_of_pck_curve_states_its_auc():
     figure = error_charts.share_below({"first": np.array([[10.0, 60.0, np.nan]])}, STYLES, "mm", 200.0, is_pck=True)
     curve = figure.data[0]
     assert curve.y[list(curve.x).index(50)] == 50
@@ -205,7 +210,7 @@ def test_pck_curve_tells_the_area_under_it():
     assert curve.name == "first, AUC 74 %"  # 3 thresholds at 0, 10 at 50 and 18 at 100 %
 
 
-def test_share_below_without_truth_has_its_own_unit_and_no_area():
+def test_share_below_without_truth_has_its_own_unit_and_no_auc():
     figure = error_charts.share_below({"first": np.array([[1.0, 3.0]])}, STYLES, "px", 4.0, is_pck=False)
     assert figure.data[0].name == "first"
     assert (figure.data[0].x[-1], figure.data[0].y[-1]) == (4, 100)
@@ -234,11 +239,16 @@ def opened(app, monkeypatch, *clips):
     return app
 
 
-def test_shows_both_actors_with_ground_truth(app):
+def test_shows_both_candidates_with_ground_truth(app):
     app.run().switch_page(PAGE).run()
     assert not app.exception
     assert not app.info
-    assert [head.value for head in app.subheader] == ["Which joint", "When", "Worst moments", "How often it is good"]
+    assert [head.value for head in app.subheader] == [
+        "Error by joint",
+        "Error over time",
+        "Worst moments",
+        "Joints below a threshold",
+    ]
     assert len(app.get("plotly_chart")) == 3
     assert len(app.get("download_button")) == 1
     assert app.dataframe[0].value.index.tolist() == ["student (stub)", "teacher (stub)"]
@@ -256,7 +266,7 @@ def test_one_box_chooses_the_measure_of_everything(app):
 
 
 @pytest.mark.parametrize("name", CLIPS)
-@pytest.mark.parametrize("beside", [NOBODY, GROUND_TRUTH])
+@pytest.mark.parametrize("beside", [NONE, GROUND_TRUTH])
 def test_every_measure_of_every_bundled_clip(app, name, beside):
     app.run()
     app.selectbox(key="sequence").set_value(name).run()
@@ -268,14 +278,14 @@ def test_every_measure_of_every_bundled_clip(app, name, beside):
         assert not app.error
 
 
-def test_without_ground_truth_it_says_what_that_means(app, monkeypatch):
+def test_without_ground_truth_the_page_explains_it(app, monkeypatch):
     opened(app, monkeypatch, NO_TRUTH)
     assert "no ground truth" in app.info[0].value
     assert app.selectbox(key="error measure").value == "disagreement"
     assert len(app.selectbox(key="error measure").options) == 3
 
 
-def test_a_measure_that_the_next_clip_lacks_gives_way(app, monkeypatch):
+def test_a_measure_that_the_next_clip_lacks_is_replaced(app, monkeypatch):
     opened(app, monkeypatch, NO_TRUTH)
     app.selectbox(key="sequence").set_value("other").run()
     app.selectbox(key="error measure").set_value("mpjpe").run()
@@ -289,13 +299,13 @@ def test_a_moment_is_a_link_to_its_frame(app):
     links = [link.proto for link in app.get("page_link")]
     assert 1 <= len(links) <= 10
     moments = tables.moments_table(
-        tables.measures_by_key(WALK, app.session_state["choice"].actors)["pa_mpjpe"], WALK.fps
+        tables.measures_by_key(WALK, app.session_state["choice"].candidates)["pa_mpjpe"], WALK.fps
     )
     assert [link.query_string for link in links] == [f"frame={frame}" for frame in moments["frame"]]
     assert f"frame {moments['frame'][0]}:" in links[0].label
 
 
-def test_a_clip_in_which_nobody_was_lifted_is_a_sentence(app, monkeypatch):
+def test_a_clip_without_a_lifted_person_is_a_warning(app, monkeypatch):
     monkeypatch.setattr(
         StubLifter, "__call__", lambda self, clips, **_: [Lifted(c.name, np.full_like(flat(c), np.nan)) for c in clips]
     )
@@ -346,7 +356,7 @@ def test_a_packed_file_keeps_its_actions(tmp_path, app):
     assert [clip.action for clip in found] == ["walk", "run", "walk"]
 
 
-def test_clips_without_action_names_are_told_as_a_whole(app, monkeypatch):
+def test_clips_without_action_names_are_one_row(app, monkeypatch):
     opened(app, monkeypatch, *(replace(clip, action="") for clip in clips_of_file()))
     next(button for button in app.button if button.label == BUTTON).click().run()
     assert app.dataframe[-1].value.index.tolist() == ["all clips"]
@@ -359,7 +369,7 @@ def test_nothing_to_evaluate_is_not_offered(app, monkeypatch, clips):
     assert BUTTON not in [button.label for button in app.button]
 
 
-def test_clips_that_cannot_be_scored_are_a_sentence(app, monkeypatch):
+def test_clips_that_cannot_be_scored_are_an_error_message(app, monkeypatch):
     unknown = np.full_like(WALK.joints_3d[:30], np.nan)
     opened(app, monkeypatch, *(replace(clip.frames(0, 30), joints_3d=unknown) for clip in clips_of_file()))
     next(button for button in app.button if button.label == BUTTON).click().run()

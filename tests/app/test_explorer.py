@@ -1,9 +1,11 @@
 import base64
+import copy
 import gzip
 import hashlib
 import io
 import json
 import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +18,14 @@ from helpers.painted import PAINTED, filmed, paint
 from helpers.stub_app import StubLifter, flat, stub_checkpoints
 from streamlit.testing.v1 import AppTest
 
-from explorer import cache
-from explorer.compare import joint_errors, tables
-from explorer.compare.candidates import GROUND_TRUTH, NOBODY, Actor, sources_of
-from explorer.viewer import BUNDLE, standalone
+from explorer import cache, session, uploads
+from explorer.browser_video import BrowserVideo
+from explorer.charts import style
+from explorer.compare import joint_errors, labels, tables
+from explorer.compare.candidates import GROUND_TRUTH, NONE, Candidate, sources_of
+from explorer.viewer import BUNDLE, skinning, standalone
 from explorer.viewer import payload as viewer_payload
-from explorer.viewer import skinning as skin_of_clip
+from explorer.viewer.payload_schema import SCHEMA
 from posenet3d.body.files import load_body
 from posenet3d.body.layer import BODY_PARENTS, pose_rotations
 from posenet3d.core.ground import ANKLE_HEIGHT_M, ground_y
@@ -31,6 +35,7 @@ from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.detection.detectors import DETECTORS
 from posenet3d.exports import formats
 from posenet3d.exports.formats import Exported, ExportFormat
+from posenet3d.io.video import Video
 from posenet3d.lifting.checkpoint import list_checkpoints
 from posenet3d.synthetic.sequences import bundled_sequences
 
@@ -47,13 +52,13 @@ def lifted_of(sequence: PoseSequence) -> Lifted:
     return Lifted(sequence.name, flat(sequence), fps=sequence.fps)
 
 
-def actors_of(sequence: PoseSequence) -> list[Actor]:
-    return [Actor("stub", "key", lifted_of(sequence))]
+def candidates_of(sequence: PoseSequence) -> list[Candidate]:
+    return [Candidate("stub", "key", lifted_of(sequence))]
 
 
-def pair_of(sequence: PoseSequence) -> list[Actor]:
+def pair_of(sequence: PoseSequence) -> list[Candidate]:
     """A student's body and a skeleton."""
-    return [Actor("body", "body", StubLifter("student")([sequence])[0]), *actors_of(sequence)]
+    return [Candidate("body", "body", StubLifter("student")([sequence])[0]), *candidates_of(sequence)]
 
 
 def without_truth(sequence: PoseSequence) -> PoseSequence:
@@ -68,13 +73,47 @@ def csv_of(sequence: PoseSequence, name: str = "walk.csv") -> tuple[str, bytes, 
     return name, "\n".join(lines).encode(), "text/csv"
 
 
+# The code of the app
+
+
+def sources_that_mention(pattern: str) -> set[str]:
+    files = (ROOT / "explorer").rglob("*.py")
+    return {str(file.relative_to(ROOT / "explorer")) for file in files if re.search(pattern, file.read_text())}
+
+
+def test_one_file_touches_the_session_state():
+    assert sources_that_mention("session_state") == {"session.py"}
+
+
+def test_one_file_caches():
+    assert sources_that_mention(r"cache_data|cache_resource|lru_cache|functools") == {"cache.py"}
+
+
+def test_keys_of_the_session_state_differ():
+    slots = [value for value in vars(session).values() if isinstance(value, session.Stored | session.Widget)]
+    assert len(slots) > 25
+    assert len({slot.key for slot in slots}) == len(slots)
+
+
+def test_charts_viewer_and_theme_share_one_palette():
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+    assert theme["primaryColor"] == style.PALETTE[0]
+    assert theme["dark"]["primaryColor"] == style.PALETTE_DARK[0]
+    assert tuple(theme["chartCategoricalColors"][:3]) == style.PALETTE[:3]
+    assert tuple(theme["dark"]["chartCategoricalColors"][:3]) == style.PALETTE_DARK[:3]
+    written = [file for file in (ROOT / "explorer").rglob("*.*") if file.suffix in {".py", ".js", ".css", ".json"}]
+    written = [file for file in written if "node_modules" not in file.parts and "dist" not in file.parts]
+    assert [file.name for file in written if style.PALETTE[0].lower() in file.read_text().lower()] == ["palette.json"]
+
+
 # What is shipped
 
 
 def test_bundle_was_built_from_these_sources():
     viewer = BUNDLE.parents[1]
     digest = hashlib.sha256()
-    names = [f"src/{path.name}" for path in (viewer / "src").iterdir()] + ["package.json"]
+    names = [f"src/{path.name}" for path in (viewer / "src").iterdir()]
+    names += ["package.json", "palette.json", "payload_schema.json"]
     for name in sorted(names):
         digest.update(f"{name}\n".encode() + viewer.joinpath(name).read_bytes())
     built_from = re.search(r"sha256 ([0-9a-f]{64})", BUNDLE.read_text(encoding="utf-8").partition("\n")[0])
@@ -90,50 +129,87 @@ def test_no_download_address_is_shipped():
 # The payload
 
 
-def names_in(source: str, constant: str) -> list[str]:
-    return re.findall(r'"(\w+)"', re.search(rf"{constant} = \[(.*?)\]", source)[1])
-
-
 @pytest.mark.parametrize("sequence", [WALK, NOISY, without_truth(NOISY)], ids=lambda s: s.name)
-@pytest.mark.parametrize("of", [actors_of, pair_of])
-def test_payload_holds_what_the_viewer_reads(sequence, of):
-    payload = viewer_payload.payload(sequence, of(sequence))
-    meta = payload.pop("meta")
+@pytest.mark.parametrize("of", [candidates_of, pair_of])
+def test_payload_holds_what_the_schema_names(sequence, of):
+    payload = viewer_payload.make_payload(sequence, of(sequence))
+    meta, arrays = payload.meta, payload.arrays
     assert json.loads(json.dumps(meta, allow_nan=False)) == meta
-    source = (BUNDLE.parents[1] / "src" / "clip.js").read_text()
-    expected = set(names_in(source, "ARRAYS"))
+    names = {kind: set(fields) for kind, fields in SCHEMA["arrays"].items()}
+    expected = {"input_px", "confidence", "curve_reference"}
     expected |= {"truth"} if sequence.joints_3d is not None else set()
-    expected |= {"b_onto_a"} if len(meta["actors"]) == 2 else set()
+    expected |= {"b_onto_a"} if len(meta["candidates"]) == 2 else set()
+    assert expected <= names["clip"]
     for number, _ in enumerate(meta["bodies"]):
-        expected |= {f"body{number}_{name}" for name in [*names_in(source, "OF_SKIN"), "colors"]}
-    for actor in meta["actors"]:
-        names = names_in(source, "OF_ACTOR") + (names_in(source, "OF_BODY") if actor["body"] is not None else [])
-        names += [f"heat_{m['key']}" for m in actor["measures"]]
-        names += [f"truth_{m['key']}" for m in actor["measures"] if m["has_truth"]]
-        expected |= {f"{actor['prefix']}_{name}" for name in names}
-    assert set(payload) == expected
-    assert all(array.ndim == 1 for array in payload.values())
+        expected |= {f"body{number}_{name}" for name in names["body"]}
+    for candidate in meta["candidates"]:
+        own = names["candidate"] | (names["candidate_body"] if candidate["body"] is not None else set())
+        own |= {f"heat_{m['key']}" for m in candidate["measures"]}
+        own |= {f"truth_{m['key']}" for m in candidate["measures"] if m["has_truth"]}
+        expected |= {f"{candidate['prefix']}_{name}" for name in own}
+    assert set(arrays) == expected
+    assert all(array.ndim == 1 for array in arrays.values())
     frames = len(sequence)
     per_frame = {"a_pose": 51, "input_px": 34, "confidence": 17, "a_ground": 1, "a_curve": 1, "a_heat_bone_drift": 17}
     per_frame |= {"b_onto_a": 8, "a_turns": 96, "a_root": 3, "truth": 51, "a_truth_pa_mpjpe": 8}
-    sizes = {name: len(payload[name]) for name in per_frame if name in payload}
+    sizes = {name: len(arrays[name]) for name in per_frame if name in arrays}
     assert sizes == {name: per_frame[name] * frames for name in sizes}
     assert len(meta["joints"]) == 17
-    assert all(0 <= frame < frames for actor in meta["actors"] for m in actor["measures"] for frame in m["worst"])
+    assert all(0 <= frame < frames for one in meta["candidates"] for m in one["measures"] for frame in m["worst"])
+
+
+def test_a_video_goes_into_the_payload():
+    payload = viewer_payload.make_payload(WALK, candidates_of(WALK))
+    video = BrowserVideo(b"mp4", Video(Path("a.mp4"), np.zeros(1), (640, 480), 30.0), 30.0)
+    with_video = payload.with_video(video)
+    assert with_video.meta["video"] == {"size": [640, 480], "fps": 30.0}
+    assert with_video.arrays["video"].tobytes() == b"mp4"
+    assert with_video.id != payload.id
+    assert set(with_video.to_component()) == {"meta", "video", *payload.arrays}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda meta, arrays: arrays.pop("a_pose"), "lacks the array 'a_pose'"),
+        (lambda meta, arrays: arrays.pop("body0_colors"), "lacks the array 'body0_colors'"),
+        (lambda meta, arrays: arrays.pop("a_truth_mpjpe"), "lacks the array 'a_truth_mpjpe'"),
+        (lambda meta, arrays: arrays.update(c_pose=arrays["a_pose"]), "does not name the array 'c_pose'"),
+        (lambda meta, arrays: arrays.update(video=arrays["body0_colors"]), "must not hold the array 'video'"),
+        (lambda meta, arrays: arrays.update(a_pose=arrays["a_pose"].astype(float)), "'a_pose' has type float64"),
+        (lambda meta, arrays: arrays.update(a_root=arrays["a_root"][:-1]), "'a_root' has"),
+        (lambda meta, arrays: arrays.update(a_vertices=arrays["a_vertices"][:-3]), "'a_vertices' has"),
+        (lambda meta, arrays: arrays.update(body0_faces=arrays["body0_faces"][:-1]), "'body0_faces' has"),
+        (lambda meta, arrays: meta.pop("fps"), "clip and payload_schema.json differ in fps"),
+        (
+            lambda meta, arrays: meta["candidates"][0].pop("centre"),
+            "candidate and payload_schema.json differ in centre",
+        ),
+        (lambda meta, arrays: meta["candidates"][0]["measures"][0].update(hue=1), "measure and .* differ in hue"),
+        (lambda meta, arrays: meta["bodies"][0].pop("nearest"), "body and payload_schema.json differ in nearest"),
+        (lambda meta, arrays: meta["camera"].pop("fx"), "camera and payload_schema.json differ in fx"),
+    ],
+)
+def test_a_payload_that_differs_from_the_schema_is_refused(change, message):
+    payload = viewer_payload.make_payload(WALK, pair_of(WALK))
+    meta, arrays = copy.deepcopy(dict(payload.meta)), dict(payload.arrays)
+    change(meta, arrays)
+    with pytest.raises(ValueError, match=message):
+        viewer_payload.ViewerPayload(meta, arrays)
 
 
 def test_a_thousand_frames_of_two_are_a_few_megabytes():
     sequence = replace(
         WALK, **{k: np.concatenate([getattr(WALK, k)] * 5)[:1000] for k in ("keypoints_px", "confidence", "joints_3d")}
     )
-    payload = viewer_payload.payload(sequence, [pair_of(sequence)[0]] * 2)
-    assert sum(array.nbytes for name, array in payload.items() if name != "meta") < 4e6
+    payload = viewer_payload.make_payload(sequence, [pair_of(sequence)[0]] * 2)
+    assert sum(array.nbytes for array in payload.arrays.values()) < 4e6
 
 
 def test_the_browser_gets_the_body_that_the_library_poses():
-    actor = pair_of(WALK)[0]
-    payload = viewer_payload.payload(WALK, [actor])
-    body, own = load_body(), actor.lifted.body
+    candidate = pair_of(WALK)[0]
+    payload = viewer_payload.make_payload(WALK, [candidate]).arrays
+    body, own = load_body(), candidate.lifted.body
     frame = 7
     rotations = pose_rotations(torch.from_numpy(own.global_orient[[frame]]), torch.from_numpy(own.body_pose[[frame]]))
     posed = body(rotations, torch.from_numpy(own.betas), torch.from_numpy(own.transl[[frame]]))
@@ -146,7 +222,7 @@ def test_the_browser_gets_the_body_that_the_library_poses():
         place.append(place[parent] + turn[parent] @ (rest[joint] - rest[parent]))
     np.testing.assert_allclose(place, posed.joints[0].numpy(), atol=5e-4)
     skin = payload["a_vertices"].reshape(-1, 3)
-    weights = payload["body0_weights"].reshape(-1, 4) / skin_of_clip.WEIGHT_STEPS
+    weights = payload["body0_weights"].reshape(-1, 4) / skinning.WEIGHT_STEPS
     influences = payload["body0_influences"].reshape(-1, 4)
     moved = sum(
         weights[:, k, None] * (np.einsum("vij,vj->vi", np.array(turn)[j], skin - rest[j]) + np.array(place)[j])
@@ -172,33 +248,33 @@ def test_similarities_place_points_exactly():
 
 
 def test_payload_identity_follows_content():
-    first = viewer_payload.payload(WALK, actors_of(WALK))["meta"]["id"]
-    assert viewer_payload.payload(WALK, actors_of(WALK))["meta"]["id"] == first
+    first = viewer_payload.make_payload(WALK, candidates_of(WALK)).meta["id"]
+    assert viewer_payload.make_payload(WALK, candidates_of(WALK)).meta["id"] == first
     moved = replace(lifted_of(WALK), joints_3d=lifted_of(WALK).joints_3d + np.float32(0.01))
-    assert viewer_payload.payload(WALK, [Actor("stub", "moved", moved)])["meta"]["id"] != first
+    assert viewer_payload.make_payload(WALK, [Candidate("stub", "moved", moved)]).meta["id"] != first
 
 
-def test_payload_of_a_clip_in_which_nobody_was_lifted():
+def test_payload_of_a_clip_without_a_lifted_person():
     nobody = replace(lifted_of(WALK), joints_3d=np.full_like(WALK.joints_3d, np.nan))
-    meta = viewer_payload.payload(WALK, [Actor("nobody", "nobody", nobody)])["meta"]
+    meta = viewer_payload.make_payload(WALK, [Candidate("nobody", "nobody", nobody)]).meta
     json.dumps(meta, allow_nan=False)
-    assert all(m["worst"] == [] for m in meta["actors"][0]["measures"])
+    assert all(m["worst"] == [] for m in meta["candidates"][0]["measures"])
 
 
-def test_truth_comes_first_and_its_absence_is_said():
-    with_truth = viewer_payload.payload(WALK, pair_of(WALK))["meta"]
+def test_truth_comes_first_and_its_absence_is_stated():
+    with_truth = viewer_payload.make_payload(WALK, pair_of(WALK)).meta
     keys = ["pa_mpjpe", "n_mpjpe", "mpjpe", "disagreement", "reprojection", "bone_drift"]
-    assert [m["key"] for m in with_truth["actors"][0]["measures"]] == keys
+    assert [m["key"] for m in with_truth["candidates"][0]["measures"]] == keys
     assert with_truth["sentence"] == ""
-    bare = viewer_payload.payload(without_truth(WALK), actors_of(without_truth(WALK)))["meta"]
-    assert [m["key"] for m in bare["actors"][0]["measures"]] == ["reprojection", "bone_drift"]
+    bare = viewer_payload.make_payload(without_truth(WALK), candidates_of(without_truth(WALK))).meta
+    assert [m["key"] for m in bare["candidates"][0]["measures"]] == ["reprojection", "bone_drift"]
     assert "no ground truth" in bare["sentence"]
     assert bare["curve"]["reference"] == "raw 2D input at the lifted depth"
     assert not bare["has_image_size"]
 
 
-def test_both_actors_share_one_colour_scale():
-    first, second = viewer_payload.payload(WALK, pair_of(WALK))["meta"]["actors"]
+def test_both_candidates_share_one_colour_scale():
+    first, second = viewer_payload.make_payload(WALK, pair_of(WALK)).meta["candidates"]
     assert [m["top"] for m in first["measures"]] == [m["top"] for m in second["measures"]]
 
 
@@ -260,16 +336,16 @@ def test_ground_follows_a_slope_but_not_a_jump():
     assert np.abs(ground - slope).max() < 0.06
 
 
-def test_names_for_people():
-    labels = [viewer_payload.joint_label(name) for name in JOINT_NAMES]
-    assert labels[:3] == ["pelvis", "right hip", "right knee"]
-    assert labels[9:12] == ["neck/nose", "head top", "left shoulder"]
+def test_joint_labels():
+    names = [labels.joint_label(name) for name in JOINT_NAMES]
+    assert names[:3] == ["pelvis", "right hip", "right knee"]
+    assert names[9:12] == ["neck/nose", "head top", "left shoulder"]
 
 
 # Figures and tables
 
 
-def test_frame_table_shows_what_is_missing():
+def test_frame_table_shows_missing_values():
     table = tables.frame_table(NOISY, lifted_of(NOISY), int((~NOISY.is_observed).any(1).argmax()))
     assert len(table) == 17
     assert table["u (px)"].isna().any()
@@ -288,14 +364,14 @@ def app(tmp_path, monkeypatch) -> AppTest:
     return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
 
 
-def bring(app: AppTest, *files: tuple[str, bytes, str]) -> None:
+def upload(app: AppTest, *files: tuple[str, bytes, str]) -> None:
     """What a user does on the Import page: drop files."""
     app.run().switch_page(IMPORT).run()
     app.file_uploader(key="upload").set_value(list(files))
     app.run()
 
 
-def lift_it(app: AppTest) -> None:
+def lift_chosen(app: AppTest) -> None:
     next(button for button in app.button if button.label.startswith("Lift ")).click()
     app.run()
 
@@ -341,8 +417,8 @@ def test_lifting_is_done_once(app, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_upload_without_ground_truth(app, page):
-    bring(app, csv_of(WALK.frames(0, 40)))
-    lift_it(app)
+    upload(app, csv_of(WALK.frames(0, 40)))
+    lift_chosen(app)
     app.switch_page(page).run()
     assert not app.exception
     assert not app.error
@@ -354,12 +430,12 @@ def test_upload_without_ground_truth(app, page):
 def test_upload_of_two_people_offers_both(app):
     first, second = csv_of(WALK.frames(0, 40))[1], csv_of(WALK.frames(50, 70))[1]
     rows = first + b"\n" + b"\n".join(second.replace(b",1,", b",2,").splitlines()[1:])
-    bring(app, ("two.csv", rows, "text/csv"))
+    upload(app, ("two.csv", rows, "text/csv"))
     assert not app.exception
     table = app.dataframe[0].value
     assert len(table) == 2
-    assert table["joints seen (%)"].notna().all()
-    lift_it(app)
+    assert table["joints detected (%)"].notna().all()
+    lift_chosen(app)
     person = app.selectbox(key="person of two.csv")
     assert len(person.options) == 2
     assert "40 frames" in person.options[0]
@@ -368,10 +444,10 @@ def test_upload_of_two_people_offers_both(app):
 @pytest.mark.parametrize(
     "file", [("bad.json", b"{oops", "application/json"), ("empty.csv", b"", "text/csv"), ("x.npz", b"PK", "x")]
 )
-def test_broken_upload_is_a_sentence_and_loses_nothing(app, file):
-    bring(app, csv_of(WALK.frames(0, 20)))
-    lift_it(app)
-    bring(app, file)
+def test_broken_upload_is_an_error_message_and_loses_nothing(app, file):
+    upload(app, csv_of(WALK.frames(0, 20)))
+    lift_chosen(app)
+    upload(app, file)
     assert not app.exception
     assert len(app.error) == 1
     assert app.error[0].value.startswith(f"{file[0]}:")  # the user's name for it, not our temporary path
@@ -389,43 +465,43 @@ def with_detector(tmp_path, monkeypatch):
     monkeypatch.setitem(DETECTORS, "painted", PAINTED)
 
 
-def test_video_is_looked_at_and_lifted(app, with_detector, tmp_path):
-    bring(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 30).read_bytes(), "video/x-matroska"))
+def test_video_is_imported_and_lifted(app, with_detector, tmp_path):
+    upload(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 30).read_bytes(), "video/x-matroska"))
     assert not app.exception
     assert not app.error
     assert app.dataframe[0].value["picture"][0].startswith("data:image/jpeg")
     assert any("55 degrees are assumed" in text.value for text in app.caption)
-    lift_it(app)
+    lift_chosen(app)
     app.switch_page(EXPLORE).run()
     assert app.selectbox(key="sequence").value == "walk.mkv"
     assert len(app.get("bidi_component")) == 1
 
 
-def test_pictures_are_one_film_together(app, with_detector, tmp_path):
+def test_pictures_are_one_video_together(app, with_detector, tmp_path):
     folder = paint(tmp_path / "clip", 6)
-    bring(app, *((f"IMG_{file.name}", file.read_bytes(), "image/png") for file in sorted(folder.iterdir())))
+    upload(app, *((f"IMG_{file.name}", file.read_bytes(), "image/png") for file in sorted(folder.iterdir())))
     assert not app.exception
     assert not app.error
     assert app.selectbox(key="imported file").value == "IMG (6 pictures)"
-    lift_it(app)
+    lift_chosen(app)
     assert app.session_state["sequence"] == "IMG (6 pictures)"
 
 
 def test_field_of_view_sets_the_camera(app, with_detector, tmp_path):
-    bring(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 5).read_bytes(), "video/x-matroska"))
-    lift_it(app)
+    upload(app, ("walk.mkv", filmed(tmp_path / "walk.mkv", 5).read_bytes(), "video/x-matroska"))
+    lift_chosen(app)
     assert app.session_state["choice"].sequence.K is None
     app.number_input(key="field of view").set_value(90.0).run()
     assert not app.exception
     sequence = app.session_state["choice"].sequence
     assert sequence.K[0, 0] == pytest.approx(sequence.image_size[0] / 2)
-    assert any(text.value.startswith("From the camera: student (stub)") for text in app.sidebar.caption)
+    assert any(text.value.startswith("Distance from the camera: student (stub)") for text in app.sidebar.caption)
     app.selectbox(key="sequence").set_value("synthetic walk").run()  # whose camera is known
     assert not any(box.key == "field of view" for box in app.number_input)
 
 
-def test_broken_video_is_a_sentence(app, with_detector):
-    bring(app, ("holiday.mp4", b"no film" * 100, "video/mp4"))
+def test_broken_video_is_an_error_message(app, with_detector):
+    upload(app, ("holiday.mp4", b"no film" * 100, "video/mp4"))
     assert not app.exception
     assert [error.value for error in app.error] == [
         "holiday.mp4: cannot be read as a video (Invalid data found when processing input); "
@@ -433,7 +509,7 @@ def test_broken_video_is_a_sentence(app, with_detector):
     ]
 
 
-def test_our_own_detector_is_there_and_a_better_one_is_offered(app, monkeypatch, tmp_path):
+def test_the_bundled_detector_is_there_and_a_better_one_is_offered(app, monkeypatch, tmp_path):
     monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "none"))
     app.run().switch_page(IMPORT).run()
     assert not app.exception
@@ -444,12 +520,12 @@ def test_our_own_detector_is_there_and_a_better_one_is_offered(app, monkeypatch,
 
 def test_second_upload_keeps_the_first_and_takes_the_frame_rate(app):
     first, second = csv_of(WALK.frames(0, 20), "first.csv"), csv_of(WALK.frames(0, 30), "second.csv")
-    bring(app, first)
+    upload(app, first)
     app.number_input(key="upload_fps").set_value(60.0)
-    bring(app, first, second)
+    upload(app, first, second)
     assert not app.error
     assert app.selectbox(key="imported file").value == "second.csv"
-    lift_it(app)
+    lift_chosen(app)
     assert app.selectbox(key="sequence").value == "second.csv"
     assert {"first.csv", "second.csv"} < set(app.selectbox(key="sequence").options)
     assert app.session_state["choice"].sequence.fps == 60
@@ -464,10 +540,10 @@ def test_frames_of_openpose_are_one_clip(app):
         content = {"people": [{"pose_keypoints_2d": joints.ravel().tolist()}]}
         name = f"clip_{frame:012d}_keypoints.json"
         frames.append((name, json.dumps(content).encode(), "application/json"))
-    bring(app, *frames)
+    upload(app, *frames)
     assert not app.error
     assert not app.exception
-    lift_it(app)
+    lift_chosen(app)
     assert app.selectbox(key="sequence").value == "clip (12 frames)"
     assert len(app.session_state["choice"].sequence) == 12
     assert app.session_state["choice"].sequence.name.startswith("clip")
@@ -477,13 +553,13 @@ def test_nothing_is_lifted_before_the_button(app, monkeypatch):
     calls = []
     lift = StubLifter.__call__
     monkeypatch.setattr(StubLifter, "__call__", lambda *a, **k: calls.append(1) or lift(*a, **k))
-    bring(app, csv_of(WALK.frames(0, 40)))
+    upload(app, csv_of(WALK.frames(0, 40)))
     before = len(calls)
-    lift_it(app)
+    lift_chosen(app)
     assert len(calls) == before + 2
 
 
-def test_what_was_shown_is_remembered_for_a_cancelled_lifting(app):
+def test_the_last_choice_is_stored_for_a_cancelled_lifting(app):
     app.run()
     app.selectbox(key="sequence").set_value(NOISY.name).run()
     settled = app.session_state["settled"]
@@ -492,7 +568,7 @@ def test_what_was_shown_is_remembered_for_a_cancelled_lifting(app):
     assert "upload" not in settled  # a file that was uploaded meanwhile stays
 
 
-def test_export_offers_every_format_and_greys_what_needs_a_body(app):
+def test_export_offers_every_format_and_disables_those_that_need_a_body(app):
     app.run().switch_page(EXPORT).run()
     assert not app.exception
     buttons = {button.proto.label: button.proto.disabled for button in app.get("download_button")}
@@ -511,10 +587,10 @@ def test_export_offers_a_format_that_is_one_record(app, monkeypatch):
     assert "Toy: nothing" in [button.proto.label for button in app.get("download_button")]
 
 
-def test_the_page_of_its_own_holds_the_clip_and_fetches_nothing():
-    payload = viewer_payload.payload(WALK, pair_of(WALK))
-    payload["meta"]["name"] = "</script><b>"
-    page = standalone.shared_page(payload).decode()
+def test_the_saved_page_holds_the_clip_and_fetches_nothing():
+    payload = viewer_payload.make_payload(WALK, pair_of(WALK))
+    payload = viewer_payload.ViewerPayload({**payload.meta, "name": "</script><b>"}, payload.arrays)
+    page = standalone.standalone_page(payload).decode()
     assert len(page) < 2.5e6
     assert "</script><b>" not in page
     clip = json.loads(re.search(r'id="posenet3d-clip">(.*?)</script>', page, re.DOTALL)[1])
@@ -522,7 +598,7 @@ def test_the_page_of_its_own_holds_the_clip_and_fetches_nothing():
     offset = 0
     for name, kind, size in clip["arrays"]:
         values = np.frombuffer(block, np.dtype(kind), size, offset)
-        np.testing.assert_array_equal(values, payload[name])
+        np.testing.assert_array_equal(values, payload.arrays[name])
         assert offset % values.itemsize == 0
         offset += values.nbytes
     assert offset == len(block)
@@ -535,12 +611,12 @@ def test_opens_with_the_real_checkpoint():
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
     assert not app.exception
     assert not app.error
-    actors = app.session_state["choice"].actors
-    assert [actor.label for actor in actors] == ["student (joint)", "teacher (joint)"]
-    assert all(actor.lifted.joints_3d.shape == WALK.joints_3d.shape for actor in actors)
+    candidates = app.session_state["choice"].candidates
+    assert [candidate.label for candidate in candidates] == ["student (joint)", "teacher (joint)"]
+    assert all(candidate.lifted.joints_3d.shape == WALK.joints_3d.shape for candidate in candidates)
 
 
-# The actors
+# The candidates
 
 
 def test_every_model_is_on_offer_once():
@@ -548,13 +624,13 @@ def test_every_model_is_on_offer_once():
     assert labels == ["student (joint)", "teacher (joint)", "student (student)", "teacher (teacher)"]
 
 
-def test_ground_truth_can_be_looked_at_and_is_forgotten_with_its_clip(app):
+def test_ground_truth_can_be_shown_and_is_forgotten_with_its_clip(app):
     app.run()
     app.selectbox(key="beside").set_value(GROUND_TRUTH).run()
-    assert [actor.label for actor in app.session_state["choice"].actors] == ["student (stub)", GROUND_TRUTH]
-    np.testing.assert_array_equal(app.session_state["choice"].actors[1].lifted.joints_3d, WALK.joints_3d)
-    bring(app, csv_of(WALK.frames(0, 40)))
-    lift_it(app)
+    assert [candidate.label for candidate in app.session_state["choice"].candidates] == ["student (stub)", GROUND_TRUTH]
+    np.testing.assert_array_equal(app.session_state["choice"].candidates[1].lifted.joints_3d, WALK.joints_3d)
+    upload(app, csv_of(WALK.frames(0, 40)))
+    lift_chosen(app)
     assert not app.exception
     assert app.selectbox(key="beside").value == "teacher (stub)"
 
@@ -563,16 +639,16 @@ def test_ground_truth_can_be_looked_at_and_is_forgotten_with_its_clip(app):
 
 
 def test_a_link_opens_the_same_view(app):
-    app.query_params |= {"sequence": NOISY.name, "show": "teacher (stub)", "beside": NOBODY, "frame": "12"}
+    app.query_params |= {"sequence": NOISY.name, "show": "teacher (stub)", "beside": NONE, "frame": "12"}
     app.run()
     assert not app.exception
     assert app.selectbox(key="sequence").value == NOISY.name
-    assert app.selectbox(key="beside").value == NOBODY
+    assert app.selectbox(key="beside").value == NONE
     assert app.main.expander[0].label == "Numbers of frame 12"
 
 
 @pytest.mark.parametrize("frame", ["-1", "100000", "x", "²"])
-def test_a_frame_that_is_not_there_is_the_first(app, frame):
+def test_a_missing_frame_opens_the_first(app, frame):
     app.query_params["frame"] = frame
     app.run()
     assert not app.exception
@@ -597,14 +673,14 @@ def test_settings_survive_a_change_of_pages(app):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_without_a_checkpoint_the_app_says_how_to_make_one(app, page, monkeypatch):
+def test_without_a_checkpoint_the_app_explains_how_to_train_one(app, page, monkeypatch):
     monkeypatch.setattr(cache, "list_checkpoints", dict)
     app.run().switch_page(page).run()
     assert not app.exception
     assert "posenet3d train teacher" in app.error[0].value
 
 
-def test_a_damaged_checkpoint_is_a_sentence(app, tmp_path, monkeypatch):
+def test_a_damaged_checkpoint_is_an_error_message(app, tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(cache, "list_checkpoints", lambda: stub_checkpoints(tmp_path / "stub"))
     app.run()
@@ -617,7 +693,7 @@ def test_a_damaged_checkpoint_is_a_sentence(app, tmp_path, monkeypatch):
     [("cam01.0000.json", "cam01"), ("a_b_000000000012_keypoints.json", "a_b"), ("0001.json", "upload"), ("w.csv", "w")],
 )
 def test_clip_name(file, clip):
-    assert cache.clip_name(file) == clip
+    assert uploads.clip_name(file) == clip
 
 
 def test_an_uploaded_name_cannot_leave_its_folder():

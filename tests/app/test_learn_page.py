@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.notebooks import FOLDER, Lab, notebook_of, notebooks, unlinked
+from explorer.notebooks import FOLDER, Lab, find_notebooks, notebook_of, read_notebook, without_file_links
 
 PAGE = str(Path(__file__).parents[2] / "explorer" / "pages" / "learn.py")
 
 
-def test_every_notebook_has_a_title_words_code_and_pictures():
-    assert list(notebooks()) == sorted(file.stem for file in FOLDER.glob("[0-9][0-9]_*.py"))
-    for notebook in notebooks().values():
+def test_every_notebook_has_a_title_text_code_and_pictures():
+    assert list(find_notebooks()) == sorted(file.stem for file in FOLDER.glob("[0-9][0-9]_*.py"))
+    for notebook in map(read_notebook, find_notebooks().values()):
         kinds = [part.kind for part in notebook.parts()]
-        assert {"words", "code", "picture"} <= set(kinds)
+        assert {"markdown", "code", "picture"} <= set(kinds)
         assert notebook.title[0] == Path(notebook.file).stem[1]
         assert notebook.answers()
 
@@ -28,15 +28,15 @@ def test_stages_lead_to_their_notebooks():
     assert notebook_of("nonsense") is None
 
 
-def test_links_to_files_become_words_and_others_stay():
+def test_links_to_files_become_text_and_others_stay():
     text = "See [answers](answers/01.md) and [the paper](https://example.org/a)."
-    assert unlinked(text) == "See answers and [the paper](https://example.org/a)."
+    assert without_file_links(text) == "See answers and [the paper](https://example.org/a)."
 
 
 def test_the_page_shows_the_chosen_notebook():
     app = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not app.exception
-    first = next(iter(notebooks()))
+    first = next(iter(find_notebooks()))
     assert app.selectbox(key="notebook").value == first
     app.selectbox(key="notebook").set_value("03_time").run()
     assert not app.exception
@@ -45,9 +45,9 @@ def test_the_page_shows_the_chosen_notebook():
     assert app.expander[0].label == "Answers"
 
 
-def test_without_notebooks_the_page_says_so(monkeypatch, tmp_path):
+def test_without_notebooks_the_page_explains_it(monkeypatch, tmp_path):
     monkeypatch.setattr("explorer.notebooks.FOLDER", tmp_path)
-    monkeypatch.setattr("explorer.notebooks.notebooks.__defaults__", (tmp_path,))
+    monkeypatch.setattr("explorer.notebooks.find_notebooks.__defaults__", (tmp_path,))
     app = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not app.exception
     assert str(tmp_path) in app.info[0].value
@@ -62,7 +62,7 @@ def test_without_jupyter_the_page_says_how_to_get_it(monkeypatch):
 
 
 @pytest.mark.slow
-def test_jupyter_lab_is_up_when_it_says_so(tmp_path):
+def test_jupyter_lab_answers_when_it_is_up(tmp_path):
     (tmp_path / "one.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     lab = Lab(tmp_path)
     try:

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import math
 import os
@@ -11,8 +10,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from explorer.charts import training as training_charts
-from explorer.charts.errors import COLOURS
-from explorer.runs import Curve, duration, find_runs, read_log, read_run, standing, status
+from explorer.charts.style import PALETTE
+from explorer.run_status import duration, status, summary
+from explorer.runs import TermCurve, find_runs, read_log, read_run
 from posenet3d.errors import InputError
 from posenet3d.synthetic.sequences import bundled_sequences
 from posenet3d.training.joint import JointTraining
@@ -23,7 +23,7 @@ from posenet3d.training.teacher import train_teacher
 
 PAGE = Path(__file__).parents[2] / "explorer" / "pages" / "training.py"
 STEPS = {
-    "teacher": {"cleaner_steps": 100, "frame_steps": 200, "temporal_steps": 100},
+    "teacher": {"denoiser_steps": 100, "frame_steps": 200, "temporal_steps": 100},
     "student": {"frame_steps": 200, "temporal_steps": 100},
     "joint": {"steps": 200},
 }
@@ -37,6 +37,7 @@ def make_run(folder: Path, stage: str = "teacher", text: str | None = None, **se
     """A run folder with a config and, unless `text` is None, that log."""
     (folder / "state").mkdir(parents=True)
     training = {**STEPS[stage], "lr": 0.001, "weights": {"pose": 1.0}, **settings}
+    training = {name: value for name, value in training.items() if value is not None}
     config = {"stage": stage, "model": {"width": 8, "dilations": [1, 2]}, "training": training, "tilt": None}
     (folder / "config.json").write_text(json.dumps(config))
     if text is not None:
@@ -48,8 +49,8 @@ def teacher_log(until: int = 400) -> str:
     """A log line every 25 steps, and held-out terms every 100."""
     text = ""
     for step in range(25, until + 1, 25):
-        phase = "cleaner" if step <= 100 else "frame" if step <= 300 else "temporal"
-        terms = {"position": 1 / step} if phase == "cleaner" else {"pose": 30 / step}
+        phase = "denoiser" if step <= 100 else "frame" if step <= 300 else "temporal"
+        terms = {"position": 1 / step} if phase == "denoiser" else {"pose": 30 / step}
         text += line(step, phase, **terms)
         if step % 100 == 0:
             text += line(step, phase, **{f"val/{name}": 2 * value for name, value in terms.items()})
@@ -93,21 +94,29 @@ def test_without_a_runs_folder_there_are_the_bundled_ones(tmp_path):
 # Reading them
 
 
-def test_terms_are_told_apart_from_held_out_ones(tmp_path):
+def test_training_and_held_out_terms_are_separated(tmp_path):
     run = read_run("a", make_run(tmp_path / "a", text=teacher_log()))
     assert set(run.log.training) == set(run.log.held_out) == {"position", "pose"}
     assert list(run.log.training["position"].steps) == [25, 50, 75, 100]
     assert list(run.log.held_out["pose"].steps) == [200, 300, 400]
     assert run.log.held_out["pose"].values[-1] == pytest.approx(2 * 30 / 400)
     assert [(p.name, p.start, p.stop) for p in run.phases] == [
-        ("cleaner", 0, 100),
+        ("denoiser", 0, 100),
         ("frame", 100, 300),
         ("temporal", 300, 400),
     ]
 
 
+def test_names_of_earlier_versions_are_read_as_todays(tmp_path):
+    text = line(25, "cleaner", position=1.0) + line(150, "frame", telling=0.5) + line(175, "frame", discriminator=0.25)
+    run = read_run("a", make_run(tmp_path / "a", text=text, cleaner_steps=50, denoiser_steps=None))
+    assert run.phases[0].name == "denoiser"
+    assert set(run.log.training) == {"position", "discriminator"}
+    assert list(run.log.training["discriminator"].values) == [0.5, 0.25]
+
+
 def test_a_phase_without_steps_is_left_out(tmp_path):
-    run = read_run("a", make_run(tmp_path / "a", cleaner_steps=0))
+    run = read_run("a", make_run(tmp_path / "a", denoiser_steps=0))
     assert [(p.name, p.start, p.stop) for p in run.phases] == [("frame", 0, 200), ("temporal", 200, 300)]
 
 
@@ -147,7 +156,7 @@ def test_a_log_that_a_resumed_run_wrote_anew_is_read_anew(tmp_path):
     "damage",
     ["{oops\n", "[1]\n", "3\n", '{"step": 1}\n', "\x00\n", line(1, "frame", pose="high"), "\n", '{"step": []}\n'],
 )
-def test_a_damaged_line_is_a_sentence_with_its_number(tmp_path, damage):
+def test_a_damaged_line_is_an_error_message_with_its_number(tmp_path, damage):
     path = tmp_path / "metrics.jsonl"
     path.write_text(line(25, "frame", pose=1.0) + damage + line(50, "frame", pose=1.0))
     with pytest.raises(
@@ -156,7 +165,7 @@ def test_a_damaged_line_is_a_sentence_with_its_number(tmp_path, damage):
         read_log(path)
 
 
-def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
+def test_a_log_that_is_a_folder_is_an_error_message(tmp_path):
     folder = make_run(tmp_path / "a")
     (folder / "metrics.jsonl").mkdir()
     with pytest.raises(InputError, match="cannot be read"):
@@ -164,37 +173,37 @@ def test_a_log_that_is_a_folder_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"stage": "cook"}, "field 'stage' is 'cook'"),
         ({"stage": ["teacher"]}, "field 'stage'"),
-        ({"training": None}, "field 'training.cleaner_steps' is None"),
+        ({"training": None}, "field 'training.denoiser_steps' is None"),
         ({"training": {**STEPS["teacher"], "frame_steps": "many"}}, "field 'training.frame_steps' is 'many'"),
-        ({"training": dict.fromkeys(STEPS["teacher"], 0)}, "plans no steps"),
+        ({"training": dict.fromkeys(STEPS["teacher"], 0)}, "has no steps"),
         ({"model": 3}, "not the config of a checkpoint"),
     ],
 )
-def test_a_damaged_config_is_a_sentence(tmp_path, change, said):
+def test_a_damaged_config_is_an_error_message(tmp_path, change, message):
     folder = make_run(tmp_path / "a")
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(InputError, match=r"config\.json: ") as error:
         read_run("a", folder)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 # How a run stands
 
 
-def test_a_run_is_running_until_it_is_finished_or_falls_silent(tmp_path):
+def test_a_run_is_running_until_it_is_finished_or_writes_nothing_more(tmp_path):
     folder = make_run(tmp_path / "a", text=teacher_log(275))
     now = time.time()
     assert status(read_run("a", folder), now) == "running"
-    assert standing(read_run("a", folder), now) == (
+    assert summary(read_run("a", folder), now) == (
         "running, step 275 of 400 after 28 s; about 2 s to the end of 'frame'"
     )
     assert status(read_run("a", folder), now + 600) == "stopped"
-    assert "stopped, step 275 of 400 after 28 s; nothing was written for 1 h 0 min" in standing(
+    assert "stopped, step 275 of 400 after 28 s; nothing was written for 1 h 0 min" in summary(
         read_run("a", folder), now + 3600
     )
     assert status(read_run("a", finish(folder)), now + 600) == "finished"
@@ -220,20 +229,20 @@ def test_a_whole_log_is_finished_also_without_the_mark(tmp_path):
 
 def test_a_loss_that_is_no_number_is_named(tmp_path):
     run = read_run("a", make_run(tmp_path / "a", text=teacher_log(275) + line(300, "frame", pose=math.nan)))
-    assert "the loss 'pose' was no longer a number" in standing(run, time.time() + 6000)
+    assert "the loss 'pose' was not a finite number" in summary(run, time.time() + 6000)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0, "0 s"), (-1, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 0 min"), (9000, "2 h 30 min")],
 )
-def test_duration(seconds, said):
-    assert duration(seconds) == said
+def test_duration(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_phase_table_has_steps_time_and_speed(tmp_path):
     table = training_charts.phase_table(read_run("a", make_run(tmp_path / "a", text=teacher_log(200))))
-    assert list(table["phase"]) == ["cleaner", "frame", "temporal"]
+    assert list(table["phase"]) == ["denoiser", "frame", "temporal"]
     assert list(table["steps"]) == ["100 of 100", "100 of 200", "0 of 100"]
     assert list(table["time"]) == ["10 s", "10 s", "–"]
     assert list(table["steps/s"]) == ["10.0", "10.0", "–"]
@@ -247,9 +256,9 @@ def test_settings_that_differ_come_first(tmp_path):
     b = read_run("b", make_run(tmp_path / "b", "student", lr=0.002))
     table = training_charts.settings_table([a, b]).set_index("setting")
     differing = table[table["differs"] == "≠"]
-    assert set(differing.index) == {"stage", "training.cleaner_steps", "training.lr"}
+    assert set(differing.index) == {"stage", "training.denoiser_steps", "training.lr"}
     assert list(table.index[:3]) == list(differing.index)
-    assert list(table.loc["training.cleaner_steps", ["a", "b"]]) == ["100", "–"]
+    assert list(table.loc["training.denoiser_steps", ["a", "b"]]) == ["100", "–"]
     assert list(table.loc["model.dilations", ["a", "b"]]) == ["1, 2", "1, 2"]
     assert list(training_charts.settings_table([a]).columns) == ["setting", "a"]
 
@@ -257,16 +266,15 @@ def test_settings_that_differ_come_first(tmp_path):
 @pytest.mark.parametrize(
     "settings", [TeacherTraining(), StudentTraining(), JointTraining()], ids=lambda s: type(s).__name__
 )
-def test_every_weighted_term_has_words(settings):
-    names = {field.name for field in dataclasses.fields(settings.weights)}
-    assert names <= set(training_charts.TERMS)
+def test_every_weighted_term_has_a_description(settings):
+    assert set(settings.weights) <= set(training_charts.TERMS)
 
 
-def test_terms_come_in_the_order_of_their_words_unknown_ones_last(tmp_path):
+def test_terms_are_in_the_order_of_their_descriptions_unknown_ones_last(tmp_path):
     text = line(125, "frame", brightness=1.0, symmetry=1.0, pose=1.0, consistency_2d=1.0)
     run = read_run("a", make_run(tmp_path / "a", text=text))
     assert training_charts.term_names([run], None) == ["consistency_2d", "pose", "symmetry", "brightness"]
-    assert training_charts.term_names([run], "cleaner") == []
+    assert training_charts.term_names([run], "denoiser") == []
 
 
 def test_two_runs_are_overlaid_in_two_colours(tmp_path):
@@ -274,9 +282,9 @@ def test_two_runs_are_overlaid_in_two_colours(tmp_path):
     b = read_run("b", make_run(tmp_path / "b", text=teacher_log(), temporal_steps=300))
     chart = training_charts.term_chart([a, b], "pose", None, is_log=True)
     assert [trace.name for trace in chart.data] == ["a, training", "a, held-out", "b, training", "b, held-out"]
-    assert [trace.line.color for trace in chart.data] == [COLOURS[0]] * 2 + [COLOURS[1]] * 2
+    assert [trace.line.color for trace in chart.data] == [PALETTE[0]] * 2 + [PALETTE[1]] * 2
     assert chart.layout.yaxis.type == "log"
-    assert [note.text for note in chart.layout.annotations] == ["cleaner", "frame", "temporal"]
+    assert [note.text for note in chart.layout.annotations] == ["denoiser", "frame", "temporal"]
     assert tuple(chart.layout.xaxis.range) == (0, pytest.approx(612))
 
 
@@ -308,7 +316,7 @@ def test_thinned_keeps_ends_and_every_spike(count):
         values[i] = (-1) ** number * (100 + number)
     values[count // 2 : count // 2 + 1] = np.nan if count > 5 else 0.0
     steps = np.arange(count, dtype=float)
-    thin = training_charts.thinned(Curve(steps, values))
+    thin = training_charts.thinned(TermCurve(steps, values))
     assert len(thin.steps) <= 1300
     assert (np.diff(thin.steps) > 0).all()
     assert {steps[i] for i in spikes} <= set(thin.steps)
@@ -316,7 +324,7 @@ def test_thinned_keeps_ends_and_every_spike(count):
 
 
 def test_a_curve_without_any_number_is_thinned_too():
-    thin = training_charts.thinned(Curve(np.arange(5000.0), np.full(5000, np.nan)))
+    thin = training_charts.thinned(TermCurve(np.arange(5000.0), np.full(5000, np.nan)))
     assert 2 <= len(thin.steps) <= 1300
 
 
@@ -336,6 +344,7 @@ def test_a_log_of_100000_lines_is_drawn_with_few_points(tmp_path):
 def page(tmp_path, monkeypatch) -> AppTest:
     st.cache_resource.clear()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POSENET3D_RUNS", "runs")
     return AppTest.from_file(str(PAGE), default_timeout=60)
 
 
@@ -347,7 +356,7 @@ def headings(page: AppTest) -> set[str]:
     return {text.value.split("**")[1] for text in page.markdown if text.value.startswith("**")}
 
 
-def test_without_runs_it_says_how_to_train_one_and_shows_the_bundled_settings(page):
+def test_without_runs_the_page_explains_how_to_train_one_and_shows_the_bundled_settings(page):
     page.run()
     assert not page.exception
     assert not page.error
@@ -366,7 +375,7 @@ def test_a_run_is_shown_term_by_term(page, tmp_path):
     assert any(
         "**pose** · weight 1" in text.value and training_charts.TERMS["pose"] in text.value for text in page.markdown
     )
-    page.radio(key="phase").set_value("cleaner").run()
+    page.radio(key="phase").set_value("denoiser").run()
     page.radio(key="scale").set_value("log").run()
     assert not page.exception
     assert headings(page) == {"position"}
@@ -388,15 +397,15 @@ def test_a_run_being_written_is_followed_to_its_end(page, tmp_path):
     folder = make_run(tmp_path / "runs" / "a", text=teacher_log(275) + '{"phase": "fra')
     page.run()
     assert not page.exception
-    assert said_of_progress(page).startswith("running, step 275 of 400")
+    assert progress_text(page).startswith("running, step 275 of 400")
     (folder / "metrics.jsonl").write_text(teacher_log())
     finish(folder)
     page.run()
     assert not page.exception
-    assert said_of_progress(page).startswith("finished, step 400 of 400")
+    assert progress_text(page).startswith("finished, step 400 of 400")
 
 
-def said_of_progress(page: AppTest) -> str:
+def progress_text(page: AppTest) -> str:
     return page.get("progress")[0].proto.text
 
 
@@ -419,7 +428,7 @@ def test_a_phase_that_another_run_lacks_is_forgotten(page, tmp_path):
     finish(make_run(tmp_path / "runs" / "b", "joint", text=line(25, "joint", consensus=1.0)))
     page.run()
     page.selectbox(key="run").set_value("runs/a").run()
-    page.radio(key="phase").set_value("cleaner").run()
+    page.radio(key="phase").set_value("denoiser").run()
     page.selectbox(key="run").set_value("runs/b").run()
     assert not page.exception
     assert page.radio(key="phase").value == "all phases"
@@ -438,7 +447,7 @@ def test_a_deleted_run_is_forgotten(page, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["config.json", "metrics.jsonl"])
-def test_a_damaged_run_is_one_sentence_and_the_other_is_still_shown(page, tmp_path, file):
+def test_a_damaged_run_is_one_error_message_and_the_other_is_still_shown(page, tmp_path, file):
     finish(make_run(tmp_path / "runs" / "good", text=teacher_log()))
     bad = finish(make_run(tmp_path / "runs" / "bad", text=teacher_log()))
     (bad / file).write_text("{oops\n")
@@ -452,16 +461,16 @@ def test_a_damaged_run_is_one_sentence_and_the_other_is_still_shown(page, tmp_pa
     assert charts(page) == 2
 
 
-def test_what_training_leaves_can_be_looked_at(page, tmp_path):
+def test_a_real_run_is_shown(page, tmp_path):
     settings = TeacherTraining(
         loop=LoopSettings(log_every=1, validate_every=1, save_every=2),
-        cleaner_steps=2, frame_steps=2, temporal_steps=2, frame_batch=4, temporal_batch=4, cleaner_batch=2,
+        denoiser_steps=2, frame_steps=2, temporal_steps=2, frame_batch=4, temporal_batch=4, denoiser_batch=2,
     )  # fmt: skip
     train_teacher(bundled_sequences(), settings, tmp_path / "runs" / "first")
     page.run()
     assert not page.exception
     assert not page.error
-    assert said_of_progress(page).startswith("finished, step 6 of 6")
+    assert progress_text(page).startswith("finished, step 6 of 6")
     run = read_run("first", tmp_path / "runs" / "first")
     logged = set(run.log.training) | set(run.log.held_out)
     assert headings(page) == logged

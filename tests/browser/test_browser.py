@@ -1,4 +1,4 @@
-"""The viewer in a real browser: it draws, and keys, buttons and the pointer move the frame."""
+"""The viewer in a real browser: drawing, and moving the frame by keys, buttons and pointer."""
 
 import io
 import os
@@ -174,7 +174,7 @@ def test_dragging_on_the_error_map_seeks(page):
     last = int(page.locator(".frame-number").inner_text().split("/")[1])
     assert first == pytest.approx(last / 4, abs=2)
     assert frame(page) == pytest.approx(last * 3 / 4, abs=2)
-    assert "frame" in page.locator(".tip").inner_text()
+    assert "frame" in page.locator(".tooltip").inner_text()
 
 
 def test_everything_is_drawn_and_nothing_is_fetched_from_elsewhere(page, address):
@@ -259,6 +259,13 @@ def test_options_and_frame_survive_a_change_of_pages(page):
     assert frame(page) == 10
 
 
+def test_options_stored_by_an_earlier_version_are_read(page):
+    page.evaluate("sessionStorage.setItem('posenet3d-viewer', JSON.stringify({ colour: 'actors' }))")
+    page.reload()
+    page.wait_for_selector(".viewer[data-frame]", timeout=90_000)
+    assert page.locator("[data-option=colour]").input_value() == "candidates"
+
+
 def test_the_picture_is_a_png(page):
     with page.expect_download() as download:
         page.locator("[data-action=screenshot]").click()
@@ -267,12 +274,12 @@ def test_the_picture_is_a_png(page):
         assert len(image.convert("RGB").getcolors(maxcolors=1 << 24)) > 50
 
 
-def test_upload_look_lift(page, tmp_path):
+def test_upload_preview_lift(page, tmp_path):
     file = tmp_path / "mine.csv"
     write_csv(file, [WALK.frames(0, 40)])
     page.get_by_role("link", name="Import").click()
     page.locator("input[type=file]").first.set_input_files(file)
-    page.get_by_text("Who is in it").wait_for()
+    page.get_by_text("People in this file").wait_for()
     page.get_by_role("button", name="Lift mine").click()
     page.wait_for_selector(".viewer[data-frame]")
     assert page.locator(".frame-number").inner_text() == "0 / 39"
@@ -286,13 +293,13 @@ def test_upload_look_lift(page, tmp_path):
     assert page.locator(".frame-number").inner_text() == "0 / 39"
 
 
-def test_the_video_lies_behind_the_joints_frame_by_frame(page, tmp_path):
+def test_the_video_is_behind_the_joints_frame_by_frame(page, tmp_path):
     file, video = tmp_path / "mine.csv", tmp_path / "mine.mp4"
     write_csv(file, [WALK.frames(0, 40)])
     video.write_bytes(grey_video(LEVELS, size=WALK.image_size))
     page.get_by_role("link", name="Import").click()
     page.locator("input[type=file]").first.set_input_files(file)
-    page.get_by_text("Its video").click()
+    page.get_by_text("Video behind the joints").click()
     page.locator("input[type=file]").nth(1).set_input_files(video)
     page.get_by_text("1000 x 1000 pixels, 40 frames, 30 per second").wait_for()
     page.get_by_role("button", name="Lift mine").click()
@@ -341,16 +348,16 @@ def test_two_visitors_do_not_see_each_other(page, browser, address, tmp_path):
     write_csv(file, [WALK.frames(0, 40)])
     page.get_by_role("link", name="Import").click()
     page.locator("input[type=file]").first.set_input_files(file)
-    page.get_by_text("Who is in it").wait_for()
+    page.get_by_text("People in this file").wait_for()
     other = browser.new_page()
     other.set_default_timeout(1000 * WAIT_S)
     other.goto(f"{address}/import")
-    other.get_by_text("No file yet?").wait_for()
+    other.get_by_text("Upload a file above").wait_for()
     assert other.get_by_text("private").count() == 0
     other.close()
 
 
-def test_the_page_of_its_own_opens_from_disk(page, browser, tmp_path):
+def test_the_saved_page_opens_from_disk(page, browser, tmp_path):
     page.get_by_role("link", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the comparison").click()

@@ -1,6 +1,6 @@
-"""The explorer with a stand-in for the network, so that its tests need no checkpoint: lifts every joint to one depth.
+"""The app with a stub of the network, so that its tests need no checkpoint: it lifts every joint to the same depth.
 
-Its student has a body that waves.
+The stub's student is a body that waves.
 
 Imported by test_explorer.py; run by Streamlit itself in test_browser.py.
 """
@@ -26,7 +26,10 @@ class StubLifter:
     def __init__(self, model="teacher"):
         self.model = model
 
-    def __call__(self, sequences, *, height_m=1.7, refine=False, fit=True, progress=None):
+    def __call__(self, sequences, *, progress=None, **options):
+        wrong = set(options) - {"teacher": {"height_m", "refine"}, "student": {"fit"}}[self.model]
+        if wrong:
+            raise TypeError(f"unexpected options: {wrong}")
         results = [Lifted(s.name, flat(s), fps=s.fps, model=self.model, checkpoint="stub") for s in sequences]
         if self.model == "student":
             results = [replace(result, body=waving(result.joints_3d)) for result in results]
@@ -49,7 +52,7 @@ def waving(joints_3d):
 
 
 def flat(sequence):
-    """The input's joints on a plane, unseen ones at the middle of the seen; NaN where nobody was seen."""
+    """The 2D joints on a plane, undetected ones at the mean of the detected ones; NaN where no joint was detected."""
     rays = to_rays(sequence.keypoints_px, sequence.intrinsics())
     middle = np.array(
         [r[s].mean(0) if s.any() else [np.nan] * 2 for r, s in zip(rays, sequence.is_observed, strict=True)]

@@ -10,7 +10,7 @@ LEVELS = list(range(20, 220, 5))  # 40 frames
 
 
 def grey_video(levels: list[int], size: tuple[int, int] = (64, 48), fps: int = 30, codec: str = "libx264") -> bytes:
-    """A film whose pictures are one grey each."""
+    """A video of pictures that are one grey each."""
     target = io.BytesIO()
     with av.open(target, "w", format="mp4") as out:
         stream = out.add_stream(codec, rate=Fraction(fps))

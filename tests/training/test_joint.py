@@ -11,13 +11,16 @@ from posenet3d.evaluation.ablation import FAMILIES, UNFITTED, plan, table
 from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.lifting.checkpoint import models_of
 from posenet3d.lifting.lifter import Lifter
+from posenet3d.losses import bones
 from posenet3d.paths import BUNDLED
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
-from posenet3d.training.joint import JointPhase, JointWeights
+from posenet3d.training import terms
+from posenet3d.training.joint import JointPhase
+from posenet3d.training.loss_term import LossTerm
 
 NETWORKS = ["model.width=96", "model.blocks=1", "model.temporal_blocks=1"]
 TEACHER = [
-    *NETWORKS, "discriminator.width=64", "cleaner_steps=5", "cleaner_batch=4", "frame_steps=200", "frame_batch=96",
+    *NETWORKS, "discriminator.width=64", "denoiser_steps=5", "denoiser_batch=4", "frame_steps=200", "frame_batch=96",
     "temporal_steps=20", "temporal_batch=8", "lr=1e-3", "tilt_mean_deg=8", "tilt_sd_deg=3",
 ]  # fmt: skip
 STUDENT = [*NETWORKS, "frame_steps=200", "temporal_steps=40", "frame_batch=96", "temporal_batch=16"]
@@ -52,11 +55,11 @@ def test_both_learn_and_agree_better(runs):
         moved = {key for key in new if not torch.equal(new[key], old[key])}
         assert any(key.startswith("frame") for key in moved), name
         assert any(key.startswith("temporal") for key in moved), name
-        assert not any("running" in key or key.startswith("cleaner") for key in moved), name
+        assert not any("running" in key or key.startswith("denoiser") for key in moved), name
     log = [json.loads(line) for line in (runs / "joint-0" / "metrics.jsonl").read_text().splitlines()]
     distillation = [line["distillation"] for line in log if "distillation" in line]
     assert distillation[-1] < 0.9 * distillation[0]
-    assert set(JointWeights.__dataclass_fields__) <= set().union(*log), "a loss with a weight was never computed"
+    assert set(terms.joint_weights()) <= set().union(*log), "a loss with a weight was never computed"
 
 
 def test_the_run_lifts_with_both(runs, data):
@@ -86,9 +89,27 @@ def test_a_stopped_and_resumed_run_is_the_run_that_was_not_stopped(runs, data, t
         assert (tmp_path / "run" / file).read_bytes() == (runs / "joint-0" / file).read_bytes(), file
 
 
+def test_a_new_term_of_stage_1_needs_no_entry_for_stage_3(runs, data, tmp_path, monkeypatch):
+    toy = LossTerm("toy", "A toy.", 0.5, lambda x: bones.lengths(x.cycle.pose).mean((1, 2)))
+    monkeypatch.setattr(terms, "WINDOW_TERMS", (*terms.WINDOW_TERMS, toy))
+    order = [
+        "--init",
+        str(runs / "teacher-0"),
+        "--student",
+        str(runs / "student-0"),
+        "--data",
+        str(data / "train_2d.npz"),
+    ]
+    settings = ["steps=2", "batch=4", "loop.log_every=1"]
+    assert main(["train", "joint", *order, "--out", str(tmp_path / "run"), "--set", *settings]) == 0
+    first = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])
+    assert first["toy"] > 0
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["training"]["weights"]["toy"] == 0.5
+
+
 @pytest.mark.parametrize(("feedback", "reaches"), [(0.0, False), (1.0, True)])
 def test_distillation_reaches_the_teacher_as_told(runs, data, tmp_path, feedback, reaches):
-    off = [f"weights.{name}=0" for name in JointWeights.__dataclass_fields__ if name != "distillation"]
+    off = [f"weights.{name}=0" for name in terms.joint_weights() if name != "distillation"]
     arguments = [
         "--init",
         str(runs / "teacher-0"),
@@ -166,4 +187,4 @@ def test_every_run_of_the_plan_starts_from_one_before_it_and_names_real_weights(
     for run in plan(2):
         assert {run.teacher, run.student} - {""} <= done
         done.add(run.name)
-    assert set().union(*FAMILIES.values()) <= set(JointWeights.__dataclass_fields__)
+    assert set().union(*FAMILIES.values()) <= set(terms.joint_weights())

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -11,37 +13,49 @@ import torch
 from PIL import Image, ImageDraw
 
 from posenet3d.cli import main
-from posenet3d.cli.pose2d_render import crowd_index
+from posenet3d.config import from_dict
 from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.errors import InputError
 from posenet3d.lifting.checkpoint import list_checkpoints
 from posenet3d.pose2d.backbones import PUBLISHED_WIDTH, LiteBackbone, ResidualBackbone, load_imagenet_weights
-from posenet3d.pose2d.data.annotations import Pictures, read_labels
-from posenet3d.pose2d.data.augmentation import Augmentation, mirrored_joints, warp
-from posenet3d.pose2d.data.crops import cut, view_of
+from posenet3d.pose2d.checkpoint import load_person_detector, load_refiner, person_detector_folder
+from posenet3d.pose2d.crops import extract_crop, iou, view_of
+from posenet3d.pose2d.data.annotations import ImageStore, read_labels
+from posenet3d.pose2d.data.augmentation import Augmentation, warp
+from posenet3d.pose2d.data.data_set import held_out
 from posenet3d.pose2d.data.mosaics import Mosaics
 from posenet3d.pose2d.data.random_people import random_scene
+from posenet3d.pose2d.data.rendered_dataset import crowd_index
 from posenet3d.pose2d.data.rendering import draw, joints_of
-from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.evaluation import ablation
 from posenet3d.pose2d.evaluation.scoring import average_precision, pck
 from posenet3d.pose2d.losses import bins_loss, label_loss, pose_error, structure_losses
-from posenet3d.pose2d.person_detector import PersonDetector, PersonDetectorConfig, find, overlap, person_detector_losses
-from posenet3d.pose2d.pose_network import EstimatorConfig, Maps, PoseNetwork, PoseOutput, decode, probabilities, targets
-from posenet3d.pose2d.refiner import Refiner, RefinerConfig, Start, adjacency
-from posenet3d.pose2d.training.phases import from_unit, to_unit
-from posenet3d.pose2d.training.runs import held_out, load_person_detector, load_refiner
+from posenet3d.pose2d.person_detector import PersonDetector, PersonDetectorConfig, detect_boxes
+from posenet3d.pose2d.pose_network import (
+    EstimatorConfig,
+    Maps,
+    PoseNetwork,
+    PoseOutput,
+    decode,
+    mirrored_joints,
+    probabilities,
+    targets,
+)
+from posenet3d.pose2d.predict import Estimator
+from posenet3d.pose2d.refiner import Refiner, RefinerConfig, RefinerInput, adjacency, from_unit, to_unit
+from posenet3d.pose2d.training.person_detector import person_detector_losses
+from posenet3d.pose2d.training.refiner import RefinerTraining
 
 CROWD = JOINT_SETS["crowdpose14"].joints
-CONFIG = EstimatorConfig(width=8, tokens=32, height=64, breadth=48)
+CONFIG = EstimatorConfig(width=8, tokens=32, crop_height=64, crop_width=48)
 UPRIGHT = np.array(  # of a stick figure, share of its height, from the middle
     [[-.1, -.3], [.1, -.3], [-.2, -.15], [.2, -.15], [-.22, 0], [.22, 0], [-.08, 0], [.08, 0],
      [-.1, .22], [.1, .22], [-.1, .45], [.1, .45], [0, -.48], [0, -.33]]
 )  # fmt: skip
 
 
-def reading_at(places: torch.Tensor) -> PoseOutput:
-    """A reading that is sure of these places (batch, joints, 2) of a 48 x 64 crop."""
+def output_at(places: torch.Tensor) -> PoseOutput:
+    """Output that is certain of these positions (batch, joints, 2) of a 48 x 64 crop."""
     logits = [targets(places[..., axis], 2 * side).clamp(min=1e-9).log() / 10 for axis, side in enumerate((48, 64))]
     maps = Maps(torch.zeros(1, 64, 4, 3), torch.zeros(1, 64, 8, 6), torch.zeros(1, 8, 16, 12))
     return PoseOutput(logits[0], logits[1], torch.randn(places.shape[0], places.shape[1], 8), maps)
@@ -62,7 +76,7 @@ def test_a_view_leads_there_and_back():
     assert (bottom - top) / (right - left) == pytest.approx(64 / 48)
     assert right - left == pytest.approx(1.25 * 60)
     places = np.random.default_rng(0).uniform(0, 100, (5, 2))
-    assert view.to_picture(view.to_crop(places)) == pytest.approx(places)
+    assert view.to_image(view.to_crop(places)) == pytest.approx(places)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +91,7 @@ def test_what_is_at_a_place_is_found_where_the_view_says(box, spot):
     spot, picture = np.array(spot, float), Image.new("RGB", (200, 160))
     ImageDraw.Draw(picture).rectangle([*(spot - 2), *(spot + 2)], fill="white")
     view = view_of(box, CONFIG)
-    crop = cut(picture, view)[..., 0].astype(float)
+    crop = extract_crop(picture, view)[..., 0].astype(float)
     rows, columns = np.indices(crop.shape)
     found = np.array([(columns * crop).sum(), (rows * crop).sum()]) / crop.sum()
     assert found == pytest.approx(view.to_crop(spot[None])[0], abs=0.6)
@@ -92,10 +106,10 @@ def test_joints_move_with_the_pixels():
     for row in range(40):
         for x, y in places[row, elbows]:
             pictures[row, :, y - 1 : y + 2, x - 1 : x + 2] = 255
-    how = Augmentation(colour=0.0, covered=0.0)
+    how = Augmentation(colour=0.0, occluded=0.0)
     batch = warp(
         pictures, places.float(), torch.ones(40, 14), torch.ones(40),
-        size=(48, 64), joint_set="crowdpose14", rng=rng, how=how,
+        size=(48, 64), joint_set="crowdpose14", rng=rng, augmentation=how,
     )  # fmt: skip
     checked = 0
     for crop, joints_there in zip(batch.crops[:, 0], batch.joints, strict=True):
@@ -118,17 +132,17 @@ def test_mirror_is_its_own_inverse():
 
 def test_decoding_inverts_the_targets():
     places = random_places()
-    found, confidence = decode(reading_at(places))
+    found, confidence = decode(output_at(places))
     assert (found - places).abs().max() < 0.06
     assert confidence.min() > 0.85
 
 
 def test_losses_vanish_where_there_is_nothing_to_learn():
     places = random_places()
-    reading = reading_at(places)
-    assert float(label_loss(reading, places, torch.ones(3, 14))) == pytest.approx(0, abs=1e-4)
-    assert float(bins_loss(reading, reading)) == pytest.approx(0, abs=1e-6)
-    assert all(float(value) == 0 for value in structure_losses(reading, reading).values())
+    output = output_at(places)
+    assert float(label_loss(output, places, torch.ones(3, 14))) == pytest.approx(0, abs=1e-4)
+    assert float(bins_loss(output, output)) == pytest.approx(0, abs=1e-6)
+    assert all(float(value) == 0 for value in structure_losses(output, output).values())
     unit = to_unit(places, CONFIG)
     assert float(pose_error(unit, unit, torch.ones(3, 14), torch.ones(3), "crowdpose14")) == 0
     assert (from_unit(unit, CONFIG) - places).abs().max() < 1e-4
@@ -137,33 +151,37 @@ def test_losses_vanish_where_there_is_nothing_to_learn():
 def test_losses_see_errors_and_only_labelled_ones():
     places, others = random_places(), random_places(1)
     weights = torch.ones(3, 14)
-    assert label_loss(reading_at(others), places, weights) > 5
+    assert label_loss(output_at(others), places, weights) > 5
     weights[:, 3:] = 0
     mixed = torch.where(weights[..., None] > 0, places, others)
-    assert float(label_loss(reading_at(mixed), places, weights)) == pytest.approx(0, abs=1e-4)
+    assert float(label_loss(output_at(mixed), places, weights)) == pytest.approx(0, abs=1e-4)
 
 
 def test_structure_does_not_mind_where_and_how_large_a_person_is():
     places = random_places()
     small = 10 + 0.5 * places
-    distances = structure_losses(reading_at(places), reading_at(small))["distances"]
-    others = structure_losses(reading_at(places), reading_at(random_places(1)))["distances"]
+    distances = structure_losses(output_at(places), output_at(small))["distances"]
+    others = structure_losses(output_at(places), output_at(random_places(1)))["distances"]
     assert distances < 1e-4 < others
 
 
 # Refiner
 
 
-@pytest.mark.parametrize("settings", [{}, {"sees_image": False}, {"is_graph": False}])
+@pytest.mark.parametrize("settings", [{}, {"uses_image": False}, {"is_graph": False}])
 def test_refiner_begins_as_the_identity(settings):
-    start = Start(torch.rand(3, 14, 2) - 0.5, torch.rand(3, 14), Maps(*(torch.randn(3, c, 4, 4) for c in (64, 64, 16))))
+    start = RefinerInput(
+        torch.rand(3, 14, 2) - 0.5, torch.rand(3, 14), Maps(*(torch.randn(3, c, 4, 4) for c in (64, 64, 16)))
+    )
     poses = Refiner(RefinerConfig(**settings))(start)
     assert len(poses) == 3
     assert all(torch.equal(pose, start.pose) for pose in poses)
 
 
 def test_opec_mode_has_its_size_and_gives_places_of_its_own():
-    start = Start(torch.rand(3, 14, 2) - 0.5, torch.rand(3, 14), Maps(*(torch.randn(3, c, 4, 4) for c in (64, 64, 16))))
+    start = RefinerInput(
+        torch.rand(3, 14, 2) - 0.5, torch.rand(3, 14), Maps(*(torch.randn(3, c, 4, 4) for c in (64, 64, 16)))
+    )
     refiner = Refiner(RefinerConfig(opec_compat=True))
     assert not torch.equal(refiner(start)[-1], start.pose)
     assert sum(p.numel() for p in refiner.parameters()) == pytest.approx(1.9e6, rel=0.1)  # OPEC-Net: 1.90 M
@@ -283,9 +301,9 @@ def test_pictures_from_a_folder_and_a_zip(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.write(tmp_path / "train" / "deep" / "1.png", "images/1.png")
     for place in (tmp_path / "train", tmp_path / "a.zip"):
-        assert Pictures(place).open("1.png").size == (8, 6)
-        with pytest.raises(InputError, match=r"has no picture '2.png'"):
-            Pictures(place).open("2.png")
+        assert ImageStore(place).open("1.png").size == (8, 6)
+        with pytest.raises(InputError, match=r"has no image '2.png'"):
+            ImageStore(place).open("2.png")
 
 
 # Rendered people
@@ -311,7 +329,7 @@ def test_rendered_labels_lie_on_the_body():
 def test_rendered_people_are_a_data_set(tmp_path, capsys):
     out = tmp_path / "people"
     assert main(["pose2d", "render", str(out), "--count", "5", "--seed", "3"]) == 0
-    labels, pictures = read_labels(out / "people.json"), Pictures(out / "pictures")
+    labels, pictures = read_labels(out / "people.json"), ImageStore(out / "pictures")
     assert labels.joint_set.name == "crowdpose14"
     assert len({person.image_id for person in labels.people}) >= 4
     for person in labels.people:
@@ -454,7 +472,7 @@ def test_estimator_gives_joints_box_by_box(stick_people, trained):
 
 def test_too_few_pictures_cannot_calibrate(stick_people, trained, capsys):
     assert run(stick_people, ["calibrate", trained / "refiner"]) == 2
-    assert "too few held-out pictures" in capsys.readouterr().err
+    assert "too few held-out images" in capsys.readouterr().err
 
 
 def test_calibration_changes_confidences_and_no_place(stick_people, trained, tmp_path, capsys):
@@ -502,16 +520,16 @@ def test_the_table_trains_what_is_missing_and_measures_it_once(stick_people, tmp
     assert run(stick_people, order) == 0, "what was measured is not measured again"
 
 
-# Finder
+# Person detector
 
 
-def test_overlap_by_hand():
-    assert overlap((0.0, 0.0, 10.0, 10.0), (0.0, 0.0, 10.0, 10.0)) == pytest.approx(1)
-    assert overlap((0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 10.0, 10.0)) == pytest.approx(1 / 3)
-    assert overlap((0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 10.0, 10.0)) == 0
+def test_iou_by_hand():
+    assert iou((0.0, 0.0, 10.0, 10.0), (0.0, 0.0, 10.0, 10.0)) == pytest.approx(1)
+    assert iou((0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 10.0, 10.0)) == pytest.approx(1 / 3)
+    assert iou((0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 10.0, 10.0)) == 0
 
 
-def test_finder_reads_what_its_losses_ask_for():
+def test_person_detector_finds_what_its_losses_ask_for():
     class Perfect(PersonDetector):
         def forward(self, pictures):
             maps = torch.zeros(len(pictures), 5, 16, 16)
@@ -523,19 +541,19 @@ def test_finder_reads_what_its_losses_ask_for():
             return maps
 
     BOXES = [(10.0, 20.0, 30.0, 60.0), (70.0, 30.0, 40.0, 50.0)]
-    finder = Perfect(PersonDetectorConfig(width=8, side=128))
-    losses = person_detector_losses(finder(torch.zeros(1, 3, 128, 128)), [BOXES])
+    detector = Perfect(PersonDetectorConfig(width=8, side=128))
+    losses = person_detector_losses(detector(torch.zeros(1, 3, 128, 128)), [BOXES])
     assert all(float(value) < 1e-4 for value in losses.values())
-    found = find(finder, Image.new("RGB", (256, 192)), 0.5)  # twice as large as what the finder sees
+    found = detect_boxes(detector, Image.new("RGB", (256, 192)), 0.5)  # twice as large as what the network sees
     assert sorted(box for box, _ in found) == [pytest.approx([2 * side for side in box], abs=0.01) for box in BOXES]
 
 
 def test_people_of_a_mosaic_are_in_their_boxes(stick_people):
     labels = read_labels(stick_people / "labels.json")
-    mosaics = Mosaics([(Pictures(stick_people / "pictures"), labels.people)], 128, 0.2)
+    mosaics = Mosaics([(ImageStore(stick_people / "pictures"), labels.people)], 128, 0.2)
     rng, count = np.random.default_rng(0), 0
     for _ in range(20):
-        picture, boxes = mosaics.draw(rng)
+        picture, boxes = mosaics.sample(rng)
         light = (picture.max(-1) > 170).astype(float)
         inside = np.zeros(light.shape, bool)
         for left, top, width, height in boxes:
@@ -548,14 +566,15 @@ def test_people_of_a_mosaic_are_in_their_boxes(stick_people):
     assert count > 30
 
 
-def test_finder_learns(stick_people, tmp_path):
+@pytest.mark.parametrize("name", ["person-detector", "finder"])
+def test_person_detector_learns(stick_people, tmp_path, name):
     small = ["model.width=8", "model.side=64", "batch=8", "steps=40", "loop.log_every=10", "loop.validate_every=100"]
-    assert run(stick_people, ["train", "finder"], "--out", tmp_path / "f", "--set", *small) == 0
+    assert run(stick_people, ["train", name], "--out", tmp_path / "f", "--set", *small) == 0
     log = [json.loads(line) for line in (tmp_path / "f" / "metrics.jsonl").read_text().splitlines()]
     losses = [line["middle"] + line["size"] for line in log if "middle" in line]
     assert losses[-1] < 0.7 * losses[0]
     assert {"val/precision", "val/recall"} <= set(log[-1])
-    assert len(find(load_person_detector(tmp_path / "f"), Image.new("RGB", (50, 90)), 0.999)) == 0
+    assert len(detect_boxes(load_person_detector(tmp_path / "f"), Image.new("RGB", (50, 90)), 0.999)) == 0
 
 
 def test_missing_runs_and_pictures_are_sentences(stick_people, tmp_path, capsys):
@@ -571,12 +590,53 @@ def test_missing_runs_and_pictures_are_sentences(stick_people, tmp_path, capsys)
     assert "multiples of 16" in capsys.readouterr().err
 
 
+OLD_NAMES = {"heatmaps": "look", "fine_heatmaps": "look_closer", "prior": "rarity"}
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        lambda: PoseNetwork(replace(CONFIG, is_fine=True)),
+        lambda: PoseNetwork(replace(CONFIG, head="heatmap")),
+        lambda: PersonDetector(PersonDetectorConfig(width=8, side=64)),
+    ],
+)
+def test_weights_with_old_names_are_read(network):
+    saved, loaded = network(), network()
+    old = {".".join(OLD_NAMES.get(part, part) for part in key.split(".")): v for key, v in saved.state_dict().items()}
+    assert old.keys() != saved.state_dict().keys()
+    loaded.load_state_dict(old)
+    for name, value in saved.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+
+
+def test_settings_with_old_names_are_read():
+    old = {"joint_set": "crowdpose14", "width": 8, "tokens": 32, "height": 64, "breadth": 48}
+    assert from_dict(EstimatorConfig, old) == CONFIG
+    assert from_dict(RefinerConfig, {"sees_image": False}) == RefinerConfig(uses_image=False)
+    assert from_dict(RefinerTraining, {"damaged": 0.1}).corrupted == 0.1
+    changed = Augmentation(rotation_deg=1.0, rotated=0.5, occluded=0.0)
+    assert from_dict(Augmentation, {"turn_deg": 1.0, "turned": 0.5, "covered": 0.0}) == changed
+
+
+def test_person_detector_is_found_under_both_names(tmp_path):
+    (tmp_path / "finder").mkdir()
+    assert person_detector_folder(tmp_path) == tmp_path / "finder"
+    (tmp_path / "person_detector").mkdir()
+    assert person_detector_folder(tmp_path) == tmp_path / "person_detector"
+
+
+def test_predicting_imports_no_training():
+    code = "import sys, posenet3d.pose2d.predict; assert not [m for m in sys.modules if 'training' in m and 'posenet3d' in m]"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_heatmap_head_reads_like_the_other():
-    network = PoseNetwork(EstimatorConfig(width=8, tokens=32, height=64, breadth=48, head="heatmap")).eval()
-    reading = network(torch.rand(2, 3, 64, 48))
-    places, confidence = decode(reading)
+    network = PoseNetwork(EstimatorConfig(width=8, tokens=32, crop_height=64, crop_width=48, head="heatmap")).eval()
+    output = network(torch.rand(2, 3, 64, 48))
+    places, confidence = decode(output)
     assert places.shape == (2, 14, 2)
-    assert reading.x.shape == (2, 14, 96)
+    assert output.x.shape == (2, 14, 96)
     assert ((confidence >= 0) & (confidence <= 1)).all()
 
 
@@ -586,7 +646,7 @@ def test_a_fine_network_begins_with_what_a_coarse_one_says():
     coarse, fine = PoseNetwork(config).eval(), PoseNetwork(replace(config, is_fine=True)).eval()
     missing = fine.load_state_dict(coarse.state_dict(), strict=False).missing_keys
     assert {name.partition(".")[0] for name in missing} == {"finest", "head"}
-    crops = torch.rand(4, 3, config.height, config.breadth)
+    crops = torch.rand(4, 3, config.crop_height, config.crop_width)
     with torch.no_grad():
         one, other = coarse(crops), fine(crops)
     bins = torch.arange(one.x.shape[-1]) / 2
@@ -631,7 +691,7 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path):
         load_imagenet_weights(LiteBackbone(PUBLISHED_WIDTH), tmp_path / "lite0.pth")
 
 
-def test_a_finder_with_published_weights(tmp_path):
-    finder = PersonDetector(PersonDetectorConfig(width=PUBLISHED_WIDTH, side=64, backbone="lite"))
-    load_imagenet_weights(finder.backbone, published(tmp_path))
-    assert finder(torch.rand(1, 3, 64, 64)).shape == (1, 5, 8, 8)
+def test_a_person_detector_with_published_weights(tmp_path):
+    detector = PersonDetector(PersonDetectorConfig(width=PUBLISHED_WIDTH, side=64, backbone="lite"))
+    load_imagenet_weights(detector.backbone, published(tmp_path))
+    assert detector(torch.rand(1, 3, 64, 64)).shape == (1, 5, 8, 8)

@@ -22,7 +22,7 @@ from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.lifting.lifter import Lifter
 from posenet3d.models.denoiser import Denoiser, DenoiserConfig, smooth
 from posenet3d.models.teacher import Teacher, TeacherConfig
-from posenet3d.pose2d.training.phases import EstimatorTraining
+from posenet3d.pose2d.training.estimator import EstimatorTraining
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.clips import clips_from, split_by_take, window_indices
 from posenet3d.training.corruption import corrupt
@@ -33,8 +33,8 @@ from posenet3d.training.mirror_guard import handedness, repair_mirror_world
 from posenet3d.training.teacher import train_teacher
 
 ROOT = Path(__file__).parents[2]
-TINY = ["model.width=48", "model.blocks=1", "discriminator.width=48", "cleaner_batch=4", "frame_batch=32",
-        "temporal_batch=8", "model.cleaner.width=16", "loop.log_every=5", "loop.save_every=5"]  # fmt: skip
+TINY = ["model.width=48", "model.blocks=1", "discriminator.width=48", "denoiser_batch=4", "frame_batch=32",
+        "temporal_batch=8", "model.denoiser.width=16", "loop.log_every=5", "loop.save_every=5"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_training_beats_a_flat_figure(motions, tmp_path):
     """A few hundred steps on 2D alone must be nearer to the truth than every joint at the pelvis's depth."""
     settings = override(
         TeacherTraining(),
-        ["model.width=128", "model.blocks=1", "discriminator.width=128", "cleaner_steps=10", "frame_steps=500",
-         "temporal_steps=10", "frame_batch=128", "temporal_batch=8", "cleaner_batch=4", "lr=1e-3", "lr_discriminator=6e-4",
+        ["model.width=128", "model.blocks=1", "discriminator.width=128", "denoiser_steps=10", "frame_steps=500",
+         "temporal_steps=10", "frame_batch=128", "temporal_batch=8", "denoiser_batch=4", "lr=1e-3", "lr_discriminator=6e-4",
          "tilt_mean_deg=8", "tilt_sd_deg=3"],
     )  # fmt: skip
     train_teacher(motions, settings, tmp_path / "run")
@@ -76,12 +76,12 @@ def test_training_beats_a_flat_figure(motions, tmp_path):
     assert not any(name.startswith("joints_3d") for line in log for name in line)
 
 
-def test_the_cleaner_learns_to_beat_smoothing(motions):
+def test_the_denoiser_learns_to_beat_smoothing(motions):
     clips = clips_from(motions)
-    cleaner = Denoiser(DenoiserConfig(width=48))
-    phase = DenoiserPhase(cleaner, clips, clips, lr=5e-3, batch=16, frames=41)
+    denoiser = Denoiser(DenoiserConfig(width=48))
+    phase = DenoiserPhase(denoiser, clips, clips, lr=5e-3, batch=16, frames=41)
     for step in range(300):
-        for group in phase.optimizers["cleaner"].param_groups:
+        for group in phase.optimizers["denoiser"].param_groups:
             group["lr"] = 5e-3 * flat_then_cosine(step / 300)
         phase.train_step(step, torch.Generator().manual_seed(step))
     left = phase.validate()  # as shares of what plain smoothing leaves
@@ -141,7 +141,7 @@ def run_cli(*arguments: str, **options) -> subprocess.Popen:
 
 
 def test_kill_9_and_resume_is_the_run_that_was_not_killed(packed, tmp_path, capsys):
-    steps = ["cleaner_steps=20", "frame_steps=60", "temporal_steps=30"]
+    steps = ["denoiser_steps=20", "frame_steps=60", "temporal_steps=30"]
     whole, killed = str(tmp_path / "whole"), str(tmp_path / "killed")
     train = ["train", "teacher", "--data", str(packed)]
     process = run_cli(*train, "--out", whole, "--set", *TINY, *steps)
@@ -178,6 +178,9 @@ def test_kill_9_and_resume_is_the_run_that_was_not_killed(packed, tmp_path, caps
         (["--out", "{new}", "--resume"], "no run to resume"),
         (["--out", "{packed}"], "not a folder"),
         (["--out", "{new}", "--set", "modle.width=3"], "no setting 'modle.width'"),
+        (["--out", "{new}", "--set", "weights.poes=3"], "no setting 'weights.poes'"),
+        (["--out", "{new}", "--set", "weights.pose.x=3"], "no setting 'weights.pose.x'"),
+        (["--out", "{new}", "--set", "weights.pose=much"], "not a value of type float"),
         (["--out", "{new}", "--set", "model.width=wide"], "not a value of type int"),
         (["--out", "{new}", "--set", "model.width=0"], "at least 1"),
         (["--out", "{new}", "--set", "model.window=2"], "odd"),
@@ -186,7 +189,7 @@ def test_kill_9_and_resume_is_the_run_that_was_not_killed(packed, tmp_path, caps
         (["--out", "{new}", "--set", "loop.log_every=0"], "at least 1"),
         (["--out", "{new}", "--set", "discriminator.dropout=2"], "shares"),
         (["--out", "{new}", "--set", "frame_steps=-1"], "negative"),
-        (["--out", "{new}", "--set", "cleaner_steps=0", "frame_steps=0", "temporal_steps=0"], "nothing"),
+        (["--out", "{new}", "--set", "denoiser_steps=0", "frame_steps=0", "temporal_steps=0"], "nothing"),
     ],
 )
 def test_unusable_training_orders_are_refused_in_one_sentence(packed, tmp_path, capsys, arguments, word):
@@ -201,7 +204,7 @@ def test_unusable_training_orders_are_refused_in_one_sentence(packed, tmp_path, 
 
 
 def test_a_loss_that_is_no_number_stops_the_run(packed, tmp_path, capsys):
-    steps = ["cleaner_steps=0", "frame_steps=10", "temporal_steps=0", "weights.pose=nan"]
+    steps = ["denoiser_steps=0", "frame_steps=10", "temporal_steps=0", "weights.pose=nan"]
     assert (
         main(["train", "teacher", "--data", str(packed), "--out", str(tmp_path / "run"), "--set", *TINY, *steps]) == 2
     )
@@ -212,7 +215,7 @@ def test_torchrun_on_two_processes_trains_one_network(packed, tmp_path):
     process = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "posenet3d",
          "train", "teacher", "--data", str(packed), "--out", str(tmp_path / "run"), "--set", *TINY,
-         "cleaner_steps=5", "frame_steps=10", "temporal_steps=5"],
+         "denoiser_steps=5", "frame_steps=10", "temporal_steps=5"],
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
@@ -229,8 +232,23 @@ def test_settings_survive_json_and_overrides_nest():
     assert settings.model.width == 64
     assert settings.loop.seed == 7
     assert from_dict(TeacherTraining, to_dict(settings)) == settings
-    with pytest.raises(InputError, match="group of settings"):
-        override(settings, ["model=3"])
+    assert settings.weights == {**TeacherTraining().weights, "motion": 0.1}
+    for group in ("model", "weights"):
+        with pytest.raises(InputError, match="group of settings"):
+            override(settings, [f"{group}=3"])
+
+
+def test_settings_of_earlier_versions_are_read_under_todays_names():
+    settings = override(TeacherTraining(), ["cleaner_steps=7", "model.cleaner.width=16", "lr_cleaner=0.01"])
+    assert (settings.denoiser_steps, settings.model.denoiser.width, settings.lr_denoiser) == (7, 16, 0.01)
+    old = {"cleaner_batch": 5, "cleaner_frames": 9, "weights": {"pose": 0.5}}
+    read = from_dict(TeacherTraining, old)
+    assert (read.denoiser_batch, read.denoiser_frames) == (5, 9)
+    assert read.weights == {**TeacherTraining().weights, "pose": 0.5}, (
+        "a term that the old run did not know has its default"
+    )
+    with pytest.raises(ValueError, match="no loss term 'colour'"):
+        from_dict(TeacherTraining, {"weights": {"colour": 1.0}})
 
 
 def test_a_setting_with_choices_takes_only_these():
@@ -270,7 +288,7 @@ def test_every_parameter_learns_and_poses_do_not_mix():
     rays = torch.randn(6, 9, 17, 2)
     teacher(rays).square().sum().backward()
     for name, parameter in teacher.named_parameters():
-        if not name.startswith("cleaner"):
+        if not name.startswith("denoiser"):
             assert parameter.grad is not None, name
     torch.testing.assert_close(teacher(rays)[2:3], teacher(rays[2:3]), atol=1e-5, rtol=1e-4)
 

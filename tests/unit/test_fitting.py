@@ -53,7 +53,7 @@ def disturbed(track, sigma):
 def test_moves_are_the_derivatives_of_the_landmarks(landmarks, true):
     rotations, betas = true.rotations[:1], true.betas[None]
     world = landmarks.body.kinematics(rotations, betas)
-    moves = fit_body._moves(landmarks, landmarks.parts(rotations, betas, world), world)[0]
+    moves = fit_body._rotation_jacobian(landmarks, landmarks.parts(rotations, betas, world), world)[0]
     parents = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21]
 
     def turned(turns):

@@ -19,7 +19,7 @@ from posenet3d.io.keypoints.csv_table import write_csv
 from posenet3d.io.keypoints.packed import read_packed, write_packed
 from posenet3d.io.lifted_npz import lifted_bytes, read_lifted, write_lifted
 from posenet3d.lifting.checkpoint import find_checkpoint, list_checkpoints, load_teacher
-from posenet3d.lifting.lifter import Lifter
+from posenet3d.lifting.lifter import BodyLifter, Lifter, SkeletonLifter
 from posenet3d.losses.bones import lengths
 from posenet3d.paths import BUNDLED
 from posenet3d.synthetic.sequences import bundled_sequences, synthetic_sequence
@@ -88,6 +88,19 @@ def test_progress_moves_within_a_clip_and_can_stop_the_work(model):
         lifter(clips, progress=stop)
 
 
+def test_options_that_do_not_apply_are_errors(lifter):
+    student = Lifter.load(model="student")
+    assert isinstance(lifter, SkeletonLifter)
+    assert isinstance(student, BodyLifter)
+    for options in ({"height_m": 1.8}, {"refine": True}):
+        with pytest.raises(TypeError, match="unexpected keyword"):
+            student(CLIPS[:1], **options)
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        lifter(CLIPS[:1], fit=False)
+    with pytest.raises(ValueError, match="choose 'teacher' or 'student'"):
+        Lifter.load(model="pupil")
+
+
 def test_height_sets_the_scale(lifter):
     clip = CLIPS[0].frames(0, 60)
     small, tall = (lifter([clip], height_m=h)[0].joints_3d for h in (1.2, 1.8))
@@ -97,7 +110,7 @@ def test_height_sets_the_scale(lifter):
 
 
 def test_a_mirrored_person_is_lifted_to_the_mirrored_pose(lifter):
-    """Mirror averaging makes depth exactly mirror-symmetric; the cleaner is so only nearly."""
+    """Flip averaging makes depth exactly mirror-symmetric; the denoiser is so only nearly."""
     clip = CLIPS[0].frames(0, 90)
     flipped = clip.keypoints_px[:, list(MIRROR)] * [-1, 1] + [2 * clip.K[0, 2], 0]
     a = lifter([clip])[0].joints_3d
@@ -148,7 +161,7 @@ def test_bundled_weights_in_half_precision_lose_nothing(lifter, lifted):
     teacher = load_teacher(find_checkpoint())
     for parameter in teacher.parameters():
         parameter.data += parameter.data.abs() * 2**-12  # half the spacing of half precision, all in one direction
-    other = Lifter(teacher, "rounded")(CLIPS[:1])[0]
+    other = SkeletonLifter(teacher, "rounded")(CLIPS[:1])[0]
     assert np.linalg.norm(other.joints_3d - lifted[0].joints_3d, axis=-1).mean() < 0.002
 
 

@@ -1,22 +1,24 @@
-// A body: its skin hangs on 24 joints. Each frame turns the joints, and the skin is moved along here (linear blend skinning), not
-// by the graphics card: two bodies take 2 ms, drawing needs the result twice, and a browser without a card skins much more slowly.
+// A body: a mesh with linear blend skinning by 24 joints. Skinning is done here and not by the graphics card: two bodies take
+// 2 ms, drawing needs the result twice, and a browser without a graphics card skins much more slowly.
 import { BufferAttribute, BufferGeometry, Color, DynamicDrawUsage, Group, Mesh, MeshBasicMaterial, MeshLambertMaterial } from "three";
+import schema from "../payload_schema.json";
 
-const WEIGHT_STEPS = 65535;
-const COARSE = 0.03; // metres
-const BEHIND = { polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 1 }; // so that the skin never hides in its own veil
-const PLAIN = "#a9adb5"; // of a body that brings no colours
+const { weight_steps: WEIGHT_STEPS } = schema;
+const COARSE_CELL = 0.03; // metres
+const DEPTH_OFFSET = { polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 1 }; // or the skin would hide behind its own depth
+const DEFAULT_COLOUR = "#a9adb5"; // of a body without colours
 
 export class Body3D {
   group = new Group();
+  body;
   #material = new MeshLambertMaterial({ vertexColors: true });
   #mesh;
-  #veil; // writes depth only, so that a translucent body shows its outside and not its far side
-  #own;
+  #depthPrepass; // writes depth only, so that a translucent body does not show its far side
+  #ownColours;
   #restNormals;
   #fine; // triangles
   #coarse;
-  #moves; // of each joint: 3 x 3 turn, then shift, from rest to now
+  #transforms; // of each joint: 3 x 3 rotation, then translation, from the rest pose
 
   constructor(body) {
     this.body = body;
@@ -24,16 +26,16 @@ export class Body3D {
     this.#fine = geometry.index;
     this.#coarse = new BufferAttribute(coarseFaces(body.skin, body.vertices), 1);
     this.#restNormals = geometry.attributes.normal.array.slice();
-    this.#moves = new Float32Array(12 * body.skin.parents.length);
-    this.#own = ownColours(body.skin, geometry.attributes.position.count);
-    geometry.setAttribute("color", new BufferAttribute(this.#own.slice(), 3));
+    this.#transforms = new Float32Array(12 * body.skin.parents.length);
+    this.#ownColours = ownColours(body.skin, geometry.attributes.position.count);
+    geometry.setAttribute("color", new BufferAttribute(this.#ownColours.slice(), 3));
     this.#mesh = new Mesh(geometry, this.#material);
-    this.#veil = new Mesh(geometry, new MeshBasicMaterial({ colorWrite: false, ...BEHIND }));
-    this.#veil.renderOrder = 1;
+    this.#depthPrepass = new Mesh(geometry, new MeshBasicMaterial({ colorWrite: false, ...DEPTH_OFFSET }));
+    this.#depthPrepass.renderOrder = 1;
     this.#mesh.renderOrder = 2;
-    for (const mesh of [this.#veil, this.#mesh]) mesh.frustumCulled = false; // bounds are those of the rest pose
-    this.group.add(this.#veil, this.#mesh);
-    this.#veil.visible = false;
+    for (const mesh of [this.#depthPrepass, this.#mesh]) mesh.frustumCulled = false; // bounds are those of the rest pose
+    this.group.add(this.#depthPrepass, this.#mesh);
+    this.#depthPrepass.visible = false;
   }
 
   set opacity(value) {
@@ -44,22 +46,22 @@ export class Body3D {
   }
 
   /**
-   * Drawn fast rather than well: with a third of the triangles, and without the veil (a limb before the trunk of a translucent
-   * body may look a little denser then).
+   * Draw fast: with a third of the triangles, and without the depth prepass (a limb before the trunk of a translucent body may
+   * look a little denser then).
    */
-  set isHurried(value) {
-    this.#veil.visible = !value && this.#material.opacity < 1;
+  set lowQuality(value) {
+    this.#depthPrepass.visible = !value && this.#material.opacity < 1;
     const index = value ? this.#coarse : this.#fine;
     if (this.#mesh.geometry.index !== index) this.#mesh.geometry.setIndex(index);
   }
 
-  /** In the camera's frame. */
+  /** Pose the body, in the camera's frame. */
   pose(frame) {
     const { skin, rest, turns, root, vertices } = this.body;
     const count = skin.parents.length;
-    turnJoints(this.#moves, skin.parents, rest, turns.subarray(4 * count * frame, 4 * count * (frame + 1)), root.subarray(3 * frame, 3 * frame + 3));
+    setJointTransforms(this.#transforms, skin.parents, rest, turns.subarray(4 * count * frame, 4 * count * (frame + 1)), root.subarray(3 * frame, 3 * frame + 3));
     const { position, normal } = this.#mesh.geometry.attributes;
-    moveSkin(position.array, normal.array, vertices, this.#restNormals, skin, this.#moves);
+    skinVertices(position.array, normal.array, vertices, this.#restNormals, skin, this.#transforms);
     position.needsUpdate = normal.needsUpdate = true;
   }
 
@@ -67,14 +69,14 @@ export class Body3D {
   colour(colours) {
     const { color } = this.#mesh.geometry.attributes;
     if (colours) paint(color.array, this.body.skin, colours);
-    else color.array.set(this.#own);
+    else color.array.set(this.#ownColours);
     color.needsUpdate = true;
   }
 
   dispose() {
     this.#mesh.geometry.dispose();
     this.#material.dispose();
-    this.#veil.material.dispose();
+    this.#depthPrepass.material.dispose();
   }
 }
 
@@ -87,12 +89,12 @@ function makeGeometry({ skin, vertices }) {
   return geometry;
 }
 
-/** Triangles between one vertex of every cell of space and bone: neighbours on other bones must not be welded together. */
+/** Triangles between one vertex per cell of space and bone; vertices of different bones must not be merged. */
 function coarseFaces({ faces, influences }, vertices) {
   const first = new Map();
   const chosen = new Uint32Array(vertices.length / 3);
   for (let vertex = 0; vertex < chosen.length; vertex++) {
-    const cell = [0, 1, 2].map((axis) => Math.round(vertices[3 * vertex + axis] / COARSE));
+    const cell = [0, 1, 2].map((axis) => Math.round(vertices[3 * vertex + axis] / COARSE_CELL));
     const key = `${influences[4 * vertex]} ${cell}`;
     if (!first.has(key)) first.set(key, vertex);
     chosen[vertex] = first.get(key);
@@ -105,11 +107,11 @@ function coarseFaces({ faces, influences }, vertices) {
   return new Uint32Array(kept);
 }
 
-/** Where each joint's turn and shift take what was at rest; `quaternions` (x, y, z, w) are against the parents. */
-function turnJoints(moves, parents, rest, quaternions, root) {
-  const places = new Float32Array(3 * parents.length);
+/** Set each joint's transform from the rest pose; `quaternions` (x, y, z, w) are relative to the parents. */
+function setJointTransforms(transforms, parents, rest, quaternions, root) {
+  const positions = new Float32Array(3 * parents.length);
   parents.forEach((parent, joint) => {
-    const [x, y, z, w] = unit(quaternions, 4 * joint);
+    const [x, y, z, w] = unitQuaternion(quaternions, 4 * joint);
     const own = [
       1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
       2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
@@ -118,33 +120,33 @@ function turnJoints(moves, parents, rest, quaternions, root) {
     const [m, o] = [12 * joint, 12 * parent];
     for (let row = 0; row < 3; row++) {
       for (let column = 0; column < 3; column++) {
-        moves[m + 3 * row + column] = parent < 0 ? own[3 * row + column]
-          : moves[o + 3 * row] * own[column] + moves[o + 3 * row + 1] * own[3 + column] + moves[o + 3 * row + 2] * own[6 + column];
+        transforms[m + 3 * row + column] = parent < 0 ? own[3 * row + column]
+          : transforms[o + 3 * row] * own[column] + transforms[o + 3 * row + 1] * own[3 + column] + transforms[o + 3 * row + 2] * own[6 + column];
       }
-      places[3 * joint + row] = parent < 0 ? root[row] : places[3 * parent + row] + bone(moves, o + 3 * row, rest, parent, joint);
+      positions[3 * joint + row] = parent < 0 ? root[row] : positions[3 * parent + row] + boneOffset(transforms, o + 3 * row, rest, parent, joint);
     }
     for (let row = 0; row < 3; row++) {
-      const turned = moves[m + 3 * row] * rest[3 * joint] + moves[m + 3 * row + 1] * rest[3 * joint + 1] + moves[m + 3 * row + 2] * rest[3 * joint + 2];
-      moves[m + 9 + row] = places[3 * joint + row] - turned;
+      const turned = transforms[m + 3 * row] * rest[3 * joint] + transforms[m + 3 * row + 1] * rest[3 * joint + 1] + transforms[m + 3 * row + 2] * rest[3 * joint + 2];
+      transforms[m + 9 + row] = positions[3 * joint + row] - turned;
     }
   });
 }
 
-/** One coordinate of the bone from parent to child, turned as the parent is. */
-function bone(moves, row, rest, parent, child) {
+/** One coordinate of the bone from parent to child, rotated as the parent is. */
+function boneOffset(transforms, row, rest, parent, child) {
   let sum = 0;
-  for (let axis = 0; axis < 3; axis++) sum += moves[row + axis] * (rest[3 * child + axis] - rest[3 * parent + axis]);
+  for (let axis = 0; axis < 3; axis++) sum += transforms[row + axis] * (rest[3 * child + axis] - rest[3 * parent + axis]);
   return sum;
 }
 
-function unit(values, start) {
+function unitQuaternion(values, start) {
   const four = values.subarray(start, start + 4);
   const length = Math.hypot(...four) || 1;
   return [four[0] / length, four[1] / length, four[2] / length, four[3] / length];
 }
 
-/** Linear blend skinning: every vertex by the weighted mean of the moves of up to four joints. */
-function moveSkin(positions, normals, rest, restNormals, { influences, weights }, moves) {
+/** Linear blend skinning: transform every vertex by the weighted mean of up to four joints' transforms. */
+function skinVertices(positions, normals, rest, restNormals, { influences, weights }, transforms) {
   const blend = new Float32Array(12);
   for (let vertex = 0; vertex < rest.length / 3; vertex++) {
     blend.fill(0);
@@ -152,7 +154,7 @@ function moveSkin(positions, normals, rest, restNormals, { influences, weights }
       const weight = weights[k] / WEIGHT_STEPS;
       if (weight === 0) continue;
       const m = 12 * influences[k];
-      for (let i = 0; i < 12; i++) blend[i] += weight * moves[m + i];
+      for (let i = 0; i < 12; i++) blend[i] += weight * transforms[m + i];
     }
     const v = 3 * vertex;
     const [x, y, z] = [rest[v], rest[v + 1], rest[v + 2]];
@@ -173,7 +175,7 @@ function linear(colour) {
 
 function ownColours(skin, count) {
   const colours = new Float32Array(3 * count);
-  const plain = linear(PLAIN);
+  const plain = linear(DEFAULT_COLOUR);
   for (let vertex = 0; vertex < count; vertex++) {
     const rgb = skin.colors ? linear([...skin.colors.subarray(3 * vertex, 3 * vertex + 3)]) : plain;
     colours.set(rgb, 3 * vertex);
@@ -181,7 +183,7 @@ function ownColours(skin, count) {
   return colours;
 }
 
-/** Each vertex takes the colours of the joints that move it, in the proportion in which they do. */
+/** Colour each vertex by the colours of its joints, weighted as in the skinning. */
 function paint(target, skin, colours) {
   const ofJoint = skin.nearest.map((joint) => linear(colours[joint]));
   const { influences, weights } = skin;

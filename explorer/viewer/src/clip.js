@@ -1,44 +1,41 @@
-// One clip and the answers to it as explorer/viewer/payload.py packs them: flat arrays beside the words and names that explain them.
+// One clip and its candidates: reads the arrays of explorer/viewer/payload.py by the names in payload_schema.json.
+import schema from "../payload_schema.json";
 
-const ARRAYS = ["input_px", "confidence", "curve_reference"];
-const OF_ACTOR = ["pose", "ground", "curve"];
-const OF_BODY = ["vertices", "rest", "turns", "root"]; // of one person
-const OF_SKIN = ["faces", "influences", "weights"]; // of all who wear one body model
 const SIMILARITY = 8; // numbers of one: scale, quaternion, shift
 
 export class Clip {
+  meta;
+  frames;
+  joints;
+  inputPx;
+  confidence;
+  curveReference;
+  truth; // null without ground truth
+  secondOntoFirst; // similarities that align the second candidate to the first; null for one candidate
+  video; // null without one, and in a saved page
+  candidates;
+
   constructor(data) {
     const { meta } = data;
-    const column = (name) => (data[name].getChildAt ? data[name].getChildAt(0).toArray() : data[name]); // Arrow, or a page's own
     this.meta = meta;
     this.frames = meta.frames;
     this.joints = meta.joints.length;
-    for (const name of ARRAYS) this[name] = column(name);
-    this.truth = data.truth ? column("truth") : null;
-    this.video = meta.video ? { ...meta.video, bytes: column("video") } : null; // not in a page of its own
-    this.onto = data.b_onto_a ? column("b_onto_a") : null;
-    const skins = meta.bodies.map((words, number) => ({
-      ...words,
-      ...pick(OF_SKIN, (name) => column(`body${number}_${name}`)),
-      colors: words.has_colors ? column(`body${number}_colors`) : null,
-    }));
-    this.actors = meta.actors.map((words) => ({
-      ...words,
-      ...pick(OF_ACTOR, (name) => column(`${words.prefix}_${name}`)),
-      body: words.body === null ? null : { skin: skins[words.body], ...pick(OF_BODY, (name) => column(`${words.prefix}_${name}`)) },
-      measures: words.measures.map((measure) => ({
-        ...measure,
-        values: column(`${words.prefix}_heat_${measure.key}`),
-        truth: measure.has_truth ? column(`${words.prefix}_truth_${measure.key}`) : null,
-      })),
-    }));
+    const own = readArrays(data, "clip", (name) => name);
+    this.inputPx = own.input_px;
+    this.confidence = own.confidence;
+    this.curveReference = own.curve_reference;
+    this.truth = own.truth;
+    this.secondOntoFirst = own.b_onto_a;
+    this.video = meta.video ? { ...meta.video, bytes: own.video } : null;
+    const skins = meta.bodies.map((fields, number) => ({ ...fields, ...readArrays(data, "body", (name) => `body${number}_${name}`) }));
+    this.candidates = meta.candidates.map((fields) => readCandidate(data, fields, skins));
   }
 
-  isPresent(actor, frame) {
-    return Number.isFinite(this.actors[actor].pose[frame * this.joints * 3]);
+  isPresent(candidate, frame) {
+    return Number.isFinite(this.candidates[candidate].pose[frame * this.joints * 3]);
   }
 
-  /** Mean over joints and the worst joint of one frame; null where nothing is known. */
+  /** Mean over joints and the worst joint of one frame; null where no joint has a value. */
   summary(measure, frame) {
     let sum = 0, count = 0, worst = -1;
     const offset = frame * this.joints;
@@ -52,10 +49,10 @@ export class Clip {
     return count ? { mean: sum / count, worst, value: measure.values[offset + worst] } : null;
   }
 
-  /** A joint of an actor projected into the image, in pixels. */
-  reprojected(actor, frame, joint) {
+  /** A joint of a candidate projected into the image, in pixels. */
+  reprojected(candidate, frame, joint) {
     const { fx, fy, cx, cy } = this.meta.camera;
-    const { pose } = this.actors[actor];
+    const { pose } = this.candidates[candidate];
     const i = (frame * this.joints + joint) * 3;
     const depth = pose[i + 2] > 1e-6 ? pose[i + 2] : NaN;
     return [(fx * pose[i]) / depth + cx, (fy * pose[i + 1]) / depth + cy];
@@ -73,6 +70,27 @@ export function placeBy(object, similarities, frame) {
   return true;
 }
 
-function pick(names, read) {
-  return Object.fromEntries(names.map((name) => [name, read(name)]));
+function readCandidate(data, fields, skins) {
+  const { prefix } = fields;
+  const nameOf = (name) => `${prefix}_${name}`;
+  return {
+    ...fields,
+    ...readArrays(data, "candidate", nameOf),
+    body: fields.body === null ? null : { skin: skins[fields.body], ...readArrays(data, "candidate_body", nameOf) },
+    measures: fields.measures.map((measure) => {
+      const { heat, truth } = readArrays(data, "measure", (name) => `${prefix}_${name}_${measure.key}`);
+      return { ...measure, values: heat, truth };
+    }),
+  };
+}
+
+/** Every array that the schema names for one kind of owner; null for an optional one that is missing. */
+function readArrays(data, kind, nameOf) {
+  const read = ([name, { optional = false }]) => {
+    const array = data[nameOf(name)];
+    if (array === undefined && !optional) throw new Error(`The viewer's data lack the array '${nameOf(name)}'.`);
+    if (array === undefined) return [name, null];
+    return [name, array.getChildAt ? array.getChildAt(0).toArray() : array]; // Arrow, or an array of a saved page
+  };
+  return Object.fromEntries(Object.entries(schema.arrays[kind]).map(read));
 }

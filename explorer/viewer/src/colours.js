@@ -1,4 +1,6 @@
-// Colours: Okabe-Ito for sides, cividis for amounts (both safe for colour-blind eyes), the rest from Streamlit's theme.
+// Colours: Okabe and Ito's for sides and candidates, cividis for amounts (both safe for colour-blind eyes), the rest from
+// Streamlit's theme.
+import palette from "../palette.json";
 
 const CIVIDIS = [
   [0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115], [138, 134, 120],
@@ -14,13 +16,6 @@ export function cividis(amount) {
 
 export const CIVIDIS_GRADIENT = `linear-gradient(to right, ${CIVIDIS.map((c) => `rgb(${c})`).join(",")})`;
 
-const SIDES = {
-  light: { left: "#0072B2", right: "#D55E00", middle: "#009E73" },
-  dark: { left: "#56B4E9", right: "#E69F00", middle: "#2FBF95" },
-};
-
-const ACTORS = { light: ["#0072B2", "#D55E00"], dark: ["#56B4E9", "#E69F00"] };
-
 function isDark(colour) {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   canvas.fillStyle = colour;
@@ -35,6 +30,7 @@ export function readTheme(element) {
   const read = (name, fallback) => style.getPropertyValue(`--st-${name}`).trim() || fallback;
   const background = read("background-color", "#ffffff");
   const dark = isDark(background);
+  const [first, second, third] = dark ? palette.dark : palette.light;
   return {
     dark,
     background,
@@ -42,8 +38,8 @@ export function readTheme(element) {
     text: read("text-color", "#222222"),
     border: read("border-color", "#d0d3d9"),
     font: read("font", "sans-serif"),
-    truth: dark ? "#C9CDD3" : "#7A8088",
-    sides: dark ? SIDES.dark : SIDES.light,
-    actors: dark ? ACTORS.dark : ACTORS.light,
+    truth: dark ? palette.truth.dark : palette.truth.light,
+    sides: { left: first, right: second, middle: third },
+    candidates: [first, second],
   };
 }

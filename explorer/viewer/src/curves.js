@@ -1,11 +1,15 @@
-// The smoothness curves under the heat map: acceleration of each actor beside a reference.
+// The curves below the error map: acceleration of each candidate, and of a reference.
 import { fitToDevice } from "./picture2d.js";
 
 const HEADROOM = 1.08;
-const LOG_FROM = 4; // times rougher than the lifted curve
+const LOG_FROM = 4; // ratio of the medians of reference and lifted curve
 const TICK_SPACE = 74; // CSS pixels that a time label needs
 
 export class Curves {
+  clip = null;
+  isLog = false;
+  ticks = [];
+  toShare = null; // value to share of the height
   #canvas;
   #axis;
 
@@ -16,11 +20,11 @@ export class Curves {
 
   open(clip) {
     this.clip = clip;
-    const [lifted, reference] = [clip.actors[0].curve, clip.curve_reference];
-    const top = HEADROOM * Math.max(...clip.actors.map(({ curve }) => share(curve, 1)), share(reference, 1), 1e-3);
-    // An unsmoothed reference shakes many times more than any body: only a logarithmic axis shows both.
-    this.isLog = share(reference, 0.5) > LOG_FROM * share(lifted, 0.5);
-    if (this.isLog) this.#makeLog(10 ** Math.floor(Math.log10(Math.max(share(lifted, 0.05), top / 1e4))), top);
+    const [lifted, reference] = [clip.candidates[0].curve, clip.curveReference];
+    const top = HEADROOM * Math.max(...clip.candidates.map(({ curve }) => quantile(curve, 1)), quantile(reference, 1), 1e-3);
+    // An unsmoothed reference shakes many times more than any body; only a logarithmic axis shows both.
+    this.isLog = quantile(reference, 0.5) > LOG_FROM * quantile(lifted, 0.5);
+    if (this.isLog) this.#makeLog(10 ** Math.floor(Math.log10(Math.max(quantile(lifted, 0.05), top / 1e4))), top);
     else this.#makeLinear(top);
   }
 
@@ -36,7 +40,7 @@ export class Curves {
     this.toShare = (value) => Math.log(Math.max(value, low) / low) / Math.log(top / low);
   }
 
-  /** Returns where each tick lies, as [value, y in CSS pixels]. */
+  /** Draw, and return the position of each tick as [value, y in CSS pixels]. */
   draw(theme) {
     const { width, height, scale } = fitToDevice(this.#canvas);
     const context = this.#canvas.getContext("2d");
@@ -46,8 +50,8 @@ export class Curves {
     const ticks = this.ticks.map((tick) => [tick, toY(tick)]);
     context.fillStyle = theme.border;
     for (const y of [height - 1, ...ticks.map(([, y]) => y)]) context.fillRect(0, Math.round(y), width, 1);
-    this.#line(context, this.clip.curve_reference, width, toY, theme.truth, 1.25);
-    const lines = this.clip.actors.map(({ curve }, actor) => [curve, theme.actors[actor]]).reverse();
+    this.#line(context, this.clip.curveReference, width, toY, theme.truth, 1.25);
+    const lines = this.clip.candidates.map(({ curve }, candidate) => [curve, theme.candidates[candidate]]).reverse();
     for (const [curve, colour] of lines) this.#line(context, curve, width, toY, colour, 1.75);
     this.#drawAxis(theme);
     return ticks;
@@ -92,10 +96,10 @@ export class Curves {
   }
 }
 
-/** The value below which that share of the finite values lies. */
-function share(values, part) {
+/** The quantile of the finite values. */
+function quantile(values, share) {
   const sorted = values.filter(Number.isFinite).sort(); // typed arrays sort by number
-  return sorted.length ? sorted[Math.round(part * (sorted.length - 1))] : 0;
+  return sorted.length ? sorted[Math.round(share * (sorted.length - 1))] : 0;
 }
 
 /** The smallest of 1, 2, 5 x 10^n that is at least `atLeast`. */

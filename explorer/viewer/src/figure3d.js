@@ -1,4 +1,4 @@
-// One actor in 3D: skeleton, body, ground truth, trails and onion skin, all in the camera's frame (x right, y down, z forward).
+// One candidate in 3D: skeleton, body, ground truth, trails and onion skin, all in the camera's frame (x right, y down, z forward).
 import { Group } from "three";
 import { Body3D } from "./body3d.js";
 import { placeBy } from "./clip.js";
@@ -6,36 +6,42 @@ import { cividis } from "./colours.js";
 import { Skeleton3D } from "./skeleton3d.js";
 import { Trails } from "./trails.js";
 
-const ADULT = 1.8; // metres, with head room
+const ADULT_HEIGHT = 1.8; // metres, with head room
 const ONION = [-2, -1, 1, 2];
 const ONION_S = 1 / 6; // between two layers of the onion skin
-const BARE = "#8b9099"; // joints without a value
+const NO_VALUE = "#8b9099"; // colour of joints without a value
 
 export class Figure3D {
-  isHurried = false; // to be drawn fast rather than well
-  root = new Group(); // camera frame; its own transform brings it into the scene
-  #placed = new Group(); // moved onto the other actor where the two lie over each other
+  clip;
+  number;
+  candidate;
+  frame = 0;
+  anchor = [0, 0, 0]; // the point of the camera's frame that lies at the scene's origin
+  lowQuality = false; // draw fast
+  root = new Group(); // holds the camera's frame; its own transform leads to the scene
+  #placed = new Group(); // aligned to the other candidate where both are overlaid
   #truthPlace = new Group();
   #skeleton;
   #truth;
   #body = null;
   #trails;
   #onion;
+  #painted = ""; // the colours of the body, as text
 
-  constructor(clip, actor) {
+  constructor(clip, candidate) {
     this.clip = clip;
-    this.number = actor;
-    this.actor = clip.actors[actor];
+    this.number = candidate;
+    this.candidate = clip.candidates[candidate];
     const { joints, meta: { bones } } = clip;
-    const unit = this.actor.size.height / ADULT; // a child, or a figure of unknown scale, is drawn as slender as an adult
+    const unit = this.candidate.size.height / ADULT_HEIGHT; // a child, or a figure of unknown scale, is drawn as slender as an adult
     const thick = { jointRadius: 0.03 * unit, boneRadius: 0.0165 * unit };
     this.#skeleton = new Skeleton3D(bones, joints, thick);
     const thin = { jointRadius: 0.013 * unit, boneRadius: 0.008 * unit, opacity: 0.75, fadedOpacity: 1 };
     this.#truth = new Skeleton3D(bones, joints, thin);
     this.#truthPlace.add(this.#truth.group);
     this.#onion = ONION.map(() => new Skeleton3D(bones, joints, { ...thick, opacity: 0.16, fadedOpacity: 0.5 }));
-    this.#trails = new Trails(clip, actor);
-    if (this.actor.body) this.#body = new Body3D(this.actor.body);
+    this.#trails = new Trails(clip, candidate);
+    if (this.candidate.body) this.#body = new Body3D(this.candidate.body);
     const parts = [this.#skeleton, ...this.#onion, ...(this.#body ? [this.#body] : [])].map((part) => part.group);
     this.#placed.add(...parts, this.#trails.object);
     this.root.rotation.x = Math.PI; // y down and z forward become y up and z towards the viewer
@@ -49,7 +55,7 @@ export class Figure3D {
   /** The pelvis and the floor under it, in the camera's frame. */
   ground(frame) {
     const i = frame * this.clip.joints * 3;
-    const { pose, ground } = this.actor;
+    const { pose, ground } = this.candidate;
     return [pose[i], ground[frame], pose[i + 2]];
   }
 
@@ -58,8 +64,8 @@ export class Figure3D {
   }
 
   /**
-   * `options`: what the user wants to see; `measure`: of this actor; `theme`: colours; `alignment`: 'none', or how this
-   * figure is laid over the first one.
+   * `options`: the visitor's; `measure`: of this candidate; `theme`: colours; `alignment`: how this figure is aligned to the
+   * first one, or 'none'.
    */
   show(frame, options, measure, theme, alignment) {
     this.frame = frame;
@@ -80,10 +86,10 @@ export class Figure3D {
     this.#placed.position.set(0, 0, 0);
     this.#placed.quaternion.identity();
     this.#placed.scale.setScalar(1);
-    if (alignment === "procrustes") return placeBy(this.#placed, this.clip.onto, frame);
+    if (alignment === "procrustes") return placeBy(this.#placed, this.clip.secondOntoFirst, frame);
     if (alignment === "pelvis") {
       const i = frame * this.clip.joints * 3;
-      const [ours, theirs] = [this.actor.pose, this.clip.actors[0].pose];
+      const [ours, theirs] = [this.candidate.pose, this.clip.candidates[0].pose];
       if (Number.isFinite(theirs[i])) this.#placed.position.set(theirs[i] - ours[i], theirs[i + 1] - ours[i + 1], theirs[i + 2] - ours[i + 2]);
     }
     return true;
@@ -91,30 +97,28 @@ export class Figure3D {
 
   #colours(options, measure, theme) {
     const { sides } = this.clip.meta;
-    if (options.colour === "actors") return sides.map(() => theme.actors[this.number]);
+    if (options.colour === "candidates") return sides.map(() => theme.candidates[this.number]);
     if (options.colour !== "errors") return sides.map((side) => theme.sides[side]);
     return sides.map((_, joint) => {
       const value = measure.values[this.frame * this.clip.joints + joint];
-      return Number.isFinite(value) ? cividis(value / measure.top) : BARE;
+      return Number.isFinite(value) ? cividis(value / measure.top) : NO_VALUE;
     });
   }
 
   #pose(skeleton, frame, colours) {
     const { joints, confidence, meta } = this.clip;
     const isSeen = (joint) => confidence[frame * joints + joint] > 0;
-    skeleton.show(this.actor.pose, frame, isSeen, colours, meta.bones.map(([, child]) => colours[child]));
+    skeleton.show(this.candidate.pose, frame, isSeen, colours, meta.bones.map(([, child]) => colours[child]));
   }
 
   #showBody(frame, options, colours) {
     this.#body.group.visible = options.parts !== "skeleton";
     if (!this.#body.group.visible) return;
     this.#body.opacity = options.opacity;
-    this.#body.isHurried = this.isHurried;
+    this.#body.lowQuality = this.lowQuality;
     this.#body.pose(frame);
     this.#paint(options.colour === "own" ? null : colours);
   }
-
-  #painted = "";
 
   #paint(colours) {
     const wanted = JSON.stringify(colours);
@@ -137,7 +141,7 @@ export class Figure3D {
       const at = frame + ONION[layer] * step;
       skeleton.group.visible = options.onion && at >= 0 && at < this.clip.frames && this.clip.isPresent(this.number, at);
       if (!skeleton.group.visible) return;
-      skeleton.show(this.actor.pose, at, () => true, colours, this.clip.meta.bones.map(([, child]) => colours[child]));
+      skeleton.show(this.candidate.pose, at, () => true, colours, this.clip.meta.bones.map(([, child]) => colours[child]));
     });
   }
 

@@ -1,8 +1,9 @@
-// Joint x frame as a picture, one texel per cell; drawn stretched to the plot.
+// The error map: joints x frames as an image with one pixel per cell, stretched to the plot.
 import { cividis } from "./colours.js";
 import { fitToDevice } from "./picture2d.js";
 
 export class Heatmap {
+  clip = null;
   #canvas;
   #texture = document.createElement("canvas");
 

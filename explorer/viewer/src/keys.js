@@ -1,4 +1,4 @@
-// Which key does what. Only while the viewer has the focus; a select box keeps its own keys.
+// Keys and their actions, while the viewer has the focus; a select box keeps its own keys.
 
 const KEYS = {
   " ": "play",

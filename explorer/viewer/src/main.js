@@ -1,5 +1,5 @@
-// The Streamlit component: called at mount, and again whenever its data or the theme changes. The same script makes a page of
-// its own (explorer/viewer/standalone.py) live.
+// The Streamlit component: called at mount, and again whenever its data or the theme changes. The same script runs the saved
+// page of explorer/viewer/standalone.py.
 import { Clip } from "./clip.js";
 import { openPage } from "./page.js";
 import { Viewer } from "./viewer.js";
@@ -12,7 +12,7 @@ export default function mount({ data, parentElement, setStateValue }) {
     viewer = new Viewer(parentElement);
     viewers.set(parentElement, viewer);
   }
-  viewer.onSettled = (frame) => setStateValue("frame", frame);
+  viewer.onRest = (frame) => setStateValue("frame", frame);
   if (viewer.clip?.meta.id !== data.meta.id) viewer.open(new Clip(data), frameOfAddress(data.meta.frames));
   else viewer.retheme();
   return () => {
@@ -21,7 +21,7 @@ export default function mount({ data, parentElement, setStateValue }) {
   };
 }
 
-/** A shared link says where to start; Python keeps `frame` in the address up to date and drops it with the clip. */
+/** The frame in a shared link; Python keeps `frame` in the address up to date and drops it with the clip. */
 function frameOfAddress(frames) {
   const wanted = Number(new URLSearchParams(window.location.search).get("frame"));
   return Number.isInteger(wanted) && wanted >= 0 && wanted < frames ? wanted : 0;

@@ -1,12 +1,12 @@
-// What the user wants to see; kept by the browser for as long as its tab is open, so that changing pages loses nothing.
+// The visitor's options; the browser keeps them while its tab is open, so that they survive a change of pages.
 
 const KEY = "posenet3d-viewer";
 
-const USUAL = {
+const DEFAULTS = {
   layout: "side", // or over
-  align: "pelvis", // how the second lies over the first: camera, pelvis, procrustes
+  align: "pelvis", // of the second candidate to the first: camera, pelvis, procrustes
   parts: "both", // or body, skeleton
-  colour: "own", // or actors, errors
+  colour: "own", // or candidates, errors
   opacity: 0.65,
   truth: true,
   follow: true,
@@ -17,7 +17,7 @@ const USUAL = {
   reprojection: true,
   whole: false,
   video: true,
-  of: 0, // whose numbers the map shows
+  of: 0, // candidate in the error map
   measure: "",
   speed: 1,
   loop: true,
@@ -25,9 +25,11 @@ const USUAL = {
 
 export function loadOptions() {
   try {
-    return { ...USUAL, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") };
+    const stored = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+    if (stored.colour === "actors") stored.colour = "candidates"; // its name in an earlier version
+    return { ...DEFAULTS, ...stored };
   } catch {
-    return { ...USUAL }; // a page opened from disk may have no storage
+    return { ...DEFAULTS }; // a page opened from disk may have no storage
   }
 }
 
@@ -53,5 +55,5 @@ export function optionOf(control) {
   const { option } = control.dataset;
   if (!option) return null;
   if (control.type === "checkbox") return [option, control.checked];
-  return [option, typeof USUAL[option] === "number" ? Number(control.value) : control.value];
+  return [option, typeof DEFAULTS[option] === "number" ? Number(control.value) : control.value];
 }

@@ -1,4 +1,4 @@
-// A page that was saved to disk: the clip lies in it as JSON, its arrays in one compressed block (explorer/viewer/standalone.py).
+// A page saved by explorer/viewer/standalone.py: it holds the clip as JSON, and all arrays in one compressed block.
 import { Clip } from "./clip.js";
 import { Viewer } from "./viewer.js";
 

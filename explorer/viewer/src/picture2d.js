@@ -1,10 +1,12 @@
-// The 2D input as the detector wrote it, in image coordinates; under it the video, over it each actor's joints projected back.
+// The detector's 2D joints in image coordinates, with the video behind them and each candidate's reprojected joints over them.
 import { Video } from "./video.js";
 
-const DASHES = [[5, 3], [2, 3]]; // of the first and the second actor
+const DASHES = [[5, 3], [2, 3]]; // of the first and the second candidate
 const MARGIN = 0.1; // of the person's extent, around the crop
 
 export class Picture2D {
+  clip = null;
+  frame = 0;
   options = {};
   #canvas;
   #context;
@@ -48,7 +50,7 @@ export class Picture2D {
     if (this.options.video) this.#video.draw(context, meta.has_image_size ? meta.image : null, toScreen);
     this.#drawImageEdge(toScreen);
     this.#drawInput(frame, toScreen);
-    if (this.options.reprojection) this.clip.actors.forEach((_, actor) => this.#drawReprojection(actor, frame, toScreen));
+    if (this.options.reprojection) this.clip.candidates.forEach((_, candidate) => this.#drawReprojection(candidate, frame, toScreen));
   }
 
   /** Pixels to screen, the same for every frame of the clip and with one scale for both axes. */
@@ -75,7 +77,7 @@ export class Picture2D {
   }
 
   #drawInput(frame, toScreen) {
-    const { input_px: px, confidence, joints, meta } = this.clip;
+    const { inputPx: px, confidence, joints, meta } = this.clip;
     const context = this.#context;
     const at = (joint) => toScreen(px[(frame * joints + joint) * 2], px[(frame * joints + joint) * 2 + 1]);
     const seen = (joint) => confidence[frame * joints + joint];
@@ -83,24 +85,24 @@ export class Picture2D {
     context.lineCap = "round";
     context.lineWidth = 4;
     for (const [parent, child] of meta.bones) {
-      context.globalAlpha = visible(Math.min(seen(parent), seen(child)));
+      context.globalAlpha = opacityOf(Math.min(seen(parent), seen(child)));
       if (context.globalAlpha > 0) line(context, at(parent), at(child), colour(child));
     }
     for (let joint = 0; joint < joints; joint++) {
-      context.globalAlpha = visible(seen(joint));
+      context.globalAlpha = opacityOf(seen(joint));
       if (context.globalAlpha > 0) dot(context, at(joint), 4.5, colour(joint));
     }
     context.globalAlpha = 1;
   }
 
-  #drawReprojection(actor, frame, toScreen) {
+  #drawReprojection(candidate, frame, toScreen) {
     const { joints, meta } = this.clip;
-    if (!this.clip.isPresent(actor, frame)) return;
+    if (!this.clip.isPresent(candidate, frame)) return;
     const context = this.#context;
-    const at = (joint) => toScreen(...this.clip.reprojected(actor, frame, joint));
-    const colour = this.#theme.actors[actor];
+    const at = (joint) => toScreen(...this.clip.reprojected(candidate, frame, joint));
+    const colour = this.#theme.candidates[candidate];
     context.lineWidth = 1.5;
-    context.setLineDash(DASHES[actor]);
+    context.setLineDash(DASHES[candidate]);
     for (const [parent, child] of meta.bones) line(context, at(parent), at(child), colour);
     context.setLineDash([]);
     for (let joint = 0; joint < joints; joint++) {
@@ -114,8 +116,8 @@ export class Picture2D {
   }
 }
 
-/** Confidence as opacity; what was seen at all never fades completely. */
-function visible(confidence) {
+/** Opacity of a confidence; a detected joint never fades completely. */
+function opacityOf(confidence) {
   return confidence > 0 ? 0.2 + 0.8 * Math.min(confidence, 1) : 0;
 }
 

@@ -1,4 +1,4 @@
-// One stick figure: spheres and rods, drawn twice - solid where the detector saw the joint, faded where it did not.
+// A skeleton of spheres and rods, drawn twice: solid where the joint was detected in 2D, faded where it was not.
 import {
   Color, CylinderGeometry, Group, InstancedMesh, Matrix4, MeshLambertMaterial, Quaternion, SphereGeometry, Vector3,
 } from "three";
@@ -7,6 +7,7 @@ const UP = new Vector3(0, 1, 0);
 
 export class Skeleton3D {
   group = new Group();
+  bones;
   #solid;
   #faded;
   #points;
@@ -34,7 +35,7 @@ export class Skeleton3D {
   }
 
   /**
-   * `poses`: x, y, z of every joint of every frame; `isSolid(joint)`: was it observed; colours of joints and bones are CSS
+   * `poses`: x, y, z of every joint of every frame; `isSolid(joint)`: whether it was detected; colours of joints and bones are CSS
    * strings or [r, g, b] of 0 to 255.
    */
   show(poses, frame, isSolid, jointColours, boneColours) {

@@ -1,4 +1,4 @@
-// The 3D view: one canvas, one camera, and one picture per actor beside each other, or both actors in one picture.
+// The 3D view: one canvas and one camera, with the candidates side by side or overlaid.
 import {
   BufferGeometry, CircleGeometry, DirectionalLight, Float32BufferAttribute, Fog, GridHelper, HemisphereLight, LineBasicMaterial,
   LineSegments, Mesh, MeshBasicMaterial, PerspectiveCamera, Scene, WebGLRenderer,
@@ -13,20 +13,22 @@ const START_AZIMUTH = 0.45; // radians off the input camera: depth shows at once
 const START_ELEVATION = 0.16; // radians
 const FRUSTUM_DEPTH = 0.6; // metres
 const [NEAR, FAR] = [0.05, 200];
-const SLOW_MS = 45; // longer than this per frame while playing, and the picture is drawn with fewer pixels
-const LATE = 1.3; // so many times as long as frames should take is late
-const FEWEST_PIXELS = 0.45; // per CSS pixel
+const SLOW_MS = 45; // per frame while playing; above it the view is drawn with fewer pixels
+const MAX_DELAY_RATIO = 1.3; // of the time that frames take to the time that they should take
+const MIN_PIXELS = 0.45; // per CSS pixel
 
 export class Stage3D {
+  clip = null;
+  frame = 0;
   options = {};
-  measures = []; // of each actor, what its colours show
+  measures = []; // of each candidate, the measure that its colours show
   isInSoftware = isDrawnInSoftware();
   isSlow = this.isInSoftware; // frames come late while playing
   #canvas;
   #renderer;
   #scene = new Scene();
   #camera = new PerspectiveCamera(FIELD_OF_VIEW, 1, NEAR, FAR);
-  #eye = new PerspectiveCamera(FIELD_OF_VIEW, 1, NEAR, FAR); // the input camera
+  #inputCamera = new PerspectiveCamera(FIELD_OF_VIEW, 1, NEAR, FAR);
   #controls;
   #grid = null;
   #shadow = new Mesh(new CircleGeometry(0.3, 40), new MeshBasicMaterial({ color: 0, transparent: true, opacity: 0.07 }));
@@ -36,13 +38,13 @@ export class Stage3D {
   #request = 0;
   #size = [1, 1];
   #pixels = Math.min(devicePixelRatio, 2); // per CSS pixel
-  #playPixels = this.isInSoftware ? FEWEST_PIXELS : this.#pixels; // while playing; fewer where drawing is slow
+  #playPixels = this.isInSoftware ? MIN_PIXELS : this.#pixels; // while playing; fewer where drawing is slow
   #isPlaying = false;
   #ticks = [];
 
   constructor(canvas, theme) {
     this.#canvas = canvas;
-    this.#renderer = new WebGLRenderer({ canvas, antialias: !this.isInSoftware }); // opaque: nothing has to be mixed with the page
+    this.#renderer = new WebGLRenderer({ canvas, antialias: !this.isInSoftware }); // opaque: the page behind it needs no blending
     this.#renderer.autoClear = false;
     this.#renderer.setPixelRatio(this.#pixels);
     this.#controls = new OrbitControls(this.#camera, canvas);
@@ -77,24 +79,24 @@ export class Stage3D {
   open(clip) {
     this.clip = clip;
     this.#clear();
-    this.#figures = clip.actors.map((_, actor) => new Figure3D(clip, actor));
+    this.#figures = clip.candidates.map((_, candidate) => new Figure3D(clip, candidate));
     this.#scene.add(...this.#figures.map((figure) => figure.root));
-    this.#shadow.scale.setScalar(clip.actors[0].size.height / 1.8);
+    this.#shadow.scale.setScalar(clip.candidates[0].size.height / 1.8);
     this.#frustum.geometry.dispose();
     this.#frustum.geometry = frustumOf(clip.meta);
     this.resize();
     this.resetView();
   }
 
-  /** Back to the side of the input camera, a little turned, with the person (or the whole path) filling the view. */
+  /** Reset to a view near the input camera's, a little rotated, with the person (or the whole path) filling it. */
   resetView() {
-    const sizes = this.clip.actors.map(({ size }) => size);
+    const sizes = this.clip.candidates.map(({ size }) => size);
     const largest = (name) => Math.max(...sizes.map((size) => size[name]));
-    const tall = largest("height");
-    const wide = largest("width") + (this.options.follow ? 0 : largest("travel"));
+    const height = largest("height");
+    const width = largest("width") + (this.options.follow ? 0 : largest("travel"));
     const halfAngle = Math.tan((FIELD_OF_VIEW / 2) * Math.PI / 180);
-    const distance = 1.16 * Math.max(tall, wide / Math.max(this.#aspect(), 0.3)) / 2 / halfAngle;
-    this.#controls.target.set(0, tall * 0.5, 0);
+    const distance = 1.16 * Math.max(height, width / Math.max(this.#aspect(), 0.3)) / 2 / halfAngle;
+    this.#controls.target.set(0, height * 0.5, 0);
     this.#camera.position.setFromSphericalCoords(distance, Math.PI / 2 - START_ELEVATION, START_AZIMUTH).add(this.#controls.target);
     this.#controls.update();
     this.#requestDraw();
@@ -102,10 +104,10 @@ export class Stage3D {
 
   show(frame) {
     this.frame = frame;
-    this.#figures.forEach((figure, actor) => {
-      figure.isHurried = this.isSlow && this.#isPlaying;
-      const alignment = this.isOver && actor > 0 ? this.options.align : "none";
-      figure.show(frame, this.options, this.measures[actor], this.#theme, alignment);
+    this.#figures.forEach((figure, candidate) => {
+      figure.lowQuality = this.isSlow && this.#isPlaying;
+      const alignment = this.isOver && candidate > 0 ? this.options.align : "none";
+      figure.show(frame, this.options, this.measures[candidate], this.#theme, alignment);
       this.#anchor(figure, this.isOver ? this.#figures[0] : figure);
     });
     this.#controls.enabled = !this.options.fromCamera;
@@ -117,46 +119,46 @@ export class Stage3D {
     if (!width || !height) return;
     for (const figure of this.#figures) figure.setResolution(width, height);
     const isAsBefore = width === this.#size[0] && height === this.#size[1] && this.#pixels === this.#renderer.getPixelRatio();
-    if (isAsBefore) return; // a new canvas is told its size twice, and setting it empties the picture
+    if (isAsBefore) return; // a new canvas gets its size twice, and setting it clears the picture
     const isFirst = this.#size[0] === 1;
     this.#size = [width, height];
     this.#renderer.setPixelRatio(this.#pixels);
     this.#renderer.setSize(width, height, false);
-    if (isFirst && this.clip) this.resetView(); // the page was laid out after the clip came: its distance was for no size
+    if (isFirst && this.clip) this.resetView(); // the page was laid out after the clip was opened, so that its distance was wrong
     this.#requestDraw();
   }
 
-  /** Called for every frame that is played, `due` milliseconds apart if drawing keeps up; where it does not, less is drawn. */
+  /** Measure the time between played frames, which should be `due` milliseconds; draw with fewer pixels where it is longer. */
   tick(now, due) {
     this.#ticks.push(now);
     if (this.#ticks.length < 12) return;
     const mean = (this.#ticks.at(-1) - this.#ticks[0]) / (this.#ticks.length - 1);
     this.#ticks = [];
-    if (mean < Math.max(SLOW_MS, LATE * due)) return;
+    if (mean < Math.max(SLOW_MS, MAX_DELAY_RATIO * due)) return;
     this.isSlow = true;
-    if (this.#playPixels <= FEWEST_PIXELS) return;
-    this.#playPixels = Math.max(FEWEST_PIXELS, this.#playPixels * 0.75);
-    this.#drawWith(this.#playPixels);
+    if (this.#playPixels <= MIN_PIXELS) return;
+    this.#playPixels = Math.max(MIN_PIXELS, this.#playPixels * 0.75);
+    this.#setPixels(this.#playPixels);
   }
 
-  /** The present picture as a PNG. */
+  /** The present view as a PNG. */
   screenshot() {
     const kept = this.#pixels;
-    this.#drawWith(Math.max(devicePixelRatio, 2));
+    this.#setPixels(Math.max(devicePixelRatio, 2));
     this.#draw();
     const picture = new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
-    this.#drawWith(kept);
+    this.#setPixels(kept);
     return picture;
   }
 
-  /** A still picture has all its pixels, a moving one as many as can be drawn in time. */
+  /** Draw a still view with all pixels, a moving one with as many as can be drawn in time. */
   setPlaying(playing) {
     this.#isPlaying = playing;
     this.#ticks = [];
-    this.#drawWith(playing ? this.#playPixels : Math.min(devicePixelRatio, 2));
+    this.#setPixels(playing ? this.#playPixels : Math.min(devicePixelRatio, 2));
   }
 
-  #drawWith(pixels) {
+  #setPixels(pixels) {
     if (pixels === this.#pixels) return;
     this.#pixels = pixels;
     this.resize();
@@ -167,11 +169,11 @@ export class Stage3D {
     return this.#size[0] / views / this.#size[1];
   }
 
-  /** Bring the point under the person, or one fixed place of the path, to the scene's origin. */
+  /** Move the point below the person, or the fixed centre of the path, to the scene's origin. */
   #anchor(figure, centre) {
     const { follow } = this.options;
     const known = follow && centre.isLifted;
-    const [x, y, z] = known ? centre.ground(this.frame) : centre.actor.centre;
+    const [x, y, z] = known ? centre.ground(this.frame) : centre.candidate.centre;
     figure.root.position.set(-x, y, z);
     figure.anchor = [x, y, z];
   }
@@ -192,7 +194,7 @@ export class Stage3D {
     const wanted = this.#figures.map((figure) => figure.root.visible);
     views.forEach((shown, view) => {
       this.#figures.forEach((figure, i) => (figure.root.visible = wanted[i] && shown.includes(figure)));
-      this.#furnish(shown[0]);
+      this.#placeScenery(shown[0]);
       this.#renderer.setViewport(view * share, 0, share, height);
       this.#renderer.setScissor(view * share, 0, share, height);
       this.#renderer.render(this.#scene, this.#cameraOf(shown[0], share / height));
@@ -200,10 +202,10 @@ export class Stage3D {
     this.#figures.forEach((figure, i) => (figure.root.visible = wanted[i]));
   }
 
-  /** Floor, shadow and input camera as they lie around this figure. */
-  #furnish(figure) {
+  /** Place floor, shadow and input camera around this figure. */
+  #placeScenery(figure) {
     const [x, , z] = figure.anchor;
-    // The floor slides under a followed person, which shows that (and how fast) they travel.
+    // The floor slides below a followed person, which shows how fast the person moves.
     this.#grid.position.set(-x % CELL, 0, z % CELL);
     const [px, , pz] = figure.ground(this.frame);
     this.#shadow.visible = figure.root.visible;
@@ -213,10 +215,10 @@ export class Stage3D {
   }
 
   #cameraOf(figure, aspect) {
-    const camera = this.options.fromCamera ? this.#eye : this.#camera;
+    const camera = this.options.fromCamera ? this.#inputCamera : this.#camera;
     if (this.options.fromCamera) {
       camera.position.copy(figure.root.position);
-      const [left, right, top, bottom] = opening(this.clip.meta, aspect).map((edge) => edge * NEAR);
+      const [left, right, top, bottom] = imageEdges(this.clip.meta, aspect).map((edge) => edge * NEAR);
       camera.projectionMatrix.makePerspective(left, right, -top, -bottom, NEAR, FAR);
       camera.projectionMatrixInverse.copy(camera.projectionMatrix).invert();
     } else {
@@ -251,7 +253,7 @@ export class Stage3D {
   }
 }
 
-/** Whether this browser has no graphics card to draw with: smooth edges would halve its frames per second. */
+/** Whether this browser draws without a graphics card; antialiasing would halve its frames per second. */
 function isDrawnInSoftware() {
   const gl = document.createElement("canvas").getContext("webgl2");
   const names = gl?.getExtension("WEBGL_debug_renderer_info");
@@ -261,7 +263,7 @@ function isDrawnInSoftware() {
 }
 
 /** Left, right, top and bottom edge of the image on the plane one metre in front of the camera, widened to `aspect`. */
-function opening({ camera, image }, aspect = null) {
+function imageEdges({ camera, image }, aspect = null) {
   const { fx, fy, cx, cy } = camera;
   let [left, right, top, bottom] = [(image[0] - cx) / fx, (image[2] - cx) / fx, (image[1] - cy) / fy, (image[3] - cy) / fy];
   if (aspect === null) return [left, right, top, bottom];
@@ -272,10 +274,10 @@ function opening({ camera, image }, aspect = null) {
 
 /** The input camera as a pyramid, in its own frame. */
 function frustumOf(meta) {
-  const [left, right, top, bottom] = opening(meta).map((edge) => edge * FRUSTUM_DEPTH);
+  const [left, right, top, bottom] = imageEdges(meta).map((edge) => edge * FRUSTUM_DEPTH);
   const corners = [[left, top], [right, top], [right, bottom], [left, bottom]].map((corner) => [...corner, FRUSTUM_DEPTH]);
   const lines = corners.flatMap((corner, i) => [[0, 0, 0], corner, corner, corners[(i + 1) % 4]]);
   const up = [[left, top], [(left + right) / 2, top - 0.3 * (bottom - top)], [right, top]].map((p) => [...p, FRUSTUM_DEPTH]);
-  lines.push(up[0], up[1], up[1], up[2]); // a roof says which way is up
+  lines.push(up[0], up[1], up[1], up[2]); // a roof marks the upper side
   return new BufferGeometry().setAttribute("position", new Float32BufferAttribute(lines.flat(), 3));
 }

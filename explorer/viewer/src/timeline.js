@@ -1,14 +1,17 @@
-// Heat map and curves over one time axis, one cursor through both; click or drag anywhere on them seeks.
+// Error map and curves over one time axis with one cursor; a click or drag on them seeks.
 import { CIVIDIS_GRADIENT } from "./colours.js";
 import { Curves } from "./curves.js";
 import { Heatmap } from "./heatmap.js";
 
 export class Timeline {
   onSeek = () => {};
+  clip = null;
+  measure = null;
+  theme = null;
   #root;
   #plots;
   #cursor;
-  #tip;
+  #tooltip;
   #heat;
   #curves;
   #dragging = false;
@@ -18,7 +21,7 @@ export class Timeline {
     const find = (name) => root.querySelector(name);
     this.#plots = find(".plots");
     this.#cursor = find(".cursor");
-    this.#tip = find(".tip");
+    this.#tooltip = find(".tooltip");
     this.#heat = new Heatmap(find(".heat"));
     this.#curves = new Curves(find(".curves"), find(".axis"));
     find(".ramp").style.background = CIVIDIS_GRADIENT;
@@ -27,7 +30,7 @@ export class Timeline {
     listen("pointermove", (event) => this.#move(event));
     listen("pointerup", () => (this.#dragging = false));
     listen("pointercancel", () => (this.#dragging = false));
-    listen("pointerleave", () => (this.#tip.hidden = true));
+    listen("pointerleave", () => (this.#tooltip.hidden = true));
   }
 
   open(clip, measure, theme) {
@@ -65,10 +68,10 @@ export class Timeline {
     const { top, unit } = this.measure;
     this.#root.querySelector(".ramp-top").textContent = `≥ ${top} ${unit}`;
     this.#root.querySelector(".measure-note").textContent = this.measure.note;
-    const { curve, actors } = this.clip.meta;
+    const { curve, candidates } = this.clip.meta;
     this.#root.querySelector(".curve-title").textContent = `${curve.title}, ${curve.unit}${this.#curves.isLog ? ", logarithmic" : ""}`;
-    const keys = actors.map(({ label }, actor) => element("span", label, { "--mark": this.theme.actors[actor] }));
-    this.#root.querySelector(".curve-actors").replaceChildren(...keys);
+    const keys = candidates.map(({ label }, candidate) => element("span", label, { "--mark": this.theme.candidates[candidate] }));
+    this.#root.querySelector(".curve-candidates").replaceChildren(...keys);
     this.#root.querySelector(".curve-reference").textContent = curve.reference;
   }
 
@@ -89,7 +92,7 @@ export class Timeline {
   #move(event) {
     const frame = this.#frameAt(event);
     if (this.#dragging) this.onSeek(frame);
-    this.#writeTip(event, frame);
+    this.#writeTooltip(event, frame);
   }
 
   #frameAt(event) {
@@ -98,21 +101,21 @@ export class Timeline {
     return Math.min(Math.max(frame, 0), this.clip.frames - 1);
   }
 
-  #writeTip(event, frame) {
+  #writeTooltip(event, frame) {
     const plots = this.#plots.getBoundingClientRect();
     const [x, y] = [event.clientX - plots.left, event.clientY - plots.top];
-    this.#tip.hidden = false;
-    this.#tip.textContent = this.#tipText(frame, y);
-    const left = Math.min(Math.max(x - this.#tip.offsetWidth / 2, 0), plots.width - this.#tip.offsetWidth);
-    this.#tip.style.transform = `translate(${left}px, ${y > 44 ? y - 38 : y + 18}px)`;
+    this.#tooltip.hidden = false;
+    this.#tooltip.textContent = this.#tooltipText(frame, y);
+    const left = Math.min(Math.max(x - this.#tooltip.offsetWidth / 2, 0), plots.width - this.#tooltip.offsetWidth);
+    this.#tooltip.style.transform = `translate(${left}px, ${y > 44 ? y - 38 : y + 18}px)`;
   }
 
-  #tipText(frame, y) {
+  #tooltipText(frame, y) {
     const { clip, measure } = this;
     const joint = Math.floor((y / this.#root.querySelector(".heat").clientHeight) * clip.joints);
     if (joint >= clip.joints || joint < 0) {
       const { curve } = clip.meta;
-      const numbers = [...clip.actors.map((actor) => [actor.label, actor.curve]), [curve.reference, clip.curve_reference]];
+      const numbers = [...clip.candidates.map((candidate) => [candidate.label, candidate.curve]), [curve.reference, clip.curveReference]];
       const texts = numbers.map(([name, values]) => `${name} ${amount(values[frame], 1, curve.unit)}`);
       return `frame ${frame} · ${texts.join(" · ")}`;
     }
@@ -126,8 +129,8 @@ export function amount(value, digits, unit) {
 }
 
 function element(tag, text, style = {}) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  for (const [name, value] of Object.entries(style)) made.style.setProperty(name, value);
-  return made;
+  const created = document.createElement(tag);
+  created.textContent = text;
+  for (const [name, value] of Object.entries(style)) created.style.setProperty(name, value);
+  return created;
 }

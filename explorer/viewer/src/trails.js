@@ -1,21 +1,23 @@
-// Where wrists, ankles and head have been in the last second.
+// Paths of wrists, ankles and head in the last second.
 import { Color, Vector2 } from "three";
 import { LineSegments2 } from "three/examples/jsm/lines/LineSegments2.js";
 import { LineSegmentsGeometry } from "three/examples/jsm/lines/LineSegmentsGeometry.js";
 import { LineMaterial } from "three/examples/jsm/lines/LineMaterial.js";
 
-export const SECONDS = 1;
+const SECONDS = 1;
 const NAMES = ["head top", "left wrist", "right wrist", "left ankle", "right ankle"];
 const WIDTH = 2.5; // CSS pixels
 
 export class Trails {
+  joints;
+  object;
   #clip;
-  #actor;
+  #candidate;
   #material = new LineMaterial({ vertexColors: true, linewidth: WIDTH });
 
-  constructor(clip, actor) {
+  constructor(clip, candidate) {
     this.#clip = clip;
-    this.#actor = clip.actors[actor];
+    this.#candidate = clip.candidates[candidate];
     this.joints = NAMES.map((name) => clip.meta.joints.indexOf(name));
     this.object = new LineSegments2(new LineSegmentsGeometry(), this.#material);
     this.object.frustumCulled = false;
@@ -32,7 +34,7 @@ export class Trails {
     const step = Math.max(1, Math.round(meta.fps / 30));
     const positions = [], tints = [];
     const faded = new Color(background);
-    const point = (at, joint) => this.#actor.pose.subarray((at * joints + joint) * 3, (at * joints + joint) * 3 + 3);
+    const point = (at, joint) => this.#candidate.pose.subarray((at * joints + joint) * 3, (at * joints + joint) * 3 + 3);
     for (const joint of this.joints) {
       const own = new Color(colours[joint]);
       for (let at = Math.max(0, frame - count); at + step <= frame; at += step) {

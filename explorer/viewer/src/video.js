@@ -1,12 +1,12 @@
-// The source video behind the joints: explorer/browser_video.py made it with one picture per frame of the clip.
+// The video behind the joints; explorer/browser_video.py makes it with one picture per frame of the clip.
 
 export class Video {
-  onPicture = () => {}; // a picture that was asked for is there
+  onPicture = () => {}; // called when the requested picture is there
   #element = null;
   #size = null;
   #fps = 30;
-  #wanted = 0;
-  #asked = -1;
+  #wantedFrame = 0;
+  #requestedFrame = -1;
 
   open(clip) {
     this.dispose();
@@ -14,11 +14,11 @@ export class Video {
     const { bytes, size, fps } = clip.video;
     this.#size = size;
     this.#fps = fps;
-    this.#asked = -1;
+    this.#requestedFrame = -1;
     const element = document.createElement("video");
     Object.assign(element, { muted: true, playsInline: true, preload: "auto" });
-    element.addEventListener("loadeddata", () => this.#next());
-    element.addEventListener("seeked", () => this.#next());
+    element.addEventListener("loadeddata", () => this.#requestFrame());
+    element.addEventListener("seeked", () => this.#requestFrame());
     element.src = URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
     this.#element = element;
   }
@@ -29,13 +29,13 @@ export class Video {
     this.#element = null;
   }
 
-  /** Ask for a frame; while one is on its way, only the latest wish is kept. */
+  /** Request a frame; while one is being decoded, only the latest request is kept. */
   seek(frame) {
-    this.#wanted = frame;
-    if (this.#element?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !this.#element.seeking) this.#next();
+    this.#wantedFrame = frame;
+    if (this.#element?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !this.#element.seeking) this.#requestFrame();
   }
 
-  /** Draw the picture at hand where the image lies: [left, top, right, bottom] in the image's pixels, through `toScreen`. */
+  /** Draw the present picture where the image lies: [left, top, right, bottom] in the image's pixels, through `toScreen`. */
   draw(context, image, toScreen) {
     if (!(this.#element?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA)) return;
     const [left, top, right, bottom] = image ?? [0, 0, ...this.#size];
@@ -44,12 +44,12 @@ export class Video {
     context.drawImage(this.#element, x0, y0, x1 - x0, y1 - y0);
   }
 
-  #next() {
-    if (this.#asked === this.#wanted) {
+  #requestFrame() {
+    if (this.#requestedFrame === this.#wantedFrame) {
       this.onPicture();
       return;
     }
-    this.#asked = this.#wanted;
-    this.#element.currentTime = (this.#wanted + 0.5) / this.#fps; // the middle of a picture's time: no rounding to a neighbour
+    this.#requestedFrame = this.#wantedFrame;
+    this.#element.currentTime = (this.#wantedFrame + 0.5) / this.#fps; // the middle of a picture's time: no rounding to a neighbour
   }
 }

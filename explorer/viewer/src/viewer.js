@@ -1,4 +1,4 @@
-// Puts the parts together: one player, and everything that follows its frame.
+// The viewer: one player, and the views, timeline and readout that follow its frame.
 import { readTheme } from "./colours.js";
 import { keyAction } from "./keys.js";
 import { loadOptions, optionOf, saveOptions, showOptions } from "./options.js";
@@ -9,15 +9,15 @@ import { Timeline, amount } from "./timeline.js";
 import styles from "./viewer.css";
 import markup from "./viewer.html";
 
-const SETTLE_MS = 250; // after the last scrub; each message to Python is a rerun there
-// Where drawing is slow, numbers and cursors follow every eighth frame only: the browser draws again all that lies between what
-// has changed, and that would be the whole page.
-const PATIENCE = 8;
-const CHOICES = { layout: ["side", "over"], parts: ["both", "body", "skeleton"], colour: ["own", "errors", "actors"] };
+const REPORT_DELAY_MS = 250; // after the last scrub; each message to Python is a rerun there
+// Where drawing is slow, the readout follows every eighth frame only: the browser redraws everything between changed elements,
+// which would be the whole page.
+const READOUT_INTERVAL = 8;
+const CHOICES = { layout: ["side", "over"], parts: ["both", "body", "skeleton"], colour: ["own", "errors", "candidates"] };
 
 export class Viewer {
   clip = null;
-  onSettled = () => {};
+  onRest = () => {};
   #root;
   #options = loadOptions();
   #player = new Player();
@@ -27,9 +27,9 @@ export class Viewer {
   #theme;
   #listeners = new AbortController();
   #resizes;
-  #settleTimer = 0;
-  #settled = 0;
-  #untold = 0; // frames shown since numbers and cursors followed
+  #reportTimer = 0;
+  #reportedFrame = 0;
+  #framesSinceReadout = 0;
 
   constructor(parent) {
     this.#root = document.createElement("div");
@@ -52,17 +52,17 @@ export class Viewer {
   /** Show a clip from `frame` on. */
   open(clip, frame = 0) {
     this.clip = clip;
-    const { actors, meta } = clip;
-    this.#find(".measure").replaceChildren(...actors[0].measures.map((m) => new Option(m.label, m.key)));
-    this.#find(".of").replaceChildren(...actors.map(({ label }, number) => new Option(label, number)));
+    const { candidates, meta } = clip;
+    this.#find(".measure").replaceChildren(...candidates[0].measures.map((m) => new Option(m.label, m.key)));
+    this.#find(".of").replaceChildren(...candidates.map(({ label }, number) => new Option(label, number)));
     this.#find(".slider").max = clip.frames - 1;
     this.#find(".title").textContent = meta.name;
     this.#find(".subtitle").textContent = meta.subtitle;
     this.#find(".sentence").textContent = meta.sentence;
     this.#find(".sentence").hidden = !meta.sentence;
-    this.#settled = frame;
+    this.#reportedFrame = frame;
     this.#picture.open(clip);
-    this.#stage.measures = this.#measures();
+    this.#stage.measures = this.#shownMeasures();
     this.#stage.open(clip);
     this.#applyOptions();
     this.#player.load(clip.frames, meta.fps, frame);
@@ -70,7 +70,7 @@ export class Viewer {
 
   dispose() {
     this.#player.pause();
-    clearTimeout(this.#settleTimer);
+    clearTimeout(this.#reportTimer);
     this.#listeners.abort();
     this.#resizes.disconnect();
     this.#stage.dispose();
@@ -91,28 +91,28 @@ export class Viewer {
     on(this.#root, "keydown", (event) => this.#key(event));
     on(this.#root, "click", (event) => this.#click(event));
     on(this.#root, "input", (event) => this.#input(event));
-    // The wheel zooms only after a click into the viewer: whoever scrolls past it must not get stuck on it.
+    // The wheel zooms only after a click into the viewer, so that scrolling the page does not stop at it.
     const letPageScroll = (event) => this.#root.matches(":focus-within") || event.stopPropagation();
     this.#find(".panel-3d").addEventListener("wheel", letPageScroll, { signal, capture: true });
-    // Streamlit's theme switch may change only CSS variables, without a call to the component: look when it is used next.
+    // Streamlit's theme switch may change only CSS variables without calling the component: check when the viewer is used next.
     on(this.#root, "pointerenter", () => this.retheme());
   }
 
-  /** Of each actor, the measure that colours show. */
-  #measures() {
-    const { actors } = this.clip;
-    const chosen = Math.max(0, actors[0].measures.findIndex(({ key }) => key === this.#options.measure));
-    return actors.map(({ measures }) => measures[chosen]);
+  /** The measure that colours show, of each candidate. */
+  #shownMeasures() {
+    const { candidates } = this.clip;
+    const chosen = Math.max(0, candidates[0].measures.findIndex(({ key }) => key === this.#options.measure));
+    return candidates.map(({ measures }) => measures[chosen]);
   }
 
-  /** The measure of the map and the readout. */
-  get #measure() {
-    return this.#measures()[this.#mapped];
+  /** The measure of the error map and the readout. */
+  get #mappedMeasure() {
+    return this.#shownMeasures()[this.#mappedCandidate];
   }
 
-  /** Whose numbers the map shows: a single actor's, whatever was chosen for a pair before. */
-  get #mapped() {
-    return Math.min(this.#options.of, this.clip.actors.length - 1);
+  /** The candidate in the error map; a choice made for a pair may not exist for a single candidate. */
+  get #mappedCandidate() {
+    return Math.min(this.#options.of, this.clip.candidates.length - 1);
   }
 
   #act(action) {
@@ -131,31 +131,31 @@ export class Viewer {
       "reset-view": () => this.#stage.resetView(),
       "switch-trails": () => this.#choose("trails", !this.#options.trails),
       "full-screen": () => (document.fullscreenElement ? document.exitFullscreen() : this.#root.requestFullscreen()),
-      screenshot: () => this.#savePicture(),
+      screenshot: () => this.#saveImage(),
     };
     if (actions[action]) actions[action]();
-    else this.#next(action.replace("switch-", ""));
+    else this.#chooseNext(action.replace("switch-", ""));
   }
 
-  #next(name) {
+  #chooseNext(name) {
     const values = CHOICES[name];
     this.#choose(name, values[(values.indexOf(this.#options[name]) + 1) % values.length]);
   }
 
   #seekWorst() {
     this.#player.pause();
-    if (this.#measure.worst.length) this.#player.seek(this.#measure.worst[0]);
+    if (this.#mappedMeasure.worst.length) this.#player.seek(this.#mappedMeasure.worst[0]);
   }
 
   #stepWorst(direction) {
     const { frame } = this.#player;
-    const ahead = this.#measure.worst.filter((worst) => (worst - frame) * direction > 0);
+    const ahead = this.#mappedMeasure.worst.filter((worst) => (worst - frame) * direction > 0);
     if (!ahead.length) return;
     this.#player.pause();
     this.#player.seek(direction > 0 ? Math.min(...ahead) : Math.max(...ahead));
   }
 
-  async #savePicture() {
+  async #saveImage() {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await this.#stage.screenshot());
     link.download = `${this.clip.meta.name} ${this.#player.frame}.png`;
@@ -175,7 +175,7 @@ export class Viewer {
     const button = event.target.closest("[data-action]");
     if (!button || !this.clip) return;
     this.#act(button.dataset.action);
-    // After a mouse click the keys belong to the viewer again: space must play, not press the same button once more.
+    // After a mouse click the viewer takes the keys again: space must play, not press the same button once more.
     if (event.detail > 0) this.#root.focus({ preventScroll: true });
   }
 
@@ -191,8 +191,8 @@ export class Viewer {
 
   #choose(name, value) {
     this.#options[name] = value;
-    // Two figures in one place are told apart by colour, two beside each other by where they are.
-    if (name === "layout" && this.#options.colour !== "errors") this.#options.colour = value === "over" ? "actors" : "own";
+    // Overlaid figures are distinguished by colour, figures side by side by position.
+    if (name === "layout" && this.#options.colour !== "errors") this.#options.colour = value === "over" ? "candidates" : "own";
     saveOptions(this.#options);
     this.#applyOptions();
     this.#show(this.#player.frame);
@@ -201,31 +201,31 @@ export class Viewer {
 
   #applyOptions() {
     const options = this.#options;
-    const { actors, meta } = this.clip;
-    const isPair = actors.length > 1;
-    showOptions(this.#root, { ...options, measure: this.#measure.key, of: this.#mapped });
+    const { candidates, meta } = this.clip;
+    const isPair = candidates.length > 1;
+    showOptions(this.#root, { ...options, measure: this.#mappedMeasure.key, of: this.#mappedCandidate });
     const hide = (selector, isHidden) => this.#root.querySelectorAll(selector).forEach((part) => (part.hidden = isHidden));
     hide(".pair-only", !isPair);
     hide(".over-only", !isPair || options.layout !== "over");
-    hide(".body-only", actors.every(({ body }) => body === null));
+    hide(".body-only", candidates.every(({ body }) => body === null));
     hide(".has-image", !meta.has_image_size);
     hide(".has-video", !this.clip.video);
     hide(".has-truth, .truth-key", !this.clip.truth);
     hide(".side-key", options.colour !== "own");
     Object.assign(this.#player, { speed: options.speed, loop: options.loop });
-    this.#stage.measures = this.#measures();
-    this.#timeline.open(this.clip, this.#measure, this.#theme);
+    this.#stage.measures = this.#shownMeasures();
+    this.#timeline.open(this.clip, this.#mappedMeasure, this.#theme);
     this.#writeLabels();
   }
 
   #writeLabels() {
-    const { actors } = this.clip;
-    const labels = actors.map(({ label }, number) => {
-      const made = document.createElement("span");
-      made.textContent = label;
-      made.dataset.actor = number;
-      made.style.setProperty("--mark", this.#options.colour === "actors" || actors.length > 1 ? this.#theme.actors[number] : "transparent");
-      return made;
+    const { candidates } = this.clip;
+    const labels = candidates.map(({ label }, number) => {
+      const span = document.createElement("span");
+      span.textContent = label;
+      span.dataset.candidate = number;
+      span.style.setProperty("--mark", this.#options.colour === "candidates" || candidates.length > 1 ? this.#theme.candidates[number] : "transparent");
+      return span;
     });
     this.#find(".labels").replaceChildren(...labels);
     this.#find(".labels").classList.toggle("over", this.#stage.isOver);
@@ -236,14 +236,14 @@ export class Viewer {
     this.#picture.show(frame);
     this.#root.dataset.frame = frame;
     if (this.#player.playing) this.#stage.tick(performance.now(), 1000 / (this.clip.meta.fps * this.#options.speed));
-    else this.#settleSoon();
-    this.#untold += 1;
-    if (this.#untold >= (this.#player.playing && this.#stage.isSlow ? PATIENCE : 1)) this.#tell(frame);
+    else this.#reportFrameSoon();
+    this.#framesSinceReadout += 1;
+    if (this.#framesSinceReadout >= (this.#player.playing && this.#stage.isSlow ? READOUT_INTERVAL : 1)) this.#updateReadout(frame);
   }
 
-  /** Numbers and cursors that go with the pictures. */
-  #tell(frame) {
-    this.#untold = 0;
+  /** Update numbers and cursors to the shown frame. */
+  #updateReadout(frame) {
+    this.#framesSinceReadout = 0;
     this.#timeline.show(frame);
     this.#find(".slider").value = frame;
     this.#writeReadout(frame);
@@ -251,7 +251,7 @@ export class Viewer {
 
   #writeReadout(frame) {
     const { frames, meta } = this.clip;
-    const measure = this.#measure;
+    const measure = this.#mappedMeasure;
     this.#find(".frame-number").textContent = `${frame} / ${frames - 1}`;
     this.#find(".frame-time").textContent = `${(frame / meta.fps).toFixed(2)} s`;
     const summary = this.clip.summary(measure, frame);
@@ -259,7 +259,7 @@ export class Viewer {
     const worst = summary && `${meta.joints[summary.worst]} ${amount(summary.value, measure.digits, measure.unit)}`;
     this.#find(".frame-worst").textContent = worst ?? "–";
     for (const label of this.#root.querySelectorAll(".labels span")) {
-      label.classList.toggle("nobody", !this.clip.isPresent(label.dataset.actor, frame));
+      label.classList.toggle("absent", !this.clip.isPresent(label.dataset.candidate, frame));
     }
   }
 
@@ -269,18 +269,18 @@ export class Viewer {
     this.#stage.setPlaying(playing);
     if (playing) return;
     this.#stage.show(this.#player.frame);
-    this.#tell(this.#player.frame);
-    this.#settleSoon();
+    this.#updateReadout(this.#player.frame);
+    this.#reportFrameSoon();
   }
 
-  #settleSoon() {
-    clearTimeout(this.#settleTimer);
-    this.#settleTimer = setTimeout(() => {
+  #reportFrameSoon() {
+    clearTimeout(this.#reportTimer);
+    this.#reportTimer = setTimeout(() => {
       const { frame, playing } = this.#player;
-      if (playing || frame === this.#settled) return;
-      this.#settled = frame;
-      this.onSettled(frame);
-    }, SETTLE_MS);
+      if (playing || frame === this.#reportedFrame) return;
+      this.#reportedFrame = frame;
+      this.onRest(frame);
+    }, REPORT_DELAY_MS);
   }
 
   #resize() {
@@ -290,7 +290,7 @@ export class Viewer {
     this.#picture.show(this.#player.frame);
   }
 
-  /** Streamlit's theme, with our colours handed to the style sheet so that they are written down once. */
+  /** Read Streamlit's theme, and set our colours in the style sheet. */
   #readTheme() {
     const theme = readTheme(this.#root);
     for (const [side, colour] of Object.entries(theme.sides)) this.#root.style.setProperty(`--${side}`, colour);

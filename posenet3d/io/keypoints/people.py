@@ -117,11 +117,20 @@ def sequences_of_people(people: list[Person], footage: Footage, joint_set: Joint
             f"field '{field}' holds {count} joints, but {joint_set.name} has {len(joint_set)}",
             "choose the joint set that the detector wrote",
         )
+    return sequences_of_detections(people, to_detections(people, joint_set), footage)
+
+
+def sequences_of_detections(people: list[Person], detections: list[Detection], footage: Footage) -> list[PoseSequence]:
+    """Build the sequences of `sequences_of_people` from joints that `to_detections` has converted already.
+
+    Raises:
+        InputError: no joint is seen, or too many people.
+    """
     per_frame = Counter(person.frame for person in people)
     if max(per_frame.values()) > MAX_PEOPLE:
         problem = f"a frame lists {max(per_frame.values())} people"
         raise InputError(footage.file, problem, f"filter the detections to at most {MAX_PEOPLE} per frame")
-    tracks = _tracks(people, _convert(people, joint_set), footage.n_frames)
+    tracks = _tracks(people, detections, footage.n_frames)
     if not tracks:
         raise no_person_error(footage.file)
     alone = len(tracks) == 1
@@ -129,11 +138,8 @@ def sequences_of_people(people: list[Person], footage: Footage, joint_set: Joint
     return [_sequence(track, footage, alone) for track in tracks]
 
 
-def track_ids(people: list[Person], joint_set: JointSet, n_frames: int) -> list[int | None]:
+def track_ids(people: list[Person], detections: list[Detection], n_frames: int) -> list[int | None]:
     """Return the track id of each person, tracked by motion; None for a person without any joint."""
-    if not people:
-        return []
-    detections = _convert(people, joint_set)
     track_of = {id(d): t.track_id for t in _tracks(people, detections, n_frames) for d in t.detections.values()}
     return [track_of.get(id(detection)) for detection in detections]
 
@@ -158,8 +164,10 @@ def check_span(first: int, last: int, listed: int, file: str | Path, field: str)
     return span
 
 
-def _convert(people: list[Person], joint_set: JointSet) -> list[Detection]:
-    """Convert every person to the 17 joints; detectors write (0, 0) for a joint that was not found."""
+def to_detections(people: list[Person], joint_set: JointSet) -> list[Detection]:
+    """Convert each person to Human3.6M's 17 joints; detectors write (0, 0) for a joint that was not found."""
+    if not people:
+        return []
     joints = np.stack([person.joints for person in people])
     found = (joints[..., :2] != 0).any(-1)
     keypoints_px, confidence = to_h36m17(joints[..., :2], np.where(found, joints[..., 2], 0), joint_set)
