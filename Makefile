@@ -42,7 +42,7 @@ app: $(READY) ## open the explorer in the browser
 
 test: lint types pytest ## lint, types and tests
 
-quick: $(READY) ## the tests that take a moment each, together below a minute: no training, notebook, film or browser
+quick: $(READY) ## the tests that take a moment each, together in less than a minute: no training, notebook, movie or browser
 	$(BIN)/pytest -m "not slow and not browser" -n 2
 
 lint: $(READY)
@@ -59,10 +59,10 @@ test-browser: $(READY) ## the tests in a real browser alone; needs chromium (apt
 	@test -x /usr/bin/chromium || { echo "there is no /usr/bin/chromium: apt-get install chromium"; exit 1; }
 	$(BIN)/pytest -m browser
 
-test-detector: $(READY) ## the whole path from a film to a body with MediaPipe, which is installed first (in its own environment)
+test-detector: $(READY) ## from a video to a body with MediaPipe, which is installed first (in an environment of its own)
 	$(BIN)/python -m posenet3d detectors | grep -q "^mediapipe *installed" \
 		|| $(BIN)/python -m posenet3d detectors --install mediapipe
-	$(BIN)/pytest tests/test_whole_path.py
+	$(BIN)/pytest tests/training/test_whole_path.py
 
 screenshots: $(READY) ## docs/screenshots again; needs chromium
 	$(BIN)/python tools/screenshots.py

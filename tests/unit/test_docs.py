@@ -19,9 +19,9 @@ def dead(page: Path) -> list[str]:
     return links + named
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_named_files_exist(page):
-    assert dead(page) == []
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_links_and_named_files_exist(file):
+    assert dead(file) == []
 
 
 def test_the_check_sees_a_dead_link_and_a_file_that_is_gone(tmp_path):
