@@ -12,11 +12,9 @@ import numpy as np
 from PIL import Image
 
 from explorer.browser_video import Backdrop, backdrop
-from posenet3d.core.camera import DEFAULT_FOV_DEG
 from posenet3d.core.sequence import PoseSequence
-from posenet3d.detection.detect import detect, sequences_in
 from posenet3d.detection.detectors import Detector
-from posenet3d.detection.left_right import fix_left_right
+from posenet3d.detection.people import find_people
 from posenet3d.io.video import open_video
 
 DETECTION_SHARE = 0.9
@@ -48,19 +46,9 @@ def look_at(file: Path, fps: float | None, detector: Detector, progress: Callabl
     """
     started = time.perf_counter()
     film = open_video(file, fps)
-    detections = detect(film, detector, progress=lambda share: progress(DETECTION_SHARE * share))
+    people = find_people(film, detector, progress=lambda share: progress(DETECTION_SHARE * share))
+    tracks, notes = people.sequences, people.notes
     detected = time.perf_counter()
-    tracks, notes = fix_left_right(sequences_in(film, detections))
-    if (looked := len(detections["images"])) < len(film):
-        notes.append(f"Only the first {looked} of {len(film)} pictures can be decoded.")
-    if not film.has_constant_rate:
-        notes.append(
-            f"Its rate is uneven: {len(tracks[0]) - len(film)} frames of the {film.fps:.4g} a second are missing."
-        )
-    if film.fov_deg is None:
-        notes.append(
-            f"Nothing says how wide the camera sees: {DEFAULT_FOV_DEG:g} degrees are assumed ('Lifting', at the left)."
-        )
     copy = backdrop(
         file, len(tracks[0]), film.fps, lambda share: progress(DETECTION_SHARE + (1 - DETECTION_SHARE) * share)
     )

@@ -182,7 +182,7 @@ lifters = {
 lifted = {name: lifter(unseen) for name, lifter in lifters.items()}
 numbers = {}
 for name, results in lifted.items():
-    overall = evaluate(results, unseen)["overall"]
+    overall = evaluate(results, unseen).overall
     drift = float(np.nanmean([bone_length_drift(result.joints_3d)[0].mean() for result in results]))
     numbers[name] = (overall["pa_mpjpe"], drift)
     print(f"{name:16} PA-MPJPE {overall['pa_mpjpe']:5.1f} mm   bones change by {drift:5.2f} %")

@@ -77,7 +77,7 @@ lifted = {
     )
 }  # fmt: skip
 for (name, model), results in lifted.items():
-    print(f"{model:8} {name:7} {evaluate(results, unseen)['overall']['pa_mpjpe']:5.1f} mm PA-MPJPE")
+    print(f"{model:8} {name:7} {evaluate(results, unseen).overall.pa_mpjpe:5.1f} mm PA-MPJPE")
 apart = {
     name: float(np.nanmean(np.concatenate([
         n_mpjpe(a.joints_3d, b.joints_3d) for a, b in zip(lifted[name, "teacher"], lifted[name, "student"], strict=True)

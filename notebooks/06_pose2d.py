@@ -17,20 +17,19 @@ from IPython.display import Markdown
 from pictures import row
 
 from posenet3d.config import override
-from posenet3d.detection.detectors import WEIGHTS
-from posenet3d.pose2d.data.annotations import Pictures, read_labels
-from posenet3d.pose2d.data.crops import cut, view_of
-from posenet3d.pose2d.estimator import Estimator
+from posenet3d.paths import BUNDLED_POSE2D
+from posenet3d.pose2d.crops import extract_crop, view_of
+from posenet3d.pose2d.data.annotations import ImageStore, read_labels
+from posenet3d.pose2d.data.data_set import PoseDataSet, people_held_out
 from posenet3d.pose2d.evaluation.ablation import table
 from posenet3d.pose2d.losses import bins_loss, label_loss, structure_losses
-from posenet3d.pose2d.pose_network import PoseOutput, decode, probabilities, targets
-from posenet3d.pose2d.predict import PeopleEstimator
-from posenet3d.pose2d.refiner import BONES, Refiner
-from posenet3d.pose2d.training.phases import EstimatorTraining, flip_averaged, from_unit, initial_pose, to_unit
-from posenet3d.pose2d.training.runs import Photographs, people_held_out, train_estimator
+from posenet3d.pose2d.pose_network import PoseOutput, decode, flip_averaged, probabilities, targets
+from posenet3d.pose2d.predict import Estimator, PeopleEstimator
+from posenet3d.pose2d.refiner import BONES, Refiner, from_unit, initial_pose, to_unit
+from posenet3d.pose2d.training.estimator import EstimatorTraining, train_estimator
 
 torch.manual_seed(0)
-labels, pictures = read_labels(Path("people/people.json")), Pictures(Path("people/pictures.zip"))
+labels, pictures = read_labels(Path("people/people.json")), ImageStore(Path("people/pictures.zip"))
 names = labels.joint_set.joints
 bones = [tuple(names.index(name) for name in bone.split("-")) for bone in BONES["crowdpose14"].split()]
 unseen = [person for person in people_held_out(labels) if (person.joints[:, 2] > 0).sum() >= 10]
@@ -67,12 +66,12 @@ for axes, person in zip(all_axes, unseen[::9], strict=False):
 # **Predict:** for which joints does the network spread its chances, and is it less sure of those that are hidden?
 
 # %%
-bundled = Estimator(WEIGHTS / "estimator")
+bundled = Estimator(BUNDLED_POSE2D / "estimator")
 config = bundled.network.config
 
 
 def crop_of(person):
-    crop = cut(pictures.open(person.file_name), view_of(person.box, config))
+    crop = extract_crop(pictures.open(person.file_name), view_of(person.box, config))
     return torch.from_numpy(crop).permute(2, 0, 1).float() / 255
 
 
@@ -116,14 +115,14 @@ for one, joint, what in ((axes[1], shown[0], "surest"), (axes[2], shown[-1], "le
 
 # %%
 runs = Path(tempfile.mkdtemp())
-people = Photographs(((labels, pictures),))
+people = PoseDataSet(((labels, pictures),))
 small = ["model.width=8", "model.tokens=64", "batch=32", "lr=2e-3", "loop.validate_every=1000"]
 train_estimator(people, override(EstimatorTraining(), [*small, "steps=200"]), runs / "start")
 lesson = override(EstimatorTraining(), [*small, "steps=120", "relations=0", "distances=0"])
 students = {
     "labels": train_estimator(people, lesson, runs / "labels", init=runs / "start"),
     "labels and teacher": train_estimator(
-        people, lesson, runs / "taught", init=runs / "start", teacher_run=WEIGHTS / "estimator"
+        people, lesson, runs / "taught", init=runs / "start", teacher_run=BUNDLED_POSE2D / "estimator"
     ),
 }
 
@@ -151,7 +150,7 @@ assert away["labels and teacher"] < away["labels"]
 
 
 def reading_of(places):
-    lines = (targets(places[..., axis], 2 * size) for axis, size in ((0, config.breadth), (1, config.height)))
+    lines = (targets(places[..., axis], 2 * size) for axis, size in ((0, config.crop_width), (1, config.crop_height)))
     return PoseOutput(*(line.clamp(min=1e-9).log() / 10 for line in lines), wanted.tokens[:1], wanted.maps)
 
 
@@ -201,7 +200,7 @@ can_be_judged = torch.from_numpy(visibility[:, wrist] > 0)
 
 
 def error_of(pose):
-    return float((pose - truth)[can_be_judged][:, wrist].norm(dim=-1).mean()) * config.breadth / 2
+    return float((pose - truth)[can_be_judged][:, wrist].norm(dim=-1).mean()) * config.crop_width / 2
 
 
 errors = [error_of(damaged), *(error_of(step) for step in steps)]
@@ -222,7 +221,7 @@ for axes, pose, title in zip(
 # %% [markdown]
 # ## The whole way: pictures in, joints out
 #
-# No boxes are given here: the finder looks for people first. This is what `--detector pose2d` does with your video.
+# No boxes are given here: the person detector runs first. This is what `--detector pose2d` does with your video.
 
 # %%
 detector = PeopleEstimator()

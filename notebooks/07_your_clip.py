@@ -17,11 +17,10 @@ from pictures import bodies, row, show, skeleton_2d, skeleton_3d
 
 from posenet3d.core.camera import project
 from posenet3d.core.skeleton import JOINT_NAMES
-from posenet3d.detection.detect import detect, sequences_in
 from posenet3d.detection.detectors import find_detector
-from posenet3d.detection.left_right import fix_left_right
+from posenet3d.detection.people import find_people
 from posenet3d.evaluation import metrics
-from posenet3d.evaluation.evaluate import METRICS
+from posenet3d.evaluation.metrics import METRICS
 from posenet3d.evaluation.motion import HUMAN_HZ, share_above, velocity_spectrum
 from posenet3d.io.keypoints.csv_table import write_csv
 from posenet3d.io.keypoints.read import read_keypoints
@@ -46,9 +45,9 @@ else:
 
 # %%
 if is_video(file):
-    film = open_video(file)
-    people, notes = fix_left_right(sequences_in(film, detect(film, find_detector())))
-    print(*notes, sep="\n")
+    found = find_people(open_video(file), find_detector())
+    people = found.sequences
+    print(*found.notes, sep="\n")
 else:
     people = read_keypoints(file)
 for person in people:
@@ -133,9 +132,7 @@ axes[0].set(xlabel="seconds", ylabel="mean speed, m/s")
 axes[1].set(xlabel="Hz", ylabel="(m/s)²/Hz")
 for one in axes:
     one.legend()
-print(
-    "what the numbers of `posenet3d evaluate` mean:", *(f"{m.label}: {m.meaning}" for m in METRICS.values()), sep="\n  "
-)
+print("what the numbers of `posenet3d evaluate` mean:", *(f"{m.label}: {m.description}" for m in METRICS), sep="\n  ")
 
 # %% [markdown]
 # ## Take it with you

@@ -51,9 +51,9 @@ from scipy.spatial.transform import Rotation
 from explorer import cache
 from explorer.compare.candidates import Actor
 from explorer.viewer import BUNDLE, viewer
+from posenet3d.body.motion import BodyMotion, body_motion
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import BONES
-from posenet3d.exports.motion import Motion, motion_of
 from posenet3d.io.atomic import atomic_write
 from posenet3d.lifting.lifter import Lifter
 from posenet3d.synthetic.sequences import bundled_sequences
@@ -328,9 +328,9 @@ def placed(scene: str, lens_deg: float) -> tuple[list[tuple[str, Actor, np.ndarr
     return people, target + np.array([0.43, -0.16, -0.89]) / np.tan(np.radians(lens_deg / 2)), target
 
 
-def moving(actor: Actor) -> tuple[Motion, torch.Tensor, torch.Tensor]:
+def moving(actor: Actor) -> tuple[BodyMotion, torch.Tensor, torch.Tensor]:
     """The body's motion, rotations (frames, 24, 3, 3) and betas of every frame."""
-    motion = motion_of(actor.lifted, "camera")
+    motion = body_motion(actor.lifted, "camera")
     turns = torch.from_numpy(motion.rotations.as_matrix()).unflatten(0, (-1, 24))
     return motion, turns, torch.from_numpy(motion.betas).expand(FRAMES, -1)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import find_peaks
 
+from posenet3d.core.camera import to_rays
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import BONE_CHILDREN, N_JOINTS
@@ -122,10 +123,8 @@ def _reprojection(sequence: PoseSequence, lifted: Lifted) -> Measure:
 
 
 def _bone_drift(lifted: Lifted) -> Measure:
-    lengths = metrics.bone_lengths(lifted.joints_3d)
-    usual = nan_median(lengths)
-    drift = np.full((len(lengths), N_JOINTS), np.nan)
-    drift[:, BONE_CHILDREN] = 100 * np.abs(lengths - usual) / np.maximum(usual, 1e-9)
+    drift = np.full((len(lifted), N_JOINTS), np.nan)
+    drift[:, BONE_CHILDREN] = metrics.bone_length_deviation(lifted.joints_3d)
     return Measure(
         "bone_drift",
         "Bone drift",
@@ -153,9 +152,8 @@ def smoothness(sequence: PoseSequence, lifted: Lifted) -> Curve:
 
 def at_lifted_depth(sequence: PoseSequence, lifted: Lifted) -> np.ndarray:
     """The input's own joints in metres, each at the depth that the lifter gave it: what it looked like unsmoothed."""
-    K = sequence.intrinsics()
     depth = lifted.joints_3d[..., 2:]
-    rays = (sequence.keypoints_px - K[:2, 2]) / np.diag(K)[:2]
+    rays = to_rays(sequence.keypoints_px, sequence.intrinsics())
     return np.concatenate([rays * depth, depth], -1)
 
 
@@ -188,9 +186,3 @@ def nan_mean(values: np.ndarray) -> np.ndarray:
     finite = np.isfinite(values)
     total = np.where(finite, values, 0).sum(-1)
     return np.divide(total, finite.sum(-1), out=np.full(total.shape, np.nan), where=finite.any(-1))
-
-
-def nan_median(values: np.ndarray) -> np.ndarray:
-    """Median of the finite entries of each column, NaN (without a warning) for a column of none."""
-    known = [column[np.isfinite(column)] for column in values.T]
-    return np.array([np.median(column) if column.size else np.nan for column in known])

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from explorer.compare.candidates import GROUND_TRUTH, Actor
-from explorer.compare.joint_errors import nan_mean, nan_median
+from explorer.compare.joint_errors import nan_mean
 from explorer.compare.tables import JOINT_LABELS
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import BONES, JOINT
@@ -129,9 +129,7 @@ def bone_drift(motions: Sequence[Motion], name: str) -> dict[str, np.ndarray]:
     """How far (%) a bone, or the mean of `ALL_BONES`, is from its median length over time, by label."""
     curves = {}
     for motion in motions:
-        lengths = metrics.bone_lengths(motion.joints_3d)
-        usual = nan_median(lengths)
-        drift = 100 * np.abs(lengths - usual) / np.maximum(usual, 1e-9)
+        drift = metrics.bone_length_deviation(motion.joints_3d)
         curves[motion.label] = drift.mean(1) if name == ALL_BONES else drift[:, BONE_LABELS.index(name)]
     return curves
 

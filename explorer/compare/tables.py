@@ -12,7 +12,7 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.evaluation import metrics
-from posenet3d.evaluation.evaluate import METRICS
+from posenet3d.evaluation.evaluate import Evaluation
 
 JOINT_LABELS = [joint_label(name) for name in JOINT_NAMES]
 
@@ -106,29 +106,29 @@ def moments_table(by_label: ByLabel, fps: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def action_table(results: Mapping[str, dict]) -> pd.DataFrame:
+def action_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
     """One row per action, and one for all clips, of what `posenet3d.evaluation.evaluate` found for each label."""
     first = next(iter(results.values()))
-    actions = list(first["per_action"])
-    counts = [[clip for clip in first["per_clip"] if clip["action"] == action] for action in actions]
+    actions = list(first.per_action)
+    counts = [[clip for clip in first.per_clip if clip.action == action] for action in actions]
     columns: dict[str, list] = {
         "action": [*actions, ALL_CLIPS],
-        "clips": [*(len(clips) for clips in counts), first["clips"]],
-        "frames": [*(sum(clip["frames"] for clip in clips) for clips in counts), first["frames"]],
+        "clips": [*(len(clips) for clips in counts), first.counts.clips],
+        "frames": [*(sum(clip.frames for clip in clips) for clips in counts), first.counts.frames],
     }
     for label, result in results.items():
-        numbers = [*result["per_action"].values(), result["overall"]]
+        numbers = [*result.per_action.values(), result.overall]
         for name in ACTION_METRICS:
-            metric = METRICS[name]
+            metric = metrics.metric(name)
             unit = f" ({metric.unit})" if metric.unit != "mm" else ""
             columns[f"{label}, mm: {metric.label}{unit}"] = [row[name] for row in numbers]
     return pd.DataFrame(columns)
 
 
-def action_means(results: Mapping[str, dict], metric: str) -> tuple[list[str], dict[str, np.ndarray]]:
+def action_means(results: Mapping[str, Evaluation], metric: str) -> tuple[list[str], dict[str, np.ndarray]]:
     """The names of the rows of `action_table`, and in each the metric of every label."""
-    names = [*next(iter(results.values()))["per_action"], ALL_CLIPS]
-    rows = {label: [*result["per_action"].values(), result["overall"]] for label, result in results.items()}
+    names = [*next(iter(results.values())).per_action, ALL_CLIPS]
+    rows = {label: [*result.per_action.values(), result.overall] for label, result in results.items()}
     return names, {label: np.array([row[metric] for row in numbers], float) for label, numbers in rows.items()}
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from explorer import sidebar
-from posenet3d.evaluation.evaluate import METRICS
+from posenet3d.evaluation.metrics import METRICS
 
 KEYS = """
 | key | does |
@@ -52,5 +52,5 @@ with right:
         with st.container(border=True, height=640 // len(cards)):
             st.markdown(text)
 st.subheader("What the numbers mean")
-rows = [{"name": m.label, "unit": m.unit, "measured": m.meaning} for m in METRICS.values()]
+rows = [{"name": m.label, "unit": m.unit, "measured": m.description} for m in METRICS]
 st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height=(len(rows) + 1) * 35 + 3)

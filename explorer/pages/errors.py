@@ -17,7 +17,7 @@ from explorer.compare.candidates import GROUND_TRUTH
 from explorer.compare.joint_errors import NO_TRUTH, Measure, colour_top, nan_mean
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.evaluation.evaluate import Evaluation, evaluate
 
 EXPLORE = Path(__file__).with_name("explore.py")
 MEASURE = "error measure"
@@ -163,7 +163,7 @@ def per_action(clips: list[PoseSequence], measure: Measure) -> None:
         st.plotly_chart(error_charts.grouped_bars(names, means, styles, measure.unit), key="actions")
 
 
-def evaluated(clips: list[PoseSequence], place: DeltaGenerator) -> dict[str, dict]:
+def evaluated(clips: list[PoseSequence], place: DeltaGenerator) -> dict[str, Evaluation]:
     """The result of `evaluate` for each network that is shown.
 
     Raises:

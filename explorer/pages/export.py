@@ -1,5 +1,6 @@
 """Export: the result in the formats of other programs, as a film, and as a page of its own."""
 
+import mimetypes
 import tempfile
 from pathlib import Path
 
@@ -8,23 +9,10 @@ import streamlit as st
 from explorer import cache, sidebar
 from explorer.compare.candidates import Actor
 from explorer.viewer import standalone
-from posenet3d.cli.export import FORMATS, WHOLE, export_clip
 from posenet3d.errors import InputError
+from posenet3d.exports import formats
 from posenet3d.exports.movie import Panel, rendering_problem, write_movie
 from posenet3d.io.lifted_npz import lifted_bytes
-
-WHAT_FOR = {
-    "amass": "AMASS-style npz: poses, betas, trans, frame rate; for research code",
-    "bvh": "BVH: skeleton and rotations; Blender, Maya, MotionBuilder, Unity",
-    "gltf": "glTF (.glb): the body, skinned and animated; Blender, web, Unity, Unreal",
-    "trc": "TRC: joint positions; OpenSim, biomechanics",
-    "csv": "CSV: joint positions; spreadsheets, R",
-    "obj": "OBJ: the mesh of one frame; any 3D program",
-    "3dpw": "3DPW's pickle: SMPL's joints and turns; its challenge",
-    "videopose3d": "VideoPose3D's npz: positions_3d; research code",
-}
-NEEDS_BODY = {"amass", "bvh", "gltf", "obj", "3dpw"}
-MIME = {".mp4": "video/mp4", ".gif": "image/gif"}
 
 choice = sidebar.chosen()
 actors = choice.actors
@@ -44,14 +32,17 @@ def files(actor: Actor) -> None:
     frame = 0
     if has_body and len(actor.lifted) > 1:
         frame = st.number_input("Frame for OBJ", 0, len(actor.lifted) - 1, sidebar.left_at(choice.sequence))
-    for format_name, what in WHAT_FOR.items():
+    for one in formats.EXPORT_FORMATS:
+        if one.is_movie:
+            continue
+        options = {"frame": frame} if "frame" in one.options else {}
         st.download_button(
-            what,
-            lambda f=format_name: export_clip(actor.lifted, f, frame=frame if f == "obj" else None).content,
-            file_name=name + (FORMATS | WHOLE)[format_name][1],
+            one.description,
+            lambda name=one.name, options=options: formats.export_clip(actor.lifted, name, **options).content,
+            file_name=name + one.suffix,
             on_click="ignore",
-            disabled=format_name in NEEDS_BODY and not has_body,
-            key=f"export {format_name}",
+            disabled=one.needs_body and not has_body,
+            key=f"export {one.name}",
         )
     if not has_body:
         st.caption(
@@ -61,8 +52,9 @@ def files(actor: Actor) -> None:
 
 def film() -> None:
     """Choose, render with a progress bar, look, download."""
-    suffix = st.radio("Format", list(MIME), horizontal=True, key="film format", persist_state="session")
-    is_turning = st.toggle("Camera goes round the person", key="film turns", persist_state="session")
+    suffixes = [one.suffix for one in formats.EXPORT_FORMATS if one.is_movie]
+    suffix = st.radio("Format", suffixes, horizontal=True, key="film format", persist_state="session")
+    orbit = st.toggle("Camera goes round the person", key="film turns", persist_state="session")
     if st.button("Render the film", type="primary"):
         place = st.empty()
         box = place.container()
@@ -80,7 +72,7 @@ def film() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"film{suffix}"
                 panels = [Panel(actor.label, actor.lifted) for actor in actors]
-                write_movie(path, panels, is_turning=is_turning, progress=tell)
+                write_movie(path, panels, orbit=orbit, progress=tell)
                 st.session_state["film"] = (suffix, path.read_bytes())
         except InputError as error:
             st.error(str(error))
@@ -96,7 +88,7 @@ def film() -> None:
             f"Download the film ({len(content) / 1e6:.1f} MB)",
             content,
             file_name=choice.sequence.name + shown,
-            mime=MIME[shown],
+            mime=mimetypes.types_map[shown],
             on_click="ignore",
         )
 

@@ -16,18 +16,21 @@ from explorer.browser_video import Backdrop, backdrop
 from explorer.charts import tracks as track_charts
 from explorer.video_import import look_at, thumbnails
 from posenet3d.core.sequence import PoseSequence
-from posenet3d.detection.detectors import DETECTORS, Detector, install
+from posenet3d.detection.detectors import DETECTORS, RECOMMENDED, Detector, install
 from posenet3d.errors import InputError
+from posenet3d.io.keypoints.formats import accepted_suffixes, formats_as_markdown
 
-FILE_TYPES = ["json", "npz", "csv", "zip"]
+FILE_TYPES = [suffix.removeprefix(".") for suffix in accepted_suffixes()]
 PICTURE_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
 VIDEO_TYPES = ["mp4", "mov", "m4v", "avi", "mkv", "webm", "gif"]
 SAME_SHAPE = 0.02  # two images of one shape differ by rounding only
 
-FORMATS = """
-A **video** (mp4, mov, avi, webm, gif), the **pictures** of one all at once (jpg, png), or what a 2D detector wrote: COCO or
-AlphaPose **json**, all json files of an OpenPose folder at once (or a **zip** of it), **npz** (COCO, Halpe, MediaPipe,
-Human3.6M joints, or a packed set), **csv**. The joint set is recognised by itself. The files stay on this computer.
+FORMATS = f"""
+A **video** (mp4, mov, avi, webm, gif), all **images** of one at once (jpg, png), or the 2D joints that a detector wrote:
+
+{formats_as_markdown()}
+
+Of an OpenPose folder drop all .json files at once. The joint set is recognised. The files stay on this computer.
 """
 
 EXPLORE = Path(__file__).with_name("explore.py")
@@ -162,33 +165,33 @@ def choose_detector() -> Detector:
     installed = {detector.name: detector for detector in DETECTORS.values() if detector.python() is not None}
     if st.session_state.get("detector") not in installed:
         st.session_state["detector"] = next(iter(installed))
-    better = DETECTORS["mediapipe"]
-    is_best = better.name in installed
+    is_best = RECOMMENDED.name in installed
     with st.expander(f"Detector of 2D joints in videos: {st.session_state['detector']}", expanded=not is_best):
         st.radio(
             "Detector",
             list(installed),
-            captions=[detector.words for detector in installed.values()],
+            captions=[detector.description for detector in installed.values()],
             key="detector",
             label_visibility="collapsed",
             persist_state="session",
         )
         if not is_best:
-            st.write(OFFER.format(folder=better.folder))
-            offer(better)
+            st.write(OFFER.format(detector=RECOMMENDED))
+            offer(RECOMMENDED)
     return installed[st.session_state["detector"]]
 
 
 OFFER = (
-    "MediaPipe sees far better. This button fetches it (Apache-2.0, about 150 MB) from PyPI into {folder}; it does not "
-    "touch this program's own packages. On the command line: `python -m posenet3d detectors --install mediapipe`."
+    "{detector.title} is far more accurate. This button downloads it ({detector.licence}, {detector.install_size}) from "
+    "PyPI into {detector.folder}; it does not change this program's own packages. On the command line: "
+    "`{detector.install_command}`."
 )
 
 
 def offer(detector: Detector) -> None:
     """The button that installs it."""
-    if st.button("Install MediaPipe", type="primary"):
-        with st.spinner("Installing MediaPipe, a minute or two ..."):
+    if st.button(f"Install {detector.title}", type="primary"):
+        with st.spinner(f"Installing {detector.title}, a minute or two ..."):
             try:
                 install(detector)
             except InputError as error:

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float, Int
 
 from posenet3d.body.layer import BODY_PARENTS, Body
+from posenet3d.body.motion import body_motion, is_licensed
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT
-from posenet3d.exports.motion import is_licensed, motion_of
 
 QUATERNION_STEPS = 32767
 WEIGHT_STEPS = 65535
@@ -66,9 +66,9 @@ def motion_arrays(lifted: Lifted) -> tuple[Body, dict[str, np.ndarray]]:
         int16) and ``root`` (frames * 3, place of the pelvis joint, metres).
 
     Raises:
-        InputError: as `motion_of`.
+        InputError: as `body_motion`.
     """
-    motion = motion_of(lifted, "camera")
+    motion = body_motion(lifted, "camera")
     betas = torch.from_numpy(motion.betas[None])
     turns = motion.rotations.as_quat() * QUATERNION_STEPS
     return motion.body, {

@@ -1,1 +1,1 @@
-"""Speed, as ratios against named peers in the same run."""
+"""Speed, as ratios to named peers in the same run."""

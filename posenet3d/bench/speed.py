@@ -1,4 +1,4 @@
-"""Speed as ratios against named peers, measured in one run on the machine at hand."""
+"""Speed as ratios to named peers, measured in one run on this machine."""
 
 import subprocess
 import sys
@@ -14,15 +14,15 @@ from posenet3d.lifting.lifter import Lifter
 from posenet3d.synthetic.sequences import bundled_sequences
 
 
-class VideoPoseShaped(nn.Module):
-    """A network of VideoPose3D's shape with 27 frames (Pavllo et al., CVPR 2019): same layers, random weights.
+class VideoPose3DNetwork(nn.Module):
+    """VideoPose3D's network for 27 frames (Pavllo et al., CVPR 2019): the same layers with random weights.
 
     Three-tap convolutions with dilation 1, 3, 9 and 1,024 channels, run densely over the clip as its evaluation does.
     """
 
     def __init__(self, channels: int = 1024):
         super().__init__()
-        self.inlet = nn.Sequential(nn.Conv1d(2 * N_JOINTS, channels, 3), nn.BatchNorm1d(channels), nn.ReLU())
+        self.expand = nn.Sequential(nn.Conv1d(2 * N_JOINTS, channels, 3), nn.BatchNorm1d(channels), nn.ReLU())
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.Conv1d(channels, channels, 3, dilation=d, bias=False), nn.BatchNorm1d(channels), nn.ReLU(),
@@ -30,23 +30,25 @@ class VideoPoseShaped(nn.Module):
             )
             for d in (3, 9)
         )  # fmt: skip
-        self.outlet = nn.Conv1d(channels, 3 * N_JOINTS, 1)
+        self.shrink = nn.Conv1d(channels, 3 * N_JOINTS, 1)
 
     def forward(self, keypoints: torch.Tensor) -> torch.Tensor:
-        """(1, 34, frames + 26) to (1, 51, frames)."""
-        hidden = self.inlet(keypoints)
+        """Map (1, 34, frames + 26) to (1, 51, frames)."""
+        hidden = self.expand(keypoints)
         for dilation, block in zip((3, 9), self.blocks, strict=True):
             hidden = hidden[:, :, dilation:-dilation] + block(hidden)
-        return self.outlet(hidden)
+        return self.shrink(hidden)
 
 
 def bench(seconds: float) -> None:
-    """Print lifting speed against the VideoPose3D-shaped network, and the start-up time of the command line."""
-    torch.set_num_threads(1)  # per CPU second: a second thread mostly waits at these sizes, and waiting counts
+    """Print the lifting speed, compared with VideoPose3D's network, and the start-up time of the command line."""
+    torch.set_num_threads(
+        1
+    )  # per CPU second: at these sizes a second thread mostly waits, and its waiting counts as CPU time
     print(f"torch {torch.__version__}, one thread")
     clip = bundled_sequences()[0]
     lifter = Lifter.load()
-    peer = VideoPoseShaped().eval()
+    peer = VideoPose3DNetwork().eval()
     padded = torch.zeros(1, 2 * N_JOINTS, len(clip) + 26)
 
     def run_peer() -> None:
@@ -55,10 +57,10 @@ def bench(seconds: float) -> None:
 
     ours, theirs = interleaved(lambda: lifter([clip]), run_peer, seconds)
     ours, theirs = len(clip) / ours, len(clip) / theirs
-    print(f"lifting, whole path: cleaning, two mirror views, scale {ours:9,.0f} frames per CPU second")
-    print(f"VideoPose3D-shaped 27-frame network, two mirror views  {theirs / 2:9,.0f} frames per CPU second")
-    print(f"ratio, like for like                                   {2 * ours / theirs:9.2f}   (goal: 3)")
-    print(f"ratio to the peer with a single view                   {ours / theirs:9.2f}")
+    print(f"lifting, all steps: denoising, flip averaging, scale   {ours:9,.0f} frames per CPU second")
+    print(f"VideoPose3D's network, 27 frames, flip averaging       {theirs / 2:9,.0f} frames per CPU second")
+    print(f"ratio, both with flip averaging                        {2 * ours / theirs:9.2f}   (goal: 3)")
+    print(f"ratio to the peer without flip averaging               {ours / theirs:9.2f}")
 
     for line in body_bench(seconds):
         print(line)
@@ -72,7 +74,7 @@ def bench(seconds: float) -> None:
 
 
 def interleaved(a: Callable[[], object], b: Callable[[], object], seconds: float) -> tuple[float, float]:
-    """Least CPU time of one call of each, taken in turns so that both meet the same machine; torch keeps its threads."""
+    """Return the minimum CPU time of one call of each; calls alternate, so that both have the same machine load."""
     a(), b()
     best = [float("inf"), float("inf")]
     deadline = time.monotonic() + 2 * seconds
@@ -85,7 +87,7 @@ def interleaved(a: Callable[[], object], b: Callable[[], object], seconds: float
 
 
 def best_time(call: Callable[[], object], repeats: int) -> float:
-    """Least wall time of one call."""
+    """Return the minimum wall time of one call."""
     times = []
     for _ in range(repeats):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Body files: the open default body, and official SMPL files that the user has."""
+"""Load bodies: the open default body, and official SMPL files of the user."""
 
 import functools
 import hashlib
@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -20,7 +21,7 @@ from posenet3d.safe_pickle import UnsafePickle, as_array, read_pickle
 
 DEFAULT_BODY = Path(__file__).parent / "default_body.npz"
 DEFAULT_BODY_SHA256 = "dd828aeabc9389964934d2cf0c62cc2e16dce36677c4a6d9e2c78c2dab69d218"
-"""Of the file that tools/build_body.py made."""
+"""Checksum of the file, which tools/build_body.py wrote."""
 
 WEIGHT_STEPS = 65535
 """Skinning weights of the default body are stored in 16 bits."""
@@ -36,10 +37,10 @@ _SEX_NAMES = {"m": "male", "f": "female"}
 
 
 def load_body(which: str | Path = "default", dtype: torch.dtype = torch.float32) -> Body:
-    """A body by name or by file.
+    """Load a body by name or from a file.
 
     Args:
-        which: 'default', the name of a file found in `bodies_folder` ('neutral', 'male', 'female'), or a path.
+        which: 'default', the name of a body in `bodies_folder` ('neutral', 'male', 'female'), or a path.
         dtype: of the body's tensors.
 
     Raises:
@@ -52,12 +53,12 @@ def load_body(which: str | Path = "default", dtype: torch.dtype = torch.float32)
 
 
 def bodies_folder() -> Path:
-    """Where official files are looked for: ``$POSENET3D_BODIES``, else ``bodies`` in the user's data folder."""
+    """Return the folder of official files: ``$POSENET3D_BODIES``, else ``bodies`` in the user's data folder."""
     return Path(os.environ.get("POSENET3D_BODIES") or platformdirs.user_data_path("posenet3d") / "bodies")
 
 
 def available_bodies() -> dict[str, Path]:
-    """'neutral', 'male' and 'female' to the SMPL file of that body, as far as `bodies_folder` has them."""
+    """Return the SMPL files in `bodies_folder` by name: 'neutral', 'male', 'female'."""
     found: dict[str, Path] = {}
     folder = bodies_folder()
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -70,7 +71,7 @@ def available_bodies() -> dict[str, Path]:
 
 @functools.lru_cache(maxsize=1)
 def default_arrays() -> BodyArrays:
-    """The open body that ships with the library (CC0; NOTICE tells where it comes from)."""
+    """Load the open body that is included in the library (CC0; its origin is in NOTICE)."""
     with np.load(DEFAULT_BODY, allow_pickle=False) as file:
         data = dict(file)
     vertices, shapedirs = data["vertices"], data["shapedirs"].astype(np.float32)
@@ -81,11 +82,11 @@ def default_arrays() -> BodyArrays:
     def regressor(name: str) -> sp.csr_matrix:
         rows, columns = data[f"{name}_rows"].astype(int), data[f"{name}_columns"].astype(int)
         values = data[f"{name}_values"].astype(float)
-        values /= np.bincount(rows, values)[rows]  # stored rounded; a row sums to 1
+        values /= np.bincount(rows, values)[rows]  # stored rounded; a row must sum to 1
         return sp.csr_matrix((values, (rows, columns)), shape=(rows.max() + 1, count))
 
     return BodyArrays(
-        name=_label("open-body", vertices, shapedirs),
+        name=_content_name("open-body", vertices, shapedirs),
         vertices=vertices,
         faces=data["faces"].astype(np.int64),
         shapedirs=shapedirs,
@@ -99,19 +100,19 @@ def default_arrays() -> BodyArrays:
 
 
 def read_smpl(path: str | Path) -> BodyArrays:
-    """An official SMPL file, ``.pkl`` as distributed (chumpy not needed, nothing in it is run) or ``.npz``.
+    """Read an official SMPL file, ``.pkl`` as distributed (without chumpy, nothing in it is executed) or ``.npz``.
 
     Raises:
-        InputError: the file is missing, is of another kind, or holds anything but a body of SMPL's shape.
+        InputError: the file is missing, is of another type, or does not hold a body of SMPL's shape.
     """
     path = Path(path)
-    readers: dict[str, Callable[[Path], dict]] = {".pkl": _read_pkl, ".npz": _read_npz}
+    readers: dict[str, Callable[[Path], dict[str, Any]]] = {".pkl": _read_pkl, ".npz": _read_npz}
     if path.suffix.lower() not in readers:
         raise InputError(path, "is no body that is known here, nor an SMPL file", REMEDY)
     if not path.is_file():
         raise InputError(path, "does not exist", REMEDY)
     try:
-        return _checked(path, readers[path.suffix.lower()](path))
+        return _validate(path, readers[path.suffix.lower()](path))
     except InputError:
         raise
     except UnsafePickle as error:
@@ -120,12 +121,14 @@ def read_smpl(path: str | Path) -> BodyArrays:
         raise InputError(path, "cannot be read as a body", REMEDY) from error
 
 
-def _read_pkl(path: Path) -> dict:
+def _read_pkl(path: Path) -> dict[str, Any]:
+    """Return the arrays of a pickle."""
     content = read_pickle(path)
     return {name: as_array(content[name]) for name in _ARRAYS if name in content}
 
 
-def _read_npz(path: Path) -> dict:
+def _read_npz(path: Path) -> dict[str, Any]:
+    """Return the arrays of an npz."""
     with zipfile.ZipFile(path) as archive:
         if sum(part.file_size for part in archive.infolist()) > MAX_NPZ:
             raise InputError(path, "unpacks to more than a gigabyte", REMEDY)
@@ -133,8 +136,8 @@ def _read_npz(path: Path) -> dict:
         return {name: file[name] for name in _ARRAYS if name in file}
 
 
-def _checked(path: Path, data: Mapping) -> BodyArrays:
-    """The body, after every shape and index was looked at."""
+def _validate(path: Path, data: Mapping[str, Any]) -> BodyArrays:
+    """Return the body after checking every shape, index and value."""
 
     def need(fits: bool, problem: str) -> None:
         if not fits:
@@ -168,7 +171,7 @@ def _checked(path: Path, data: Mapping) -> BodyArrays:
     posedirs = dense.get("posedirs")
     vertices, shapedirs = dense["v_template"].astype(float), dense["shapedirs"][..., :N_BETAS].astype(float)
     return BodyArrays(
-        name=_label("smpl" if count == SMPL_VERTICES else "body", vertices, shapedirs),
+        name=_content_name("smpl" if count == SMPL_VERTICES else "body", vertices, shapedirs),
         vertices=vertices,
         faces=faces,
         shapedirs=shapedirs,
@@ -178,8 +181,8 @@ def _checked(path: Path, data: Mapping) -> BodyArrays:
     )
 
 
-def _label(kind: str, vertices: np.ndarray, shapedirs: np.ndarray) -> str:
-    """A name that changes with the template or the shape space, so that betas cannot be mixed up by a file's name."""
+def _content_name(kind: str, vertices: np.ndarray, shapedirs: np.ndarray) -> str:
+    """Return a name that depends on template and shape space, so that renaming a file cannot mix up betas."""
     content = hashlib.sha256()
     for array in (vertices, shapedirs):
         content.update(np.ascontiguousarray(array, dtype="<f4").tobytes())

@@ -1,14 +1,15 @@
-"""Landmarks of the skin without computing the skin.
+"""Landmarks on the skin, without computing the skin.
 
-A landmark is a weighted mean of posed vertices, and a posed vertex v is a blend of bone transforms,
-sum_j w_vj (G_j x_v + t_j), of its unposed place x_v. So the landmark k is
+A landmark is a weighted mean of posed vertices. A posed vertex v is a blend of bone transforms,
+sum_j w_vj (G_j x_v + t_j), of its unposed position x_v. So the landmark k is
 
     sum_v r_kv sum_j w_vj (G_j x_v + t_j) = sum_j (G_j p_kj + c_kj t_j),
     c_kj = sum_v r_kv w_vj,    p_kj = sum_v r_kv w_vj x_v:
 
-one point per joint instead of thousands of vertices. x_v, and with it p_kj, is linear in the betas and in the pose
-feature R - I, so both are summed once when the table is built. Exact, with pose correctives and without. In terms of
-the rest joints a_j and the posed joints G_j a_j + t_j, which kinematics gives, G_j takes p_kj - c_kj a_j instead of p_kj.
+one point per joint instead of thousands of vertices. x_v and p_kj are linear in the betas and in the pose feature R - I,
+so the sums over vertices are computed once, when the table is built. The result is exact, with and without pose
+correctives. Kinematics gives the rest joints a_j and the posed joints G_j a_j + t_j; in terms of these, G_j is applied to
+p_kj - c_kj a_j instead of p_kj.
 """
 
 from dataclasses import dataclass
@@ -22,37 +23,37 @@ from posenet3d.body.layer import N_BETAS, N_BODY_JOINTS, Body, pose_feature
 from posenet3d.core.jointsets import JOINT_SETS
 
 SKULL_CAP = 0.075
-"""Radius (m) around the highest vertex whose mean is the head top: one to two centimetres below the vertex itself."""
+"""The head top is the mean of the vertices within this radius (m) of the highest vertex, and lies 1 to 2 cm below it."""
 
 
 @dataclass(frozen=True)
 class PointTable:
-    """Landmarks as one point per joint, each times its share.
+    """Landmarks as sums over joints of one point per joint.
 
     Attributes:
-        shares: c, (landmarks, 24); rows sum to 1.
+        shares: c, the weight of each joint, (landmarks, 24); rows sum to 1.
         places: p at betas 0 in the rest pose, (landmarks, 24, 3), metres.
         by_beta: change of p per beta, (10, landmarks, 24, 3).
         by_pose: change of p per element of the pose feature, (207, landmarks, 24, 3); None without pose correctives.
     """
 
     shares: np.ndarray
-    places: np.ndarray
+    rest_points: np.ndarray
     by_beta: np.ndarray
     by_pose: np.ndarray | None = None
 
-    def mixed(self, mixture: Float[np.ndarray, "out landmarks"]) -> "PointTable":
-        """Landmarks that are weighted sums of these."""
+    def combine(self, mixture: Float[np.ndarray, "out landmarks"]) -> "PointTable":
+        """Return the table of landmarks that are weighted sums of these."""
         return PointTable(
             mixture @ self.shares,
-            np.einsum("ok,kjc->ojc", mixture, self.places),
+            np.einsum("ok,kjc->ojc", mixture, self.rest_points),
             np.einsum("ok,bkjc->bojc", mixture, self.by_beta),
             None if self.by_pose is None else np.einsum("ok,bkjc->bojc", mixture, self.by_pose),
         )
 
 
 def regressor_table(body: Body, regressor: object) -> PointTable:
-    """The table of any (landmarks, vertices) regressor on posed vertices, dense or sparse."""
+    """Return the table of a (landmarks, vertices) regressor on posed vertices, dense or sparse."""
     arrays = body.arrays
     dense = np.asarray(regressor.toarray() if hasattr(regressor, "toarray") else regressor, dtype=float)
     used = np.flatnonzero(dense.any(0))
@@ -67,7 +68,7 @@ def regressor_table(body: Body, regressor: object) -> PointTable:
 
 
 def joint_table(body: Body) -> PointTable:
-    """The table of the 24 joints themselves: a joint rides on its own bone."""
+    """Return the table of the 24 joints themselves: each moves with its own bone only."""
     own = np.eye(N_BODY_JOINTS)
     regressor = body.arrays.joint_regressor
     rest = regressor @ body.arrays.vertices
@@ -77,10 +78,10 @@ def joint_table(body: Body) -> PointTable:
 
 
 class Landmarks(nn.Module):
-    """Landmarks of a body from rotations and betas, with gradients."""
+    """Landmarks of a body from rotations and betas, differentiable."""
 
     shares: Tensor
-    places: Tensor
+    rest_points: Tensor
     directions: Tensor
 
     def __init__(self, body: Body, table: PointTable):
@@ -88,18 +89,18 @@ class Landmarks(nn.Module):
         self.body = body
         self.count = len(table.shares)
 
-        def keep(name: str, values: np.ndarray) -> None:
+        def register(name: str, values: np.ndarray) -> None:
             self.register_buffer(name, torch.as_tensor(values).to(body.template), persistent=False)
 
         joints = joint_table(body)
         own = np.arange(N_BODY_JOINTS)
-        rest, rest_by_beta = joints.places[own, own], joints.by_beta[:, own, own]
+        rest, rest_by_beta = joints.rest_points[own, own], joints.by_beta[:, own, own]
         shares = table.shares[..., None]
-        keep("shares", shares)
-        keep("places", table.places - shares * rest)
+        register("shares", shares)
+        register("rest_points", table.rest_points - shares * rest)
         directions = table.by_beta - shares * rest_by_beta[:, None]
         directions = directions if table.by_pose is None else np.concatenate([directions, table.by_pose])
-        keep("directions", directions.reshape(len(directions), -1))
+        register("directions", directions.reshape(len(directions), -1))
 
     def forward(
         self,
@@ -107,10 +108,10 @@ class Landmarks(nn.Module):
         betas: Float[Tensor, "batch 10"],
         transl: Float[Tensor, "batch 3"] | None = None,
     ) -> Float[Tensor, "batch landmarks 3"]:
-        """Landmarks in metres, in the frame of `transl`."""
+        """Return the landmarks in metres, in the frame of `transl`."""
         world = self.body.kinematics(rotations, betas)
-        places = self._places(rotations, betas)
-        points = torch.cat([places, self.shares.expand(len(places), -1, -1, 1)], dim=-1)
+        rest_points = self._local_points(rotations, betas)
+        points = torch.cat([rest_points, self.shares.expand(len(rest_points), -1, -1, 1)], dim=-1)
         landmarks = points.flatten(2) @ world.transpose(-1, -2).flatten(1, 2)
         return landmarks if transl is None else landmarks + transl[:, None]
 
@@ -120,23 +121,30 @@ class Landmarks(nn.Module):
         betas: Float[Tensor, "batch 10"],
         world: Float[Tensor, "batch 24 3 4"],
     ) -> Float[Tensor, "batch landmarks 24 3"]:
-        """What each joint contributes to each landmark; `world` from the body's kinematics. Their sum is the landmark."""
-        places = self._places(rotations, betas)
-        return torch.einsum("bjcd,bkjd->bkjc", world[..., :3], places) + self.shares * world[:, None, :, :, 3]
+        """Return the contribution of each joint to each landmark, which sum to the landmark.
 
-    def _places(self, rotations: Tensor, betas: Tensor) -> Tensor:
+        Args:
+            rotations: of the joints.
+            betas: of the body.
+            world: from `Body.kinematics`.
+        """
+        rest_points = self._local_points(rotations, betas)
+        return torch.einsum("bjcd,bkjd->bkjc", world[..., :3], rest_points) + self.shares * world[:, None, :, :, 3]
+
+    def _local_points(self, rotations: Tensor, betas: Tensor) -> Tensor:
+        """Return the points (batch, landmarks, 24, 3) in the frames of the joints, before the joints rotate them."""
         drive = torch.cat([betas, pose_feature(rotations)], dim=-1) if self.body.has_correctives else betas
-        return self.places + (drive @ self.directions).unflatten(-1, self.places.shape)
+        return self.rest_points + (drive @ self.directions).unflatten(-1, self.rest_points.shape)
 
 
 def landmarks_of(body: Body, joint_set: str = "h36m17") -> Landmarks:
-    """The landmarks of a joint set of `posenet3d.core.jointsets`, in its order.
+    """Return the landmarks of a joint set of `posenet3d.core.jointsets`, in its order.
 
-    The body's own regressor is used where its file brings one. Otherwise (official SMPL) the limbs' landmarks are the
-    joints of the body, and the trunk's and head's lie between them and the top of the skull.
+    If the body's file has a regressor for the set, it is used. Otherwise (official SMPL) the landmarks of the limbs are the
+    joints of the body, and those of trunk and head are means of joints and the top of the skull.
 
     Raises:
-        KeyError: a joint set that is neither in the body's file nor made of such joints.
+        KeyError: the body has no regressor for the joint set, and a joint of it is not in `BETWEEN_JOINTS`.
     """
     if joint_set in body.arrays.regressors:
         return Landmarks(body, regressor_table(body, body.arrays.regressors[joint_set]))
@@ -148,10 +156,10 @@ def landmarks_of(body: Body, joint_set: str = "h36m17") -> Landmarks:
             raise KeyError(f"{joint_set}: {name} is not made of joints")
         for source, share in of.items():
             row[sources.index(source)] = share
-    return Landmarks(body, _stacked(joint_table(body), regressor_table(body, _skull_cap(body))).mixed(mixture))
+    return Landmarks(body, _concatenate(joint_table(body), regressor_table(body, _skull_cap(body))).combine(mixture))
 
 
-# As in the training data (tools/body_recipe/landmarks.py tells the measures): its head top lies inside the skull.
+# As in the training data, whose head top lies inside the skull (measured in tools/body_recipe/landmarks.py).
 BETWEEN_JOINTS: dict[str, dict[str, float]] = {
     "pelvis": {"l_hip": 0.5, "r_hip": 0.5},
     "spine": {"spine1": 0.85, "spine2": 0.15},
@@ -164,19 +172,20 @@ BETWEEN_JOINTS: dict[str, dict[str, float]] = {
 
 
 def _skull_cap(body: Body) -> np.ndarray:
-    """A (1, vertices) regressor: the mean of the vertices near the highest one."""
+    """Return a (1, vertices) regressor of the mean of the vertices near the highest one."""
     vertices = body.arrays.vertices
     near = np.linalg.norm(vertices - vertices[vertices[:, 1].argmax()], axis=1) < SKULL_CAP
     return (near / near.sum())[None]
 
 
-def _stacked(first: PointTable, second: PointTable) -> PointTable:
+def _concatenate(first: PointTable, second: PointTable) -> PointTable:
+    """Return the table with the landmarks of both tables."""
     by_pose = None
     if first.by_pose is not None and second.by_pose is not None:
         by_pose = np.concatenate([first.by_pose, second.by_pose], 1)
     return PointTable(
         np.concatenate([first.shares, second.shares]),
-        np.concatenate([first.places, second.places]),
+        np.concatenate([first.rest_points, second.rest_points]),
         np.concatenate([first.by_beta, second.by_beta], 1),
         by_pose,
     )

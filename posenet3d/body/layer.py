@@ -1,6 +1,6 @@
-"""Shape, pose and skin of a body in SMPL's format (Loper et al., SMPL, SIGGRAPH Asia 2015, equations 5 to 12).
+"""Shape, kinematics and skinning of a body in SMPL's format (Loper et al., SMPL, SIGGRAPH Asia 2015, equations 5 to 12).
 
-Rotations come in as matrices, relative to the parent joint; `pose_rotations` makes them from axis-angle.
+Rotations are matrices relative to the parent joint; `pose_rotations` converts from axis-angle.
 """
 
 from dataclasses import dataclass, field
@@ -17,19 +17,19 @@ N_BODY_JOINTS = 24
 N_BETAS = 10
 
 BODY_PARENTS: tuple[int, ...] = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-"""SMPL's tree, in the order of `posenet3d.core.jointsets`'s smpl24."""
+"""Parent of each joint in SMPL's kinematic tree, in the order of smpl24 in `posenet3d.core.jointsets`."""
 
 
 @dataclass(frozen=True)
 class BodyArrays:
-    """A body as it lies in its file (NumPy, metres); `Body` makes tensors of it.
+    """The arrays of a body file (NumPy, metres); `Body` converts them to tensors.
 
     Attributes:
-        name: label of the body, unique to its shape space; betas are only valid together with it.
+        name: of the body, unique to its shape space; betas are only valid together with it.
         vertices: rest pose at betas 0, (vertices, 3).
         faces: (faces, 3), counter-clockwise seen from outside.
         shapedirs: movement of each vertex per unit of each beta, (vertices, 3, 10).
-        posedirs: movement per element of (R - I) of the 23 non-root joints, (vertices, 3, 207); None where there is none.
+        posedirs: movement per element of (R - I) of the 23 non-root joints, (vertices, 3, 207); None without pose correctives.
         joint_regressor: joints from rest vertices, sparse (24, vertices).
         weights: skinning weights, (vertices, 24), rows sum to 1.
         colors: RGB of each vertex, 0..255, or None.
@@ -59,12 +59,12 @@ class Posed(NamedTuple):
 def pose_rotations(
     global_orient: Float[Tensor, "batch 3"], body_pose: Float[Tensor, "batch 69"]
 ) -> Float[Tensor, "batch 24 3 3"]:
-    """Rotation matrices of the 24 joints from axis-angle in radians: the root, then 23 joints of three values."""
+    """Return the rotation matrices of the 24 joints from axis-angle in radians: the root, then 23 joints of three values."""
     return roma.rotvec_to_rotmat(torch.cat([global_orient, body_pose], dim=-1).unflatten(-1, (N_BODY_JOINTS, 3)))
 
 
 class Body(nn.Module):
-    """The differentiable body: buffers only, nothing to learn. `arrays` keeps the file's content in full precision."""
+    """The differentiable body, with buffers and no parameters. `arrays` keeps the file's content in full precision."""
 
     template: Tensor
     shapedirs: Tensor
@@ -85,40 +85,40 @@ class Body(nn.Module):
         rest = arrays.joint_regressor @ arrays.vertices
         rest_by_beta = np.stack([arrays.joint_regressor @ arrays.shapedirs[..., k] for k in range(N_BETAS)])
 
-        def keep(name: str, values: np.ndarray) -> None:
+        def register(name: str, values: np.ndarray) -> None:
             # Not persistent: a checkpoint of a network must not carry a copy of the body it was trained with.
             self.register_buffer(name, torch.as_tensor(np.ascontiguousarray(values), dtype=dtype), persistent=False)
 
-        keep("template", arrays.vertices)
-        keep("shapedirs", arrays.shapedirs.transpose(2, 0, 1).reshape(N_BETAS, -1))
-        keep("weights", arrays.weights)
-        keep("rest_template", rest)
-        keep("rest_by_beta", rest_by_beta.reshape(N_BETAS, -1))
+        register("template", arrays.vertices)
+        register("shapedirs", arrays.shapedirs.transpose(2, 0, 1).reshape(N_BETAS, -1))
+        register("weights", arrays.weights)
+        register("rest_template", rest)
+        register("rest_by_beta", rest_by_beta.reshape(N_BETAS, -1))
         up = [joint if parent < 0 else parent for joint, parent in enumerate(BODY_PARENTS)]
-        keep("step_template", np.concatenate([rest[:1], (rest - rest[up])[1:]])[BY_DEPTH])
+        register("step_template", np.concatenate([rest[:1], (rest - rest[up])[1:]])[BY_DEPTH])
         steps = np.concatenate([rest_by_beta[:, :1], (rest_by_beta - rest_by_beta[:, up])[:, 1:]], axis=1)
-        keep("step_by_beta", steps[:, BY_DEPTH].reshape(N_BETAS, -1))
-        keep("bottom_row", np.array([0.0, 0, 0, 1])[None, None, None])
+        register("step_by_beta", steps[:, BY_DEPTH].reshape(N_BETAS, -1))
+        register("bottom_row", np.array([0.0, 0, 0, 1])[None, None, None])
         self.has_correctives = arrays.posedirs is not None
         if arrays.posedirs is not None:
-            keep("posedirs", arrays.posedirs.reshape(-1, arrays.posedirs.shape[-1]).T)
+            register("posedirs", arrays.posedirs.reshape(-1, arrays.posedirs.shape[-1]).T)
         for name, index in _tree_levels().items():
             self.register_buffer(name, index, persistent=False)
 
     def rest_joints(self, betas: Float[Tensor, "batch 10"]) -> Float[Tensor, "batch 24 3"]:
-        """Joints of the rest pose: linear in the betas."""
+        """Return the joints of the rest pose, which are linear in the betas."""
         return self.rest_template + (betas @ self.rest_by_beta).unflatten(-1, (N_BODY_JOINTS, 3))
 
     def rest_vertices(self, betas: Float[Tensor, "batch 10"]) -> Float[Tensor, "batch vertices 3"]:
-        """Skin of the rest pose: linear in the betas."""
+        """Return the vertices of the rest pose, which are linear in the betas."""
         return self.template + (betas @ self.shapedirs).unflatten(-1, (-1, 3))
 
     def kinematics(
         self, rotations: Float[Tensor, "batch 24 3 3"], betas: Float[Tensor, "batch 10"]
     ) -> Float[Tensor, "batch 24 3 4"]:
-        """Turn and place of each joint in the body frame, [R_body_joint | joint]: forward kinematics.
+        """Return rotation and position of each joint in the body frame, [R_body_joint | joint], by forward kinematics.
 
-        Joints of the same depth of the tree move together: 8 batched products instead of 23.
+        Joints at the same depth of the tree are computed together: 8 batched products instead of 23.
         """
         step = self.step_template + (betas @ self.step_by_beta).unflatten(-1, (N_BODY_JOINTS, 3))  # from the parent
         local = torch.cat([rotations.index_select(1, self.by_depth), step[..., None]], dim=-1)
@@ -131,7 +131,7 @@ class Body(nn.Module):
     def bone_transforms(
         self, rotations: Float[Tensor, "batch 24 3 3"], betas: Float[Tensor, "batch 10"]
     ) -> tuple[Float[Tensor, "batch 24 3 4"], Float[Tensor, "batch 24 3"]]:
-        """The transform of each joint from rest pose to pose, and the posed joints."""
+        """Return the transform of each bone from rest pose to pose, and the posed joints."""
         turn, joints = self.kinematics(rotations, betas).split([3, 1], dim=-1)
         shift = joints - turn @ self.rest_joints(betas)[..., None]
         return torch.cat([turn, shift], dim=-1), joints[..., 0]
@@ -142,7 +142,7 @@ class Body(nn.Module):
         betas: Float[Tensor, "batch 10"],
         transl: Float[Tensor, "batch 3"] | None = None,
     ) -> Float[Tensor, "batch 24 3"]:
-        """The 24 posed joints alone, without the skin."""
+        """Return the 24 posed joints without computing the skin."""
         joints = self.kinematics(rotations, betas)[..., 3]
         return joints if transl is None else joints + transl[:, None]
 
@@ -152,7 +152,7 @@ class Body(nn.Module):
         betas: Float[Tensor, "batch 10"],
         transl: Float[Tensor, "batch 3"] | None = None,
     ) -> Posed:
-        """Posed skin and joints by linear blend skinning; pose correctives are added where the body has them."""
+        """Return posed vertices and joints by linear blend skinning, with pose correctives if the body has them."""
         bones, joints = self.bone_transforms(rotations, betas)
         skin = self.rest_vertices(betas)
         if self.has_correctives:
@@ -165,11 +165,12 @@ class Body(nn.Module):
 
 
 def pose_feature(rotations: Float[Tensor, "batch 24 3 3"]) -> Float[Tensor, "batch 207"]:
-    """R - I of the 23 non-root joints, which drives the pose correctives (SMPL, equation 9)."""
+    """Return R - I of the 23 non-root joints, the input of the pose correctives (SMPL, equation 9)."""
     return (rotations[:, 1:] - torch.eye(3, dtype=rotations.dtype, device=rotations.device)).flatten(1)
 
 
 def _depths() -> np.ndarray:
+    """Return the depth of each joint in the tree, 0 for the root."""
     depth: list[int] = []
     for parent in BODY_PARENTS:
         depth.append(depth[parent] + 1 if parent >= 0 else 0)
@@ -184,7 +185,7 @@ BY_DEPTH = np.argsort(_depths(), kind="stable")
 
 
 def _tree_levels() -> dict[str, Tensor]:
-    """Index buffers: joints sorted by depth, the way back, and for each level its parents within the level above."""
+    """Return index buffers: the joints sorted by depth, the inverse, and for each level its parents in the level above."""
     depth = _depths()
     indices = {"by_depth": BY_DEPTH, "by_index": np.argsort(BY_DEPTH)}
     for level in range(1, len(LEVEL_SIZES)):

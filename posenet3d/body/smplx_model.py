@@ -1,6 +1,6 @@
-"""The same body as an ``smplx.SMPL``: to cross-check ours, and to hand official models to code that expects smplx.
+"""Convert a body to an ``smplx.SMPL``, to check ours against it and for programs that expect smplx.
 
-smplx is under a non-commercial research licence, so nothing else in the library depends on it: it is imported here, late.
+smplx is under a non-commercial research licence, so nothing else in the library depends on it. It is imported on use.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def to_smplx(body: Body, batch_size: int = 1) -> "SMPL":
-    """An ``smplx.SMPL`` with this body's arrays, in float32.
+    """Return an ``smplx.SMPL`` with this body's arrays, in float32.
 
-    smplx appends picked vertices as joints 24 to 44, by default SMPL's vertex numbers, which are wrong points on any other
-    mesh. A body that names its own vertices gets those.
+    smplx appends some vertices as joints 24 to 44, by default with SMPL's vertex numbers, which are wrong on any other mesh.
+    For a body with `named_vertices` these are used instead.
 
     Raises:
         InputError: smplx is not installed.
@@ -43,5 +43,5 @@ def to_smplx(body: Body, batch_size: int = 1) -> "SMPL":
         weights=arrays.weights,
         kintree_table=np.stack([BODY_PARENTS, np.arange(N_BODY_JOINTS)]),
     )
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a warning about ten betas
+    with contextlib.redirect_stdout(io.StringIO()):  # smplx prints a warning about ten betas
         return SMPL("", data_struct=data, vertex_ids=arrays.named_vertices or None, batch_size=batch_size)

@@ -1,68 +1,90 @@
-"""What ``posenet3d detect`` and ``posenet3d detectors`` do."""
+"""``posenet3d detect``: detect the 2D joints of all people in a video."""
+
+from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from posenet3d.detection.detect import Detections, detect
-from posenet3d.detection.detectors import DETECTORS, find_detector, install
 from posenet3d.errors import InputError
-from posenet3d.io.atomic import atomic_write
-from posenet3d.io.video import Video, open_video
+
+if TYPE_CHECKING:
+    from posenet3d.cli import Commands
+    from posenet3d.core.progress import OnProgress
+    from posenet3d.detection.detectors import Detector
 
 
-def detect_command(options: argparse.Namespace) -> None:
-    """``posenet3d detect``: a film's people as COCO JSON."""
+def add(commands: Commands) -> None:
+    """Add the command ``detect``."""
+    detect = commands.add_parser("detect", help="2D joints of all people in a video or in images, as COCO JSON")
+    detect.add_argument("input", type=Path, metavar="INPUT", help="video, image, or folder of images")
+    detect.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.json")
+    add_detector_options(detect)
+    detect.add_argument("--fps", type=float, help="frames per second (default: as stored, else 30)")
+    detect.set_defaults(run=run)
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a detector to the parser of a command that reads videos."""
+    parser.add_argument("--detector", metavar="NAME", help="for videos (default: the best installed one)")
+    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="mediapipe: another .task file")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the people of a video as COCO JSON."""
+    from tqdm import tqdm
+
+    from posenet3d import api
+    from posenet3d.io.atomic import atomic_write
+    from posenet3d.io.video import open_video
+
     if not options.out.parent.is_dir():
         raise InputError(options.out, "its folder does not exist", "make the folder first")
-    film = open_video(options.input, options.fps)
-    detections = look(film, options)
+    n_frames = len(open_video(options.input, options.fps))
+    with progress_bar(choose_detector(options.input, options), n_frames) as (detector, progress):
+        detections = api.detect(
+            options.input,
+            detector=detector.name,
+            detector_model=options.detector_model,
+            fps=options.fps,
+            progress=progress,
+        )
+    if (decoded := len(detections.images)) < n_frames:
+        tqdm.write(f"{options.input}: only the first {decoded} of {n_frames} frames can be decoded", file=sys.stderr)
     with atomic_write(options.out) as file:
-        file.write(json.dumps(detections).encode())
-    images, people = detections["images"], detections["annotations"]
-    tracks = len({person["track_id"] for person in people})
-    tqdm.write(f"{options.out}: {len(people)} detections of {tracks} person(s) in {len(images)} pictures")
+        file.write(json.dumps(detections.to_coco()).encode())
+    found = f"{len(detections.people)} detections of {detections.n_tracks} person(s) in {decoded} frames"
+    tqdm.write(f"{options.out}: {found}")
 
 
-def look(film: Video, options: argparse.Namespace) -> Detections:
-    """Run the detector that the options name, with a progress bar.
+def choose_detector(path: Path, options: argparse.Namespace) -> Detector:
+    """Return the detector that the options name, else the best installed one; recommend a better one than the built-in.
 
     Raises:
-        InputError: there is none, or it or the film fails.
+        InputError: the detector is not known or not installed.
     """
+    from tqdm import tqdm
+
+    from posenet3d.detection.detectors import RECOMMENDED, find_detector
+
     detector = find_detector(options.detector)
-    if options.detector is None and detector.weights is not None:
-        better = "mediapipe sees far better: python -m posenet3d detectors --install mediapipe"
+    if options.detector is None and detector.is_builtin:
         tqdm.write(
-            f"no other detector is installed, so our own small networks look at {film.file.name}; {better}",
+            f"no other detector is installed, so the built-in networks find the people in {path.name}; "
+            f"{RECOMMENDED.title} is far more accurate: {RECOMMENDED.install_command}",
             file=sys.stderr,
         )
-    with tqdm(total=len(film), unit="picture", desc=f"detect ({detector.name})") as bar:
-        detections = detect(
-            film, detector, options.detector_model, lambda share: bar.update(round(share * len(film)) - bar.n)
-        )
-    if (looked := len(detections["images"])) < len(film):
-        tqdm.write(f"{film.file}: only the first {looked} of {len(film)} pictures can be decoded", file=sys.stderr)
-    return detections
+    return detector
 
 
-def detectors_command(options: argparse.Namespace) -> None:
-    """``posenet3d detectors``: what there is; with ``--install`` one more."""
-    if options.install is None:
-        for detector in DETECTORS.values():
-            state = "installed" if detector.python() else "not installed"
-            sys.stdout.write(f"{detector.name:10} {state:14} {detector.words}\n")
-        sys.stdout.write("install one with: python -m posenet3d detectors --install NAME\n")
-        return
-    if options.install not in DETECTORS:
-        raise InputError("--install", f"'{options.install}' is not known", f"choose one of {', '.join(DETECTORS)}")
-    detector = DETECTORS[options.install]
-    sys.stdout.write(f"{detector.name} goes into an environment of its own: {detector.folder}\n")
-    if detector.fetches:
-        sys.stdout.write(f"When it is first used it downloads {detector.fetches}.\n")
-    sys.stdout.write("pip may name packages that are missing: they belong to tools of it that are not used here.\n")
-    sys.stdout.flush()
-    install(detector)
-    sys.stdout.write(f"{detector.name} is installed\n")
+@contextmanager
+def progress_bar(detector: Detector, n_frames: int) -> Iterator[tuple[Detector, OnProgress]]:
+    """Show a progress bar; yields the detector and the callback that is told the share done."""
+    from tqdm import tqdm
+
+    with tqdm(total=n_frames, unit="frame", desc=f"detect ({detector.name})") as bar:
+        yield detector, lambda share: bar.update(round(share * n_frames) - bar.n)

@@ -1,132 +1,92 @@
-"""``posenet3d export``: one clip of a lifted file, written for another program, or filmed."""
+"""``posenet3d export``: write a lifted clip in another program's format, or as a rendered video."""
+
+from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from posenet3d.core.lifted import Lifted
 from posenet3d.errors import InputError
-from posenet3d.exports.amass import amass_npz
-from posenet3d.exports.bvh import bvh_file
-from posenet3d.exports.csv_table import csv_table
-from posenet3d.exports.gltf import glb_file
-from posenet3d.exports.motion import AXES, Exported
-from posenet3d.exports.obj import obj_file
-from posenet3d.exports.three_dpw import three_dpw_pickle
-from posenet3d.exports.trc import trc_file
-from posenet3d.exports.videopose3d import videopose3d_npz
-from posenet3d.io.atomic import atomic_write
-from posenet3d.io.lifted_npz import read_lifted
+from posenet3d.exports import formats
 
-FORMATS: dict[str, tuple[Callable[..., Exported], str]] = {
-    "amass": (amass_npz, "_amass.npz"),
-    "bvh": (bvh_file, ".bvh"),
-    "gltf": (glb_file, ".glb"),
-    "trc": (trc_file, ".trc"),
-    "csv": (csv_table, ".csv"),
-    "obj": (obj_file, ".obj"),
-    "3dpw": (three_dpw_pickle, ".pkl"),
-}
-"""Format to its exporter and the ending of the file it is written to by default."""
-
-WHOLE: dict[str, tuple[Callable[..., Exported], str]] = {"videopose3d": (videopose3d_npz, "_positions_3d.npz")}
-"""Formats that take all clips of a file together."""
-
-FILMS = ("mp4", "gif")
-"""Formats that are drawn, by `posenet3d.exports.movie`."""
+if TYPE_CHECKING:
+    from posenet3d.cli import Commands
+    from posenet3d.core.lifted import Lifted
 
 
-def export(options: argparse.Namespace) -> None:
-    """Write one clip of `options.lifted` as `options.to`.
+def add(commands: Commands) -> None:
+    """Add the command ``export``."""
+    names = [one.name for one in formats.EXPORT_FORMATS]
+    descriptions = "\n".join(f"  {one.name:<12} {one.description}" for one in formats.EXPORT_FORMATS)
+    export = commands.add_parser(
+        "export",
+        help=f"write a lifted clip for other programs: {', '.join(names)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"formats:\n{descriptions}",
+    )
+    export.add_argument("lifted", type=Path, metavar="LIFTED.npz", help="written by 'lift'")
+    export.add_argument("--to", choices=names, help="the format (default: by the suffix of OUT)")
+    export.add_argument("-o", "--out", type=Path, metavar="OUT", help="default: beside the input, with its name")
+    export.add_argument("--clip", type=int, metavar="N", help="which clip, from 0 (needed where there are several)")
+    export.add_argument(
+        "--frame", type=int, metavar="N", help="obj: which frame, from 0 (default: first with a person)"
+    )
+    export.add_argument("--axes", choices=formats.AXIS_SYSTEMS, help="default: the format's own")
+    export.add_argument(
+        "--beside", type=Path, metavar="OTHER.npz", help="mp4, gif: another result of the clip, shown beside it"
+    )
+    export.set_defaults(run=run)
 
-    Args:
-        options: `lifted` (path), `to` (a key of `FORMATS`, one of `FILMS`, or None if the ending of `out` says it), `out`
-            (path or None), `clip` and `frame` (counted from 0, or None), `axes` (a name in `AXES`, or None for the format's
-            own); for films `beside` (another lifted file whose clip is shown beside this one, or None).
+
+def run(options: argparse.Namespace) -> None:
+    """Write one clip of a lifted file, or all clips where the format holds them.
 
     Raises:
-        InputError: the file, the clip or the frame cannot be used, or the target cannot be written.
+        InputError: the file, the clip or an option cannot be used, or the output cannot be written.
     """
-    options.to = options.to or _format_of(options.out)
-    if options.to in FILMS:
-        return _film(options)
-    if getattr(options, "beside", None) is not None:
-        raise InputError("--beside", f"is for films, not for {options.to}", "leave it out")
-    clips = read_lifted(options.lifted)
-    if options.to in WHOLE and options.clip is None:
-        result, what = WHOLE[options.to][0](clips, **_axes(options)), f"{len(clips)} clip(s)"
-    else:
-        clip = _chosen(clips, options.clip, options.lifted)
-        result, what = export_clip(clip, options.to, axes=options.axes, frame=options.frame), repr(clip.name)
-    out = options.out or options.lifted.with_name(options.lifted.stem + (FORMATS | WHOLE)[options.to][1])
+    from tqdm import tqdm
+
+    from posenet3d.io.lifted_npz import read_lifted
+
+    chosen = _format(options)
+    out = options.out or options.lifted.with_name(options.lifted.stem + chosen.suffix)
     if out.resolve() == options.lifted.resolve():
         raise InputError(out, "is the input itself", "choose another name for the output")
-    with atomic_write(out) as file:
-        file.write(result.content)
-    tqdm.write(f"{out}: {options.to} of {what}{_notes(result)}")
+    clips = read_lifted(options.lifted)
+    if chosen.holds_all_clips and options.clip is None:
+        content = f"{len(clips)} clip(s)"
+    else:
+        clips = [_choose(clips, options.clip, options.lifted)]
+        content = repr(clips[0].name)
+    more = {"axes": options.axes, "frame": options.frame, **_beside(options)}
+    bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc="render", bar_format=bar_format, disable=not chosen.is_movie) as bar:
+        if chosen.is_movie:
+            more["progress"] = lambda share: bar.update(share - bar.n)
+        result = formats.write_export(clips, out, chosen.name, **more)
+    tqdm.write(f"{out}: {chosen.name} of {content}{_notes(result)}")
 
 
-def _axes(options: argparse.Namespace) -> dict[str, str]:
-    if options.frame is not None:
-        raise InputError("--frame", f"is for obj, {options.to} has all frames", "leave it out")
-    return {} if options.axes is None else {"axes": options.axes}
+def _format(options: argparse.Namespace) -> formats.ExportFormat:
+    if options.to is not None:
+        return formats.export_format(options.to)
+    if options.out is None:
+        suffixes = ", ".join(one.suffix for one in formats.EXPORT_FORMATS)
+        raise InputError("--to", "is missing", f"give --to or end OUT in {suffixes}")
+    return formats.format_of_suffix(options.out)
 
 
-def _format_of(out: Path | None) -> str:
-    endings = {ending: name for name, (_, ending) in (FORMATS | WHOLE).items()} | {f".{name}": name for name in FILMS}
-    for ending, name in endings.items():
-        if out is not None and out.name.lower().endswith(ending):
-            return name
-    raise InputError(
-        out or "--to", "does not say which format to write", f"give --to or end OUT in {', '.join(endings)}"
-    )
+def _beside(options: argparse.Namespace) -> dict[str, object]:
+    """Return the options of a video with two results, which the names of their files tell apart."""
+    from posenet3d.io.lifted_npz import read_lifted
+
+    if options.beside is None:
+        return {}
+    other = _choose(read_lifted(options.beside), options.clip, options.beside)
+    return {"beside": other, "labels": [options.lifted.stem, options.beside.stem]}
 
 
-def _film(options: argparse.Namespace) -> None:
-    from posenet3d.exports.movie import Panel, write_movie
-
-    for name in ("frame", "axes"):
-        if getattr(options, name) is not None:
-            raise InputError(f"--{name}", "is not for films", "leave it out")
-    out = options.out or options.lifted.with_suffix(f".{options.to}")
-    if out.suffix.lower() != f".{options.to}":
-        raise InputError(out, f"is not the name of a .{options.to}", "let its ending be that of the format")
-    paths = [options.lifted] if options.beside is None else [options.lifted, options.beside]
-    clips = [_chosen(read_lifted(path), options.clip, path) for path in paths]
-    labels = [clips[0].name] if options.beside is None else [path.stem for path in paths]
-    panels = [Panel(label, clip) for label, clip in zip(labels, clips, strict=True)]
-    with tqdm(total=1.0, desc="film", bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}") as bar:
-        write_movie(out, panels, progress=lambda share: bar.update(share - bar.n))
-    tqdm.write(f"{out}: film of {clips[0].name!r}")
-
-
-def export_clip(clip: Lifted, format_name: str, *, axes: str | None = None, frame: int | None = None) -> Exported:
-    """One clip in one format.
-
-    Args:
-        clip: what to export.
-        format_name: a key of `FORMATS` or of `WHOLE`.
-        axes: a name in `AXES`; the format's own if None.
-        frame: which frame, for obj.
-
-    Raises:
-        InputError: an unknown format or axes, a frame for a format of whole clips, or as the exporter.
-    """
-    if format_name not in FORMATS | WHOLE:
-        raise InputError(f"format '{format_name}'", "is not known", f"choose one of {', '.join(FORMATS | WHOLE)}")
-    if axes is not None and axes not in AXES:
-        raise InputError(f"axes '{axes}'", "are not known", f"choose one of {', '.join(AXES)}")
-    if frame is not None and format_name != "obj":
-        raise InputError("--frame", f"is for obj, {format_name} has all frames", "leave it out")
-    chosen = {key: value for key, value in (("axes", axes), ("frame", frame)) if value is not None}
-    if format_name in WHOLE:
-        return WHOLE[format_name][0]([clip], **chosen)
-    return FORMATS[format_name][0](clip, **chosen)
-
-
-def _chosen(clips: list[Lifted], number: int | None, path: Path) -> Lifted:
+def _choose(clips: list[Lifted], number: int | None, path: Path) -> Lifted:
     if number is None and len(clips) > 1:
         raise InputError(path, f"holds {len(clips)} clips", f"choose one with --clip 0 to {len(clips) - 1}")
     if number is not None and not 0 <= number < len(clips):
@@ -134,9 +94,9 @@ def _chosen(clips: list[Lifted], number: int | None, path: Path) -> Lifted:
     return clips[number or 0]
 
 
-def _notes(result: Exported) -> str:
+def _notes(result: formats.Exported) -> str:
     notes = {
-        f", frames without a person: {result.n_held}, they hold a neighbouring pose": result.n_held,
+        f", frames without a person: {result.n_held}, they repeat a neighbouring pose": result.n_held,
         f", frames without a person: {result.n_blank}, left blank": result.n_blank,
         "; it contains the mesh of a licensed body, share it only as that licence allows": result.is_licensed,
     }

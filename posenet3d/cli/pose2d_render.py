@@ -1,103 +1,15 @@
-"""``posenet3d pose2d render``: pictures of the default body with exact labels, in the form of the photographs' data sets."""
+"""The command ``posenet3d pose2d render``."""
 
 import argparse
-import json
-from itertools import islice
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from posenet3d.core.jointsets import JOINT_SETS
-from posenet3d.errors import InputError
-from posenet3d.io.atomic import atomic_write
-from posenet3d.pose2d.data.annotations import AREA_OF_BOX
-from posenet3d.pose2d.data.random_people import random_background, random_scene
-from posenet3d.pose2d.data.rendering import Scene, boxes_of, draw, joints_of
-
-SIZE = (384, 384)
-FOCAL_PX = 420.0
-AT_ONCE = 100
-"""Pictures per worker: their vertices' colours lie in memory."""
-
-MIN_PX, MIN_JOINTS, VISIBLE = 8, 3, 2
-"""Nobody labels a person who is narrower than this or of whom fewer joints can be seen."""
-
-CROWDS = (0.5, 0.2, 0.15, 0.1, 0.05)
-"""Shares of pictures with one person, two, and so on."""
+from posenet3d.pose2d.data.rendered_dataset import write_rendered_dataset
 
 
 def render(options: argparse.Namespace) -> None:
-    """Write ``people.json`` and ``pictures/`` into a new folder."""
-    out: Path = options.out
-    if options.count < 1:
-        raise InputError("--count", f"is {options.count}", "ask for one picture or more")
-    try:
-        (out / "pictures").mkdir(parents=True)
-    except OSError as error:
-        raise InputError(out, "cannot be made, or is there already", "name a new folder") from error
-    rng = np.random.default_rng(options.seed)
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    scenes = (
-        random_scene(rng, 1 + int(rng.choice(len(CROWDS), p=CROWDS)), SIZE, FOCAL_PX) for _ in range(options.count)
+    """``pose2d render``: write a data set of rendered people."""
+    images, people = write_rendered_dataset(
+        options.out, count=options.count, joint_set=options.joints, seed=options.seed
     )
-    with tqdm(total=options.count, unit="picture", desc="render") as bar:
-        while some := list(islice(scenes, AT_ONCE)):
-            for scene, drawing in zip(some, draw(some, SIZE, FOCAL_PX), strict=True):
-                number = len(images) + 1
-                name = f"{number:06d}.jpg"
-                picture = drawing.on(random_background(rng, SIZE))
-                Image.fromarray(picture).save(out / "pictures" / name, quality=90)
-                joints = joints_of(scene.people, options.joints, SIZE, FOCAL_PX, drawing)
-                people = _annotations(scene, joints, number, len(annotations))
-                annotations += people
-                images.append(_image(number, name, people))
-                bar.update()
-    category = {"id": 1, "name": "person", "keypoints": list(JOINT_SETS[options.joints].joints)}
-    content = {"images": images, "annotations": annotations, "categories": [category]}
-    with atomic_write(out / "people.json") as file:
-        file.write(json.dumps(content).encode())
-    tqdm.write(f"{out}: {len(images)} pictures of {len(annotations)} people")
-
-
-def _annotations(scene: Scene, joints: np.ndarray, image: int, before: int) -> list[dict[str, Any]]:
-    """Those of whom something can be seen."""
-    people: list[dict[str, Any]] = []
-    for box, rows in zip(boxes_of(scene.people, SIZE, FOCAL_PX), joints, strict=True):
-        if min(box[2:]) < MIN_PX or (rows[:, 2] == VISIBLE).sum() < MIN_JOINTS:
-            continue
-        people.append(
-            {
-                "id": before + len(people) + 1,
-                "image_id": image,
-                "category_id": 1,
-                "iscrowd": 0,
-                "bbox": [round(float(side), 2) for side in box],
-                "area": round(AREA_OF_BOX * float(box[2] * box[3]), 2),
-                "num_keypoints": int((rows[:, 2] > 0).sum()),
-                "keypoints": rows.round(2).ravel().tolist(),
-            }
-        )
-    return people
-
-
-def _image(number: int, name: str, people: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"id": number, "file_name": name, "width": SIZE[0], "height": SIZE[1], "crowdIndex": crowd_index(people)}
-
-
-def crowd_index(people: list[dict[str, Any]]) -> float:
-    """How much people stand in each other's boxes: others' joints over own ones, averaged (CrowdPose, Li et al., 2019)."""
-    shares = []
-    for person in people:
-        left, top, width, height = person["bbox"]
-        inside = []
-        for other in people:
-            x, y, v = np.array(other["keypoints"]).reshape(-1, 3).T
-            is_in = (v > 0) & (x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)
-            inside.append((other is person, int(is_in.sum())))
-        own = sum(count for is_own, count in inside if is_own)
-        shares.append(sum(count for is_own, count in inside if not is_own) / max(own, 1))
-    return round(float(np.mean(np.minimum(shares, 1.0))), 4) if shares else 0.0
+    tqdm.write(f"{options.out}: {images} images of {people} people")

@@ -1,1 +1,1 @@
-"""Video to 2D people: detectors behind one interface, left and right put back, results cached."""
+"""From a video to its people in 2D: detectors behind one interface, typed detections, fixed left and right, a cache."""

@@ -1,4 +1,4 @@
-"""What detectors found, kept in the user's cache folder by content; the oldest goes when there is too much."""
+"""Detections on disk, in the user's cache folder; the oldest entries are deleted beyond `MAX_BYTES`."""
 
 import gzip
 import json
@@ -17,12 +17,12 @@ SUFFIX = ".json.gz"
 
 
 def folder() -> Path:
-    """Where it is kept: ``POSENET3D_CACHE``, or the user's cache folder."""
+    """Return the folder: below ``POSENET3D_CACHE``, or the user's cache folder."""
     return Path(os.environ.get("POSENET3D_CACHE") or platformdirs.user_cache_path("posenet3d")) / "detections"
 
 
 def read(key: str) -> Any:
-    """What is kept under a key, which is then the youngest; None if nothing is, or nothing whole."""
+    """Read the entry of a key and mark it as the latest one; None if there is none, or it is damaged."""
     file = folder() / (key + SUFFIX)
     try:
         content = json.loads(gzip.decompress(file.read_bytes()))
@@ -33,17 +33,17 @@ def read(key: str) -> Any:
 
 
 def write(key: str, content: Any) -> None:
-    """Keep something (JSON), whole or not at all. A folder that cannot be written only costs the next visit its time."""
+    """Write an entry (JSON), whole or not at all; a folder that cannot be written is ignored, the next run detects again."""
     try:
         folder().mkdir(parents=True, exist_ok=True)
         with atomic_write(folder() / (key + SUFFIX)) as file:
             file.write(gzip.compress(json.dumps(content).encode(), mtime=0))
-        _forget_oldest()
+        _delete_oldest()
     except (OSError, InputError):
         return
 
 
-def _forget_oldest() -> None:
+def _delete_oldest() -> None:
     files = [(file.stat().st_mtime, file.stat().st_size, file) for file in folder().glob("*" + SUFFIX)]
     total = sum(size for _, size, _ in files)
     for _, size, file in sorted(files)[:-1]:  # never the one just written

@@ -1,152 +1,74 @@
-"""A film through a detector: who is in it, kept in a cache so that a second visit is instant."""
+"""Run a detector on a video; results are cached, so that a second run with the same video is instant."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from posenet3d.core.camera import pinhole
-from posenet3d.core.jointsets import JOINT_SETS, JointSet
-from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.detection import cache
+from posenet3d.detection.detections import Detections
 from posenet3d.detection.detectors import Detector, RunningDetector
 from posenet3d.errors import InputError
-from posenet3d.io.keypoints.people import Footage, Person, common_count, sequences_of_people, track_ids
 from posenet3d.io.video import Video, read_frames
 
-HEIGHT_PX = 1080
-"""Detectors shrink what they are given to a few hundred pixels; more than this would only make the way to them longer."""
-
-Detections = dict[str, Any]
-"""COCO's keypoint format: `images`, one per picture; `annotations`, one per person in it; `categories`."""
+MAX_HEIGHT_PX = 1080
+"""Frames are shrunk to this height. Detectors shrink their input to a few hundred pixels anyway, so that more would only take
+longer on the way to their process."""
 
 
 def detect(
-    film: Video, detector: Detector, model_file: Path | None = None, progress: Callable[[float], None] | None = None
+    video: Video, detector: Detector, model_file: Path | None = None, progress: Callable[[float], None] | None = None
 ) -> Detections:
-    """Look at every picture of a film, or remember what was seen there before.
+    """Detect the people in every frame of a video, or read them from the cache.
 
     Args:
-        film: from `posenet3d.io.video.open_video`.
+        video: from `posenet3d.io.video.open_video`.
         detector: from `posenet3d.detection.detectors.find_detector`.
         model_file: a model of the user's, for detectors that take one.
-        progress: is told the share done; what it raises stops the work and leaves nothing behind.
+        progress: is told the share done, 0 to 1; an exception from it stops the work, and nothing is cached.
 
     Raises:
-        InputError: the film or the detector fails.
+        InputError: the video or the detector fails.
     """
-    key = _key(film, detector, model_file)
-    known: Detections | None = cache.read(key)
-    if known is not None:
-        return known
-    people = _look(film, detector, model_file, progress or (lambda share: None))
-    detections = _in_coco_format(film, people, JOINT_SETS[detector.joint_set], detector.name)
-    cache.write(key, detections)
+    key = _cache_key(video, detector, model_file)
+    if (cached := _read_cache(key)) is not None:
+        return cached
+    keypoints = _run(video, detector, model_file, progress or (lambda share: None))
+    detections = Detections.from_keypoints(video, keypoints, JOINT_SETS[detector.joint_set], detector.name)
+    cache.write(key, detections.to_coco())
     return detections
 
 
-def sequences_in(film: Video, detections: Detections) -> list[PoseSequence]:
-    """Everybody in the film, most complete first, one row per tick of the film's even clock (`Video.rows`).
-
-    Raises:
-        InputError: nobody was seen.
-    """
-    names = tuple(detections["categories"][0]["keypoints"])
-    rows = film.rows
-    people = [
-        Person(
-            int(rows[a["image_id"]]),
-            np.array(a["keypoints"], np.float64).reshape(-1, 3) * _to_first(film, a["image_id"]),
-            a["track_id"],
-        )
-        for a in detections["annotations"]
-    ]
-    if not people:
-        problem = f"no person was found in its {len(detections['images'])} pictures"
-        raise InputError(film.file, problem, "choose another clip, or another detector")
-    n_rows = int(rows[len(detections["images"]) - 1]) + 1
-    footage = Footage(film.file, n_rows, film.fps, film.size)
-    sequences = sequences_of_people(people, footage, JointSet("the detector's", names), "annotations.keypoints")
-    width, height = film.size
-    K = None if film.fov_deg is None else pinhole(float(max(film.size)), width / 2, height / 2, film.fov_deg)
-    return [replace(sequence, video_path=film.file, K=K) for sequence in sequences]
+def _read_cache(key: str) -> Detections | None:
+    content = cache.read(key)
+    try:
+        return None if content is None else Detections.from_coco(content, f"cache entry {key}")
+    except InputError:  # written by a future version, or damaged: detect again
+        return None
 
 
-def _to_first(film: Video, number: int) -> np.ndarray:
-    """From a picture's pixels to those of the film's first, which its clip is in; pictures of a folder may differ in size."""
-    (width, height), own = film.size, film.still(number).size
-    return np.array([width / own[0], height / own[1], 1.0])
-
-
-def _look(
-    film: Video, detector: Detector, model_file: Path | None, progress: Callable[[float], None]
+def _run(
+    video: Video, detector: Detector, model_file: Path | None, progress: Callable[[float], None]
 ) -> list[list[np.ndarray]]:
-    """Per picture everybody in it; as many pictures as can be decoded."""
-    seen = []
+    """Return the people of every frame that can be decoded, in pixels of the original frame."""
+    keypoints = []
     with RunningDetector(detector, model_file) as running:
-        for number, picture in enumerate(read_frames(film.file, HEIGHT_PX)):
-            width, height = film.still(number).size
-            back = np.array([width / picture.shape[1], height / picture.shape[0], 1.0])
-            seen.append([person * back for person in running.people(picture)])
-            progress(min((number + 1) / len(film), 1.0))
-    return seen[: len(film)]
+        for number, image in enumerate(read_frames(video.file, MAX_HEIGHT_PX)):
+            width, height = video.image_file(number).size
+            scale = np.array([width / image.shape[1], height / image.shape[0], 1.0])
+            keypoints.append([person * scale for person in running.detect(image)])
+            progress(min((number + 1) / len(video), 1.0))
+    return keypoints[: len(video)]
 
 
-def _in_coco_format(film: Video, seen: Sequence[list[np.ndarray]], joint_set: JointSet, detector: str) -> Detections:
-    people = [Person(frame, joints) for frame, found in enumerate(seen) for joints in found]
-    if people:
-        common_count(people, film.file, "keypoints")
-    tracks = track_ids(people, joint_set, len(seen))
-    rows = film.rows
-    images = [
-        {
-            "id": n,
-            "file_name": film.still(n).name,
-            "width": film.still(n).size[0],
-            "height": film.still(n).size[1],
-            "frame": n,
-            "row": int(rows[n]),
-        }
-        for n in range(len(seen))
-    ]
-    annotations = [
-        {
-            "id": number,
-            "image_id": person.frame,
-            "category_id": 1,
-            "bbox": _box(person.joints),
-            "keypoints": person.joints.round(3).ravel().tolist(),
-            "score": round(float(person.joints[:, 2].mean()), 4),
-            "track_id": track,
-        }
-        for number, (person, track) in enumerate(zip(people, tracks, strict=True))
-    ]
-    return {
-        "info": {"description": f"2D joints by {detector}", "fps": film.fps},
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": 1, "name": "person", "keypoints": list(joint_set.joints)}],
-    }
-
-
-def _box(joints: np.ndarray) -> list[float]:
-    """Left, top, width, height of the joints that were seen."""
-    seen = joints[joints[:, 2] > 0, :2]
-    if len(seen) == 0:
-        return [0.0, 0.0, 0.0, 0.0]
-    low, high = seen.min(0), seen.max(0)
-    return [round(float(value), 2) for value in (*low, *(high - low))]
-
-
-def _key(film: Video, detector: Detector, model_file: Path | None) -> str:
-    """The same for the same pictures and the same detector, wherever the files lie and whatever they are called."""
-    digest = hashlib.sha256(f"2 {detector.name} {detector.pip} {film.fps}".encode())
-    networks = model_file or detector.weights
-    for place in (film.file, *([] if networks is None else [networks])):
-        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+def _cache_key(video: Video, detector: Detector, model_file: Path | None) -> str:
+    """Hash the content of the video and of the detector's weights; file names and folders do not count."""
+    digest = hashlib.sha256(f"2 {detector.name} {detector.pip} {video.fps}".encode())
+    weights = model_file or detector.weights
+    for path in (video.file, *([] if weights is None else [weights])):
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 with file.open("rb") as content:
                     digest.update(hashlib.file_digest(content, "sha256").digest())

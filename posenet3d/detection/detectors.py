@@ -1,8 +1,8 @@
-"""Detectors of 2D joints behind one small interface, each in a process of its own.
+"""2D pose detectors behind one small interface, each in a process of its own.
 
-A detector brings packages that do not go together with ours (MediaPipe's protobuf is older than Streamlit's), or that die where
-a GL library is missing. So it may live in an environment of its own, made by `install` in the user's data folder, and is only
-spoken to: pictures in, joints out. One that is importable here is used as it is.
+A detector brings packages that conflict with ours (MediaPipe's protobuf is older than Streamlit's), or that crash the process
+where a GL library is missing. So it may live in an environment of its own, which `install` makes in the user's data folder. This
+module only exchanges data with its process: images in, joints out. A detector that can be imported here is used as it is.
 """
 
 import contextlib
@@ -22,70 +22,82 @@ from typing import IO
 
 import numpy as np
 import platformdirs
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from posenet3d.errors import InputError
-from posenet3d.io.video import Picture
 from posenet3d.paths import BUNDLED_POSE2D
 
 Joints = Float[np.ndarray, "joints 3"]
-"""One person: x, y in pixels, confidence; in the detector's joint set."""
+"""One person: x, y in pixels and score, in the detector's joint set."""
 
-READY = "ready"  # the last file that `install` writes
-
-WEIGHTS = BUNDLED_POSE2D
-"""The bundled networks: the runs ``estimator`` and ``finder``."""
+INSTALLED_MARK = "ready"  # the last file that `install` writes
 
 
 @dataclass(frozen=True)
 class Detector:
-    """What a detector is called, what it is, and what its worker needs."""
+    """A 2D pose detector: its name, what users read about it, and what its process needs."""
 
     name: str
     joint_set: str
-    words: str
-    module: str
+    description: str
+    module: str  # importable where the detector is installed
     pip: tuple[tuple[str, ...], ...]  # arguments of `pip install`, one call each
-    fetches: str = ""  # what it downloads when it is first used
-    weights: Path | None = None  # our own: its networks
+    title: str = ""  # how its authors write the name
+    licence: str = ""
+    install_size: str = ""
+    download: str = ""  # what it downloads on first use
+    weights: Path | None = None  # the built-in detector: folder of its networks
+    is_recommended: bool = False  # the one to install first
 
     @property
     def worker(self) -> Path:
-        """The program that runs where the packages are; it imports nothing of ours."""
+        """The program that runs where the packages are; it does not import this library."""
         return Path(__file__).parent / "workers" / f"{self.name}_worker.py"
 
     @property
     def folder(self) -> Path:
-        """Where its own environment is, or would be."""
+        """The folder of its own environment, made or not."""
         home = os.environ.get("POSENET3D_DETECTORS") or platformdirs.user_data_path("posenet3d") / "detectors"
         return Path(home) / self.name
 
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is a part of this program, so that there is nothing to install."""
+        return self.weights is not None
+
+    @property
+    def install_command(self) -> str:
+        """The command line that installs it."""
+        return f"python -m posenet3d detectors --install {self.name}"
+
     def python(self) -> Path | None:
-        """The interpreter that can run it; None if it is not installed."""
-        if self.weights is not None:
+        """Return the interpreter that can run it; None if it is not installed."""
+        if self.is_builtin:
             return Path(sys.executable)
-        if (self.folder / READY).is_file():
+        if (self.folder / INSTALLED_MARK).is_file():
             return _python_in(self.folder)
         return Path(sys.executable) if importlib.util.find_spec(self.module) else None
 
 
-# OpenCV comes without its windows ("headless"): they need GL libraries that a server does not have. MediaPipe asks for
-# packages that only its other tools use (JAX, sound), so it is installed without them.
+# OpenCV's "headless" package: the other one needs GL libraries that a server does not have. MediaPipe asks for packages that
+# only its other tools use (JAX, sound), so it is installed without them.
 DETECTORS = {
     detector.name: detector
     for detector in (
         Detector(
             "rtmlib",
             "coco17",
-            "RTMPose through rtmlib (Apache-2.0): several people, the more exact one",
+            "RTMPose through rtmlib (Apache-2.0): several people, the most accurate one",
             "rtmlib",
             (("--no-deps", "rtmlib>=0.0.13,<0.1"), ("onnxruntime>=1.17,<2", "opencv-python-headless>=4.8,<5", "tqdm")),
-            fetches="about 70 MB of weights from download.openmmlab.com",
+            title="RTMPose",
+            licence="Apache-2.0",
+            download="about 70 MB of weights from download.openmmlab.com",
         ),
         Detector(
             "mediapipe",
             "mediapipe33",
-            "MediaPipe's BlazePose (Apache-2.0): one person, weights inside, about ten pictures a second on two cores",
+            "MediaPipe's BlazePose (Apache-2.0): one person, weights included, about ten frames per second on two cores",
             "mediapipe",
             (
                 ("--no-deps", "mediapipe==0.10.14"),
@@ -99,46 +111,54 @@ DETECTORS = {
                     "opencv-python-headless>=4.8,<5",
                 ),
             ),
+            title="MediaPipe",
+            licence="Apache-2.0",
+            install_size="about 150 MB",
+            is_recommended=True,
         ),
         Detector(
             "pose2d",
             "crowdpose14",
-            "our own small networks: several people, nothing to install; far less exact, sometimes people in things",
+            "built-in small networks: several people, nothing to install; far less accurate, sometimes finds people in objects",
             "posenet3d",
             (),
-            weights=WEIGHTS,
+            title="built-in networks",
+            weights=BUNDLED_POSE2D,
         ),
     )
 }
-"""Best first."""
+"""Most accurate first."""
+
+RECOMMENDED = next(detector for detector in DETECTORS.values() if detector.is_recommended)
+"""The detector that the app and the command line offer to install."""
 
 
 def find_detector(name: str | None = None) -> Detector:
-    """The detector of that name, or the best one that is installed: our own always is.
+    """Return the detector of that name, or the most accurate installed one; the built-in one always is installed.
 
     Raises:
-        InputError: there is none of that name, or it is not installed.
+        InputError: no detector has that name, or it is not installed.
     """
     if name is None:
         return next(detector for detector in DETECTORS.values() if detector.python() is not None)
     if name not in DETECTORS:
         raise InputError("--detector", f"'{name}' is not known", f"choose one of {', '.join(DETECTORS)}")
     if DETECTORS[name].python() is None:
-        remedy = f"install it with: python -m posenet3d detectors --install {name}"
+        remedy = f"install it with: {DETECTORS[name].install_command}"
         raise InputError("--detector", f"{name} is not installed", remedy)
     return DETECTORS[name]
 
 
 def install(detector: Detector) -> None:
-    """Make the detector's own environment; what pip says goes to the terminal.
+    """Make the detector's own environment; pip's output goes to the terminal.
 
     Raises:
-        InputError: it is a part of this program, an environment cannot be made here, or pip could not install the packages.
+        InputError: the detector is built in, no environment can be made here, or pip could not install the packages.
     """
-    if detector.weights is not None:
+    if detector.is_builtin:
         raise InputError(detector.name, "is a part of this program", "use it: --detector " + detector.name)
     folder = detector.folder
-    shutil.rmtree(folder, ignore_errors=True)  # a half-made one
+    shutil.rmtree(folder, ignore_errors=True)  # an interrupted installation
     try:
         folder.mkdir(parents=True)
         venv.create(folder, with_pip=True, clear=True)
@@ -150,35 +170,35 @@ def install(detector: Detector) -> None:
             folder, f"cannot be made ({error.strerror})", "make room, or set POSENET3D_DETECTORS"
         ) from error
     except subprocess.CalledProcessError as error:
-        remedy = "see pip's words above; on Debian: apt-get install python3-venv"
+        remedy = "see pip's messages above; on Debian: apt-get install python3-venv"
         raise InputError(detector.name, "could not be installed", remedy) from error
-    (folder / READY).write_text("\n".join(package for call in detector.pip for package in call))
+    (folder / INSTALLED_MARK).write_text("\n".join(package for call in detector.pip for package in call))
 
 
 class RunningDetector:
-    """A detector at work: give it pictures one by one; close it, or use it in a ``with`` statement.
+    """A detector's process: takes images one by one. Close it, or use it in a ``with`` statement.
 
     Raises:
-        InputError: from any method, if the detector stopped; with its last words.
+        InputError: from any method, if the process stopped; the message holds the last line of its stderr.
     """
 
     def __init__(self, detector: Detector, model_file: Path | None = None):
         python = detector.python()
         if python is None:
-            find_detector(detector.name)  # says what to install
+            find_detector(detector.name)  # raises, and names the command that installs it
         self.detector = detector
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [str(python), str(detector.worker), *([] if model_file is None else [str(model_file)])]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._words, env=_environment())
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self._stderr, env=_environment())
 
-    def people(self, picture: Picture) -> list[Joints]:
-        """Everybody in a picture."""
-        height, width = picture.shape[:2]
+    def detect(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Joints]:
+        """Detect the people in an RGB image."""
+        height, width = image.shape[:2]
         try:
-            _of(self._process.stdin).write(struct.pack("<II", width, height) + picture.tobytes())
-            _of(self._process.stdin).flush()
-            answer = _of(self._process.stdout).readline()
+            _opened(self._process.stdin).write(struct.pack("<II", width, height) + image.tobytes())
+            _opened(self._process.stdin).flush()
+            answer = _opened(self._process.stdout).readline()
         except BrokenPipeError:
             answer = b""
         if not answer:
@@ -188,14 +208,14 @@ class RunningDetector:
     def close(self) -> None:
         """End the process."""
         with contextlib.suppress(BrokenPipeError):
-            _of(self._process.stdin).close()
+            _opened(self._process.stdin).close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        _of(self._process.stdout).close()
-        self._words.close()
+        _opened(self._process.stdout).close()
+        self._stderr.close()
 
     def __enter__(self) -> "RunningDetector":
         return self
@@ -207,17 +227,17 @@ class RunningDetector:
 
     def _stopped(self) -> InputError:
         self._process.wait()
-        self._words.seek(0)
-        lines = [line for line in self._words.read().decode(errors="replace").splitlines() if line.strip()]
-        words = lines[-1].strip() if lines else f"exit code {self._process.returncode}"
-        remedy = f"install it again: python -m posenet3d detectors --install {self.detector.name}"
-        if self.detector.fetches:
-            remedy = f"it needs the network once, for {self.detector.fetches}; or {remedy}"
-        return InputError(f"detector {self.detector.name}", f"stopped ({words})", remedy)
+        self._stderr.seek(0)
+        lines = [line for line in self._stderr.read().decode(errors="replace").splitlines() if line.strip()]
+        reason = lines[-1].strip() if lines else f"exit code {self._process.returncode}"
+        remedy = f"install it again: {self.detector.install_command}"
+        if self.detector.download:
+            remedy = f"it needs the network once, for {self.detector.download}; or {remedy}"
+        return InputError(f"detector {self.detector.name}", f"stopped ({reason})", remedy)
 
 
 def _environment() -> dict[str, str]:
-    """Ours, less what would lead the detector's Python to our packages."""
+    """Return our environment without the variables that would lead the detector's Python to our packages."""
     return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
 
 
@@ -225,6 +245,6 @@ def _python_in(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _of(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None  # asked for at the start
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None  # requested in `__init__`
     return pipe

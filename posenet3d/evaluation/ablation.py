@@ -1,25 +1,27 @@
-"""What each training stage bought: trains every run of the table that is missing, measures it, and writes the table.
+"""Ablations of the training stages: train the runs of the table that are missing, evaluate them and write the table.
 
-Measured numbers are kept beside the table as JSON, so that the command can be stopped and started again; to measure a run anew,
+The numbers are kept beside the table as JSON, so that the command can be stopped and started again. To evaluate a run again,
 delete its entry there.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import isnan
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Literal
+from typing import Any, Literal
 
 from tqdm import tqdm
 
 from posenet3d.config import override
 from posenet3d.core.lifted import Lifted
+from posenet3d.core.seeds import mean_over_seeds
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.evaluation.evaluate import METRICS, evaluate
+from posenet3d.evaluation.evaluate import evaluate
+from posenet3d.evaluation.metrics import metric
 from posenet3d.io.atomic import atomic_write
 from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.lifting.lifter import Lifter
@@ -39,9 +41,9 @@ Measured = dict[str, dict[str, dict[str, dict[str, float]]]]
 
 BASELINE = (
     "tilt_mean_deg=0", "tilt_sd_deg=11.5", "roll_sd_deg=0", "discriminator.dropout=0.25", "weights.gradient_penalty=0",
-    "frame_steps=13000", "temporal_steps=0",  # these, but for the steps, as `Chen2019Training`
+    "frame_steps=13000", "temporal_steps=0",  # except for the steps, the settings of `Chen2019Training`
 )  # fmt: skip
-"""Our own teacher trained on single frames only: our camera, denoiser and flip averaging around the earlier method's losses."""
+"""Our teacher trained on single frames only: the losses of Chen et al. 2019 with our camera, denoiser and flip averaging."""
 
 FAMILIES = {
     family: tuple(term.name for term in all_terms() if family in term.families)
@@ -52,7 +54,7 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: a stage, what is changed of its settings, and the runs it starts from."""
+    """One training run: its stage, the settings that differ from the defaults, and the runs it starts from."""
 
     name: str
     stage: Literal["teacher", "student", "joint", "earlier"]
@@ -62,10 +64,10 @@ class Run:
 
 
 def plan(seeds: int, short: tuple[str, ...] = ("steps=600",)) -> list[Run]:
-    """Every run of the table, each after the runs it needs.
+    """Return every run of the table, each after the runs it needs.
 
     Args:
-        seeds: how many seeds the main rows get; the ablations get one.
+        seeds: number of seeds of the main rows; the ablations have one.
         short: settings of the ablations' shorter joint stage.
     """
     runs = []
@@ -83,14 +85,14 @@ def plan(seeds: int, short: tuple[str, ...] = ("steps=600",)) -> list[Run]:
 
 
 def report(data: Path, runs: Path, out: Path, *, seeds: int = 3, train: bool = True) -> str:
-    """Train and measure what is missing, then write the table.
+    """Train and evaluate the missing runs, then write the table.
 
     Args:
         data: folder with ``train_2d.npz``, ``dev.npz`` and ``dev_detected.npz``.
         runs: folder of the run folders; unfinished ones are resumed.
-        out: Markdown file; the numbers go beside it, with the ending ``.json``.
+        out: Markdown file; the numbers are written beside it, with the suffix ``.json``.
         seeds: seeds of the main rows.
-        train: False leaves out what no finished run folder gives.
+        train: False leaves out runs without a finished run folder.
 
     Returns:
         The table.
@@ -145,18 +147,18 @@ def _measure(folder: Path, stage: str, test: dict[str, list[PoseSequence]]) -> d
     for name, lift in _lifters(folder, stage).items():
         result[name] = {}
         for data_set, sequences in test.items():
-            overall = evaluate(lift(sequences), sequences)["overall"]
+            overall: dict[str, Any] = evaluate(lift(sequences), sequences).overall.to_dict()
             result[name][data_set] = {column: overall[column] for column in (*COLUMNS, "jitter_truth")}
     return result
 
 
 def _lifters(folder: Path, stage: str) -> dict[str, Callable[[list[PoseSequence]], list[Lifted]]]:
-    """By model, what a run of the stage can be measured by."""
+    """Return the lifters of a run by the name of the model."""
     if stage == "earlier":
         network = load_chen2019(folder)
         return {"teacher": lambda sequences: [lift_chen2019(network, sequence) for sequence in sequences]}
     lifters: dict[str, Callable[[list[PoseSequence]], list[Lifted]]] = {}
-    if stage in ("teacher", "joint"):  # a student's folder holds its teacher too, which has been measured
+    if stage in ("teacher", "joint"):  # a student's folder holds its teacher, too, which has its own row
         lifters["teacher"] = Lifter.load(folder, model="teacher")
     if stage in ("student", "joint"):
         student = Lifter.load(folder, model="student")
@@ -165,7 +167,7 @@ def _lifters(folder: Path, stage: str) -> dict[str, Callable[[list[PoseSequence]
 
 
 def table(measured: Measured, seeds: int) -> str:
-    """The results as Markdown; rows without a measured run say so."""
+    """Return the results as Markdown; rows without an evaluated run say 'not run'."""
 
     def of(run: str, model: str) -> list[dict[str, dict[str, float]]]:
         is_main = run in ("earlier", "baseline", "teacher", "student", "joint")
@@ -227,13 +229,13 @@ def table(measured: Measured, seeds: int) -> str:
 
 
 def _rows(rows: dict[str, list[dict[str, dict[str, float]]]]) -> list[str]:
-    heads = [f"{METRICS[c].label} {METRICS[c].unit}" for c in COLUMNS]
+    heads = [f"{metric(c).label} {metric(c).unit}" for c in COLUMNS]
     lines = []
     for data_set, title in zip(DATA_SETS, ("clean 2D (dev.npz)", "detected 2D (dev_detected.npz)"), strict=True):
         truth = [m[data_set]["jitter_truth"] for ms in rows.values() for m in ms]
         lines += [f"| {title} | seeds | {' | '.join(heads)} |", "|---|---|" + "---|" * len(heads)]
         for label, ms in rows.items():
-            cells = [_spread([m[data_set][column] for m in ms]) for column in COLUMNS]
+            cells = [mean_over_seeds([m[data_set][column] for m in ms], 2) for column in COLUMNS]
             lines.append(f"| {label} | {len(ms)} | {' | '.join(cells)} |")
         if truth:
             lines.append(f"| the truth's own | | | | | | {mean(truth):.2f} |")
@@ -241,14 +243,8 @@ def _rows(rows: dict[str, list[dict[str, dict[str, float]]]]) -> list[str]:
     return lines[:-1]
 
 
-def _spread(values: Sequence[float]) -> str:
-    if not values:
-        return "not run"
-    return f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
-
-
 def _claims(rows: dict[str, list[dict[str, dict[str, float]]]]) -> list[str]:
-    """Each claim with what was wanted and what was measured."""
+    """Return a row per claim: the target, the measured value and the verdict."""
     earlier, baseline, teacher, student, teacher_joint, student_joint = rows.values()
 
     def average(ms: list[dict[str, dict[str, float]]], data_set: str, column: str = "pa_mpjpe") -> float:

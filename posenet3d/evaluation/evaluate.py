@@ -1,11 +1,12 @@
-"""Lifted sequences against ground truth: what `posenet3d evaluate` prints.
+"""Compare lifted sequences with ground truth: the numbers of `posenet3d evaluate`.
 
-Averages are over frames, so a long clip weighs more than a short one. A frame without a prediction is left
-out of every average and counted in `frames_missing`; it never counts as right or wrong.
+Averages are over frames, so a long clip weighs more than a short one. A frame without a prediction is left out of every
+average and counted in `frames_missing`; it is neither right nor wrong.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,138 +14,179 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
-from posenet3d.evaluation import metrics
+from posenet3d.evaluation.metrics import METRICS, Comparison, finite_mean, metric
 
 PerFrame = dict[str, np.ndarray]  # metric name -> (frames, joints or 1), NaN where it does not exist
 
 
+class Scores(Mapping[str, float | None]):
+    """Numbers by the name of their metric, ``scores.pa_mpjpe`` or ``scores["pa_mpjpe"]``; None where undefined."""
+
+    def __init__(self, values: Mapping[str, float | None]):
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> float | None:
+        return self._values[name]
+
+    def __getattr__(self, name: str) -> float | None:
+        if name.startswith("_") or name not in self._values:
+            raise AttributeError(f"there is no metric '{name}' here, but {', '.join(self.__dict__.get('_values', ()))}")
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Scores({', '.join(f'{name}={_number(value)}' for name, value in self.items())})"
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Return the numbers for JSON."""
+        return dict(self._values)
+
+
 @dataclass(frozen=True)
-class Metric:
-    """How a number of the report is called, its unit, and what it is measured after."""
+class Counts:
+    """What an evaluation is about.
 
-    label: str
-    unit: str
-    meaning: str
+    Attributes:
+        clips: number of clips.
+        frames: in all clips.
+        frames_missing: frames without a finite prediction.
+        frames_without_truth: frames without finite ground truth.
+    """
 
-
-METRICS: dict[str, Metric] = {
-    "mpjpe": Metric("MPJPE", "mm", "pelvis to pelvis, scale as predicted"),
-    "pa_mpjpe": Metric("PA-MPJPE", "mm", "after the best similarity of each frame, no reflection"),
-    "n_mpjpe": Metric("N-MPJPE", "mm", "after the best scale of each frame"),
-    "pck150": Metric("PCK@150", "%", "joints with MPJPE below 150 mm"),
-    "auc": Metric("AUC", "%", "mean PCK over 0, 5, ... 150 mm, of MPJPE"),
-    "n_pck150": Metric("N-PCK@150", "%", "joints with N-MPJPE below 150 mm"),
-    "n_auc": Metric("N-AUC", "%", "mean PCK over 0, 5, ... 150 mm, of N-MPJPE"),
-    "mpjve": Metric("MPJVE", "mm/frame", "velocity error, one scale per clip"),
-    "acceleration_error": Metric("Acceleration error", "mm/frame²", "one scale per clip"),
-    "acceleration_error_m_s2": Metric("Acceleration error", "m/s²", "the same, by the clip's frame rate"),
-    "jitter": Metric("Jitter", "mm/frame³", "third difference, one scale per clip"),
-    "jitter_truth": Metric("Jitter of the truth", "mm/frame³", "the same of the ground truth: the aim, not 0"),
-    "bone_length_drift_percent": Metric("Bone-length drift", "%", "standard deviation over mean within a clip"),
-    "bone_length_drift_mm": Metric("Bone-length drift", "mm", "standard deviation within a clip, one scale per clip"),
-    "reprojection_error_px": Metric("Reprojection error", "px", "to the 2D joints of the data"),
-}
-
-SHARES: dict[str, tuple[Callable[[np.ndarray], float], str]] = {
-    "pck150": (metrics.pck, "mpjpe"),
-    "auc": (metrics.auc, "mpjpe"),
-    "n_pck150": (metrics.pck, "n_mpjpe"),
-    "n_auc": (metrics.auc, "n_mpjpe"),
-}
-"""Metrics that are a share of joints: their function, and the error they look at."""
+    clips: int
+    frames: int
+    frames_missing: int
+    frames_without_truth: int
 
 
-def evaluate(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> dict:
-    """Score predictions against the clips they were lifted from, matched by position.
+@dataclass(frozen=True)
+class ClipScores:
+    """The numbers of one clip."""
 
-    Returns:
-        A JSON-able dict: `clips`, `frames`, `frames_missing` (no finite prediction), `frames_without_truth`,
-        `units`, then the numbers named in `METRICS` (None where undefined): `overall`,
-        `per_joint` {joint: {mpjpe, pa_mpjpe, n_mpjpe}}, `per_action` {action: numbers} and
-        `per_clip` [{name, action, frames, frames_missing, numbers}].
+    name: str
+    action: str
+    frames: int
+    frames_missing: int
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of `evaluate`.
+
+    Attributes:
+        counts: of clips and frames.
+        overall: the numbers of all frames.
+        per_joint: by the name of the joint, for the metrics that are defined per joint.
+        per_action: by action, for clips that have one.
+        per_clip: in the order of the clips.
+    """
+
+    counts: Counts
+    overall: Scores
+    per_joint: Mapping[str, Scores]
+    per_action: Mapping[str, Scores]
+    per_clip: tuple[ClipScores, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``posenet3d evaluate --json``."""
+        return {
+            **asdict(self.counts),
+            "units": {one.name: one.unit for one in METRICS},
+            "overall": self.overall.to_dict(),
+            "per_joint": {joint: scores.to_dict() for joint, scores in self.per_joint.items()},
+            "per_action": {action: scores.to_dict() for action, scores in self.per_action.items()},
+            "per_clip": [
+                {
+                    "name": clip.name,
+                    "action": clip.action,
+                    "frames": clip.frames,
+                    "frames_missing": clip.frames_missing,
+                    **clip.scores.to_dict(),
+                }
+                for clip in self.per_clip
+            ],
+        }
+
+
+def evaluate(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> Evaluation:
+    """Compare predictions with the clips they were lifted from, matched by position.
 
     Raises:
-        InputError: clips or rows do not match, a clip has no ground truth, or no frame at all can be scored.
+        InputError: clips or rows do not match, a clip has no ground truth, or no frame can be compared.
     """
     check_match(predictions, truth)
-    scored = [errors_per_frame(p, g) for p, g in zip(predictions, truth, strict=True)]
-    everything = joined(scored)
-    if not np.isfinite(everything["mpjpe"]).any():
+    errors = [errors_per_frame(p, g) for p, g in zip(predictions, truth, strict=True)]
+    all_errors = concatenated(errors)
+    if not np.isfinite(all_errors["mpjpe"]).any():
         raise InputError(
             "the prediction",
             "no frame has finite joints_3d in prediction and ground truth",
             "lift the data again",
         )
-    missing = [_not_finite(p.joints_3d) for p in predictions]
-    actions = sorted({g.action for g in truth if g.action})
-    return {
-        "clips": len(truth),
-        "frames": int(sum(len(g) for g in truth)),
-        "frames_missing": int(sum(m.sum() for m in missing)),
-        "frames_without_truth": int(sum(_not_finite(_truth(g)).sum() for g in truth)),
-        "units": {name: metric.unit for name, metric in METRICS.items()},
-        "overall": _averages(everything),
-        "per_joint": _per_joint(everything),
-        "per_action": {
-            a: _averages(joined([s for s, g in zip(scored, truth, strict=True) if g.action == a])) for a in actions
-        },
-        "per_clip": [
-            {
-                "name": g.name,
-                "action": g.action,
-                "frames": len(g),
-                "frames_missing": int(m.sum()),
-                **_averages(s),
-            }
-            for g, m, s in zip(truth, missing, scored, strict=True)
-        ],
-    }
+    missing = [int(_not_finite(p.joints_3d).sum()) for p in predictions]
+    of_action: dict[str, list[PerFrame]] = {g.action: [] for g in sorted(truth, key=lambda g: g.action) if g.action}
+    for g, clip_errors in zip(truth, errors, strict=True):
+        if g.action:
+            of_action[g.action].append(clip_errors)
+    return Evaluation(
+        counts=Counts(
+            clips=len(truth),
+            frames=int(sum(len(g) for g in truth)),
+            frames_missing=sum(missing),
+            frames_without_truth=int(sum(_not_finite(_truth(g)).sum() for g in truth)),
+        ),
+        overall=_averages(all_errors),
+        per_joint=_per_joint(all_errors),
+        per_action={action: _averages(concatenated(clips)) for action, clips in of_action.items()},
+        per_clip=tuple(
+            ClipScores(g.name, g.action, len(g), n_missing, _averages(clip_errors))
+            for g, n_missing, clip_errors in zip(truth, missing, errors, strict=True)
+        ),
+    )
 
 
 def errors_per_frame(prediction: Lifted, truth: PoseSequence) -> PerFrame:
-    """Every error of one clip, named as in `METRICS`, (frames, joints) or (frames, 1); NaN where undefined."""
+    """Return the values of every metric of one clip by name, (frames, joints) or (frames, 1); NaN where undefined."""
     p = prediction.joints_3d.astype(np.float64)
     g = _truth(truth).astype(np.float64)
     unknown = _not_finite(p) | _not_finite(g)
     p[unknown], g[unknown] = np.nan, np.nan
-    same_scale = metrics.clip_aligned(p, g)
-    acceleration_error = metrics.acceleration_error(p, g)
-    drift_percent, drift_mm = metrics.bone_length_drift(same_scale)
-    known = np.where(unknown, np.nan, 1.0)[:, None]
-    return {
-        "mpjpe": metrics.mpjpe(p, g),
-        "pa_mpjpe": metrics.pa_mpjpe(p, g),
-        "n_mpjpe": metrics.n_mpjpe(p, g),
-        "mpjve": metrics.mpjve(p, g),
-        "acceleration_error": acceleration_error,
-        "acceleration_error_m_s2": acceleration_error * truth.fps**2 / metrics.MM,
-        "jitter": metrics.jitter(same_scale),
-        "jitter_truth": metrics.jitter(g),
-        "bone_length_drift_percent": drift_percent.mean() * known,
-        "bone_length_drift_mm": drift_mm.mean() * known,
-        "reprojection_error_px": metrics.reprojection_error_px(p, truth.keypoints_px, truth.intrinsics()),
-    }
+    clip = Comparison(p, g, truth)
+    computed: dict[Callable[[Comparison], np.ndarray], np.ndarray] = {}  # several metrics reduce the same values
+    for one in METRICS:
+        if one.per_frame not in computed:
+            computed[one.per_frame] = one.per_frame(clip)
+    return {one.name: computed[one.per_frame] for one in METRICS}
 
 
-def report_text(result: dict) -> str:
-    """The result of `evaluate` as tables for a terminal."""
-    overall = result["overall"]
+JOINT_COLUMNS = tuple(one.name for one in METRICS if one.is_per_joint)
+ACTION_COLUMNS = ("mpjpe", "pa_mpjpe", "n_mpjpe", "n_pck150", "n_auc", "acceleration_error")
+
+
+def report_text(result: Evaluation) -> str:
+    """Return an evaluation as tables for a terminal."""
+    counts = result.counts
     lines = [
-        f"{result['clips']} clips, {result['frames']} frames; left out: {result['frames_missing']} without a "
-        f"prediction, {result['frames_without_truth']} without ground truth",
+        f"{counts.clips} clips, {counts.frames} frames; left out: {counts.frames_missing} without a "
+        f"prediction, {counts.frames_without_truth} without ground truth",
         "",
     ]
-    for name, metric in METRICS.items():
-        lines.append(f"{metric.label:<20} {_number(overall[name]):>8} {metric.unit:<10} {metric.meaning}")
-    lines += ["", *_table("joint", result["per_joint"], ["mpjpe", "pa_mpjpe", "n_mpjpe"])]
-    if result["per_action"]:
-        columns = ["mpjpe", "pa_mpjpe", "n_mpjpe", "n_pck150", "n_auc", "acceleration_error"]
-        lines += ["", *_table("action", result["per_action"], columns)]
+    for one in METRICS:
+        lines.append(f"{one.label:<20} {_number(result.overall[one.name]):>8} {one.unit:<10} {one.description}")
+    lines += ["", *_table("joint", result.per_joint, JOINT_COLUMNS)]
+    if result.per_action:
+        lines += ["", *_table("action", result.per_action, ACTION_COLUMNS)]
     return "\n".join(lines)
 
 
 def check_match(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> None:
-    """Whether predictions were lifted from these clips.
+    """Check that predictions were lifted from these clips.
 
     Raises:
         InputError: their number, names or rows differ, or a clip has no ground truth.
@@ -167,7 +209,7 @@ def check_match(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) ->
 
 
 def _truth(clip: PoseSequence) -> np.ndarray:
-    assert clip.joints_3d is not None  # `check_match` has seen to it
+    assert clip.joints_3d is not None  # checked by `check_match`
     return clip.joints_3d
 
 
@@ -175,30 +217,24 @@ def _not_finite(joints_3d: np.ndarray) -> np.ndarray:
     return ~np.isfinite(joints_3d.reshape(len(joints_3d), -1)).all(axis=1)
 
 
-def joined(scored: Sequence[PerFrame]) -> PerFrame:
-    """The frames of several clips after each other."""
-    return {name: np.concatenate([s[name] for s in scored]) for name in scored[0]}
+def concatenated(errors: Sequence[PerFrame]) -> PerFrame:
+    """Return the frames of several clips after each other."""
+    return {name: np.concatenate([clip[name] for clip in errors]) for name in errors[0]}
 
 
-def _averages(errors: PerFrame) -> dict[str, float | None]:
-    def average(name: str) -> float:
-        if name in SHARES:
-            share, of = SHARES[name]
-            return share(errors[of])
-        return metrics.finite_mean(errors[name])
-
-    return {name: json_number(average(name)) for name in METRICS}
+def _averages(errors: PerFrame) -> Scores:
+    return Scores({one.name: json_number(one.reduce(errors[one.name])) for one in METRICS})
 
 
-def _per_joint(errors: PerFrame) -> dict[str, dict[str, float | None]]:
+def _per_joint(errors: PerFrame) -> dict[str, Scores]:
     return {
-        joint: {name: json_number(metrics.finite_mean(errors[name][:, j])) for name in ("mpjpe", "pa_mpjpe", "n_mpjpe")}
+        joint: Scores({name: json_number(finite_mean(errors[name][:, j])) for name in JOINT_COLUMNS})
         for j, joint in enumerate(JOINT_NAMES)
     }
 
 
 def json_number(value: float) -> float | None:
-    """JSON has no NaN."""
+    """Return None for NaN, which JSON does not have."""
     return value if np.isfinite(value) else None
 
 
@@ -206,9 +242,9 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _table(title: str, rows: dict[str, dict], columns: list[str]) -> list[str]:
+def _table(title: str, rows: Mapping[str, Scores], columns: Sequence[str]) -> list[str]:
     width = max(len(name) for name in (title, *rows))
-    heads = [f"{METRICS[c].label} {METRICS[c].unit}" for c in columns]
+    heads = [f"{metric(name).label} {metric(name).unit}" for name in columns]
     lines = ["  ".join([f"{title:<{width}}", *heads])]
     for name, row in rows.items():
         cells = [f"{_number(row[c]):>{len(head)}}" for c, head in zip(columns, heads, strict=True)]

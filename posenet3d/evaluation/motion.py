@@ -1,7 +1,7 @@
-"""How a motion flows: the spectrum of its velocities, and how still its feet stand while they are on the floor.
+"""Quality of a motion: the spectrum of its velocities and the skating of its feet.
 
-Speed, acceleration, jerk and bone-length drift are in `posenet3d.evaluation.metrics`. Poses are metres; a frame or joint
-that is not finite is left out with every difference and every window of the spectrum that would need it: gaps are never bridged.
+Speed, acceleration, jerk and bone-length drift are in `posenet3d.evaluation.metrics`. Poses are metres. Gaps are
+never bridged: differences and windows of the spectrum that contain a value that is not finite are left out.
 """
 
 import numpy as np
@@ -16,18 +16,18 @@ from posenet3d.evaluation import metrics
 FEET = (JOINT["l_ankle"], JOINT["r_ankle"])
 
 WINDOW_S = 2.0
-"""Of the spectrum: resolves half a hertz, a slow step, and still leaves many windows to average in a short clip."""
+"""Window of the spectrum: resolves half a hertz, a slow step, and leaves many windows to average in a short clip."""
 
 MIN_WINDOW = 16
-"""Frames; a spectrum of fewer says nothing."""
+"""Minimum number of frames in a window of the spectrum."""
 
 HUMAN_HZ = 6.0
-"""Little of human movement is faster: 99.7 % of the power of walking lies below (Winter, Sidwall and Hobson, Journal of
+"""Little human movement is faster: 99.7 % of the power of walking lies below (Winter, Sidwall and Hobson, Journal of
 Biomechanics 7, 1974)."""
 
 PLANTED_M_S = 0.3
-"""A foot slower than this stands: 1 cm per frame at 30 frames a second, as in the foot sliding of WHAM (Shin et al., CVPR 2024)
-and of those who compare with it (GVHMR, Shen et al., SIGGRAPH Asia 2024)."""
+"""A foot slower than this is planted: 1 cm per frame at 30 frames a second, as in the foot sliding of WHAM (Shin et al., CVPR
+2024) and of later papers (GVHMR, Shen et al., SIGGRAPH Asia 2024)."""
 
 LOW_M = 0.05
 """A foot lower than this is on the floor: as in the skating ratio of GMD (Karunratanakul et al., ICCV 2023) on the motions of
@@ -37,21 +37,21 @@ MDM."""
 def velocity_spectrum(
     joints_3d: Float[np.ndarray, "frames joints 3"], fps: float
 ) -> tuple[Float[np.ndarray, " frequencies"], Float[np.ndarray, "frequencies joints"]]:
-    """Power spectral density of each joint's velocity: frequencies (Hz) and density ((m/s)²/Hz), the three axes summed.
+    """Return frequencies (Hz) and power spectral density ((m/s)²/Hz) of each joint's velocity, summed over the three axes.
 
     Welch's method (IEEE Transactions on Audio and Electroacoustics 15, 1967): the mean over Hann windows of `WINDOW_S` that
-    overlap by half; a clip shorter than that is one window. Windows that are not finite throughout are left out of their
-    joint's mean, so a joint without a whole window is NaN. Without frames enough for any window there are no frequencies.
+    overlap by half; a clip shorter than that is one window. Windows with a value that is not finite are left out of
+    their joint's mean; a joint without a complete window is NaN. Clips that are too short have no frequencies.
     """
     velocity = np.diff(np.asarray(joints_3d, np.float64), axis=0) * fps
     size = min(round(WINDOW_S * fps), len(velocity))
     if size < MIN_WINDOW:
         return np.zeros(0), np.zeros((0, joints_3d.shape[1]))
     windows = sliding_window_view(velocity, size, axis=0)[:: size // 2]  # windows, joints, 3, size
-    is_whole = np.isfinite(windows.sum((2, 3)))
-    frequency, density = periodogram(np.where(is_whole[..., None, None], windows, 0), fps, "hann")
-    power = np.einsum("wj,wjaf->fj", is_whole, density)
-    count = is_whole.sum(0)
+    is_complete = np.isfinite(windows.sum((2, 3)))
+    frequency, density = periodogram(np.where(is_complete[..., None, None], windows, 0), fps, "hann")
+    power = np.einsum("wj,wjaf->fj", is_complete, density)
+    count = is_complete.sum(0)
     return frequency, np.divide(power, count, where=count > 0, out=np.full_like(power, np.nan))
 
 
@@ -60,33 +60,33 @@ def share_above(
     power: Float[np.ndarray, "frequencies joints"],
     limit_hz: float = HUMAN_HZ,
 ) -> float:
-    """Percentage of the power of all joints together that lies above `limit_hz`.
+    """Return the percentage of the power of all joints above `limit_hz`.
 
-    NaN if no joint has a spectrum, or if the frame rate is too low to see frequencies above the limit.
+    NaN if no joint has a spectrum, or if the frame rate is too low for frequencies above the limit.
     """
-    of_all = power[:, np.isfinite(power).all(0)].sum(1)
-    total = of_all.sum()
+    summed = power[:, np.isfinite(power).all(0)].sum(1)
+    total = summed.sum()
     if not (frequency > limit_hz).any() or total == 0:
         return float("nan")
-    return float(100 * of_all[frequency > limit_hz].sum() / total)
+    return float(100 * summed[frequency > limit_hz].sum() / total)
 
 
 def foot_speed(joints_3d: Float[np.ndarray, "frames 17 3"], fps: float) -> Float[np.ndarray, "frames 2"]:
-    """Speed (m/s) of the left and right ankle in the camera's frame, which must stand still. NaN in frame 0."""
+    """Return the speed (m/s) of the left and right ankle in the frame of a camera that does not move. NaN in frame 0."""
     return metrics.speed(joints_3d)[:, FEET] * fps / metrics.MM
 
 
 def is_planted(truth: Float[np.ndarray, "frames 17 3"], fps: float) -> Bool[np.ndarray, "frames 2"]:
-    """Whether the left and right foot stand, judged by their true speed (`PLANTED_M_S`); frame 0 has none and counts as no.
+    """Return whether the left and right foot are planted, by their true speed (`PLANTED_M_S`); False in frame 0.
 
-    The rule of WHAM's foot sliding, for ankles instead of vertices of the sole. Only for ground truth: of a lifted motion
-    it would count the feet that stand still and call them still.
+    The rule of WHAM's foot sliding, for ankles instead of vertices of the sole. For ground truth only: chosen by the speed
+    of the lifted feet, planted feet would never skate.
     """
     return foot_speed(truth, fps) < PLANTED_M_S
 
 
 def is_low(joints_3d: Float[np.ndarray, "frames 17 3"], fps: float) -> Bool[np.ndarray, "frames 2"]:
-    """Whether the left and right foot are on the floor, judged by their height above it (`LOW_M`, `ground_y`)."""
+    """Return whether the left and right foot are on the floor, by their height above it (`LOW_M`, `ground_y`)."""
     floor = ground_y(joints_3d, fps) - ANKLE_HEIGHT_M
     return floor[:, None] - joints_3d[:, FEET, 1] < LOW_M
 
@@ -94,8 +94,8 @@ def is_low(joints_3d: Float[np.ndarray, "frames 17 3"], fps: float) -> Bool[np.n
 def foot_skating(
     joints_3d: Float[np.ndarray, "frames 17 3"], on_floor: Bool[np.ndarray, "frames 2"], fps: float
 ) -> float:
-    """Mean speed (m/s) of the feet while they are on the floor; NaN if they never are.
+    """Return the mean speed (m/s) of the feet while they are on the floor; NaN if they never are.
 
-    Not 0 even for a real motion: the ankle rolls over a foot that stands. So read it beside the ground truth's.
+    It is above 0 in real motion, because the ankle rolls over a planted foot. Compare it with that of the ground truth.
     """
     return metrics.finite_mean(foot_speed(joints_3d, fps)[on_floor])

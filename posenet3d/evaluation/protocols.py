@@ -1,15 +1,16 @@
-"""The benchmarks' own ways to a number, by name: which clips, frames and joints count, after what alignment, averaged how.
+"""Evaluation protocols of Human3.6M, MPI-INF-3DHP and 3DPW: clips, frames and joints, alignment and averaging.
 
-Human3.6M: subjects S9 and S11, all cameras; errors are averaged over the frames of each action and then over the actions, as
-the tables of its papers do (VideoPose3D's evaluation). Protocol 1 is MPJPE, protocol 2 PA-MPJPE without reflection; some
-papers count every 64th frame (``--every 64``). MPI-INF-3DHP: 3DPCK and AUC over the 14 joints of the authors' script, or over
-all 17 as later papers do, valid frames only. 3DPW: PA-MPJPE of the 14 joints that SMPL papers score (LSP's).
+Human3.6M: subjects S9 and S11, all cameras. Errors are averaged over the frames of each action and then over the actions,
+as in the tables of its papers (VideoPose3D's evaluation). Protocol 1 is MPJPE, protocol 2 PA-MPJPE without reflection; some
+papers use every 64th frame (``--every 64``). MPI-INF-3DHP: 3DPCK and AUC over the 14 joints of the authors' script, or over
+all 17 as later papers do, valid frames only. 3DPW: PA-MPJPE of the 14 joints of LSP, as in SMPL papers.
 
-`posenet3d.evaluation.metrics` says what each error is taken after.
+The alignment of each error is described in `posenet3d.evaluation.metrics`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,38 +19,67 @@ from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.evaluation import metrics
-from posenet3d.evaluation.evaluate import check_match, joined, json_number
+from posenet3d.evaluation.evaluate import check_match, concatenated, json_number
 
 ALL_JOINTS = JOINT_NAMES
 LIMBS_NECK_HEAD = tuple(name for name in JOINT_NAMES if name not in ("pelvis", "spine", "neck_nose"))
-"""The 14 joints of 3DHP's script, which are LSP's, too: H36M's thorax stands for the neck, its head for the head top."""
+"""The 14 joints of 3DHP's script and of LSP; H36M's thorax is used for the neck, its head for the head top."""
 
 ErrorOf = Callable[[metrics.Poses, metrics.Poses], metrics.Errors]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One number of a protocol: an error in mm, and a share of joints where `share` is given."""
+    """One number of a protocol: an error in mm, and how it is averaged (`reduce`)."""
 
     name: str
     error: ErrorOf
     unit: str = "mm"
-    share: Callable[[np.ndarray], float] = metrics.finite_mean
+    reduce: Callable[[np.ndarray], float] = metrics.finite_mean
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A benchmark's way to its numbers; the first column is the one that papers compare."""
+    """The evaluation protocol of a benchmark; papers compare the first column."""
 
     title: str
     columns: tuple[Column, ...]
     joints: tuple[str, ...] = ALL_JOINTS
-    subjects: tuple[str, ...] = ()  # only these; all where empty
-    is_action_mean: bool = False  # a mean over actions, not over frames
+    subjects: tuple[str, ...] = ()  # only these; all if empty
+    is_action_mean: bool = False  # the mean over actions, not over frames
+
+
+@dataclass(frozen=True)
+class ProtocolScores:
+    """The numbers of a protocol.
+
+    Attributes:
+        protocol: its name.
+        every: frames 0, every, 2 x every ... of each clip were used.
+        subjects: those of the protocol that the data has; empty if the protocol uses all.
+        clips: number of clips.
+        frames: with a prediction and ground truth.
+        frames_missing: with ground truth but without a prediction; left out of every average.
+        average: by the name of the column; None without a frame.
+        per_action: the same by action.
+    """
+
+    protocol: str
+    every: int
+    subjects: list[str]
+    clips: int
+    frames: int
+    frames_missing: int
+    average: dict[str, float | None]
+    per_action: dict[str, dict[str, float | None]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``posenet3d evaluate --protocol NAME --json``."""
+        return asdict(self)
 
 
 def _pa_of(joints: tuple[str, ...]) -> ErrorOf:
-    """PA-MPJPE in which only these joints are aligned."""
+    """Return PA-MPJPE in which only these joints are aligned."""
     rows = [JOINT_NAMES.index(name) for name in joints]
 
     def error(predicted: metrics.Poses, truth: metrics.Poses) -> metrics.Errors:
@@ -82,26 +112,21 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 
-def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: str, *, every: int = 1) -> dict:
-    """A protocol's numbers.
+def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: str, *, every: int = 1) -> ProtocolScores:
+    """Return the numbers of a protocol.
 
     Args:
         predictions: one per clip, in the order of `truth`.
         truth: with 3D.
         name: in `PROTOCOLS`.
-        every: only the frames 0, every, 2 x every ... of each clip count.
-
-    Returns:
-        ``{'protocol', 'every', 'subjects', 'clips', 'frames', 'average': {column: value}, 'per_action': {action: {...}}}``; a
-        value without a frame is None. ``frames`` are those with a prediction and a truth, ``frames_missing`` those with a
-        truth alone: they are left out of every average.
+        every: use the frames 0, every, 2 x every ... of each clip.
 
     Raises:
-        InputError: the clips do not match, or none is of the protocol's subjects.
+        InputError: the clips do not match, or no clip shows a subject of the protocol.
         ValueError: an unknown protocol, or `every` below 1.
     """
     if name not in PROTOCOLS or every < 1:
-        raise ValueError(f"'{name}' is none of {', '.join(PROTOCOLS)}, or every {every}th frame makes no sense")
+        raise ValueError(f"'{name}' is none of {', '.join(PROTOCOLS)}, or every={every} is below 1")
     protocol = PROTOCOLS[name]
     check_match(predictions, truth)
     pairs = [
@@ -111,46 +136,48 @@ def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: st
     ]
     if not pairs:
         wanted = " and ".join(protocol.subjects)
-        raise InputError("the data", f"has no clip of {wanted}, which {protocol.title} counts", "give the test set")
+        raise InputError("the data", f"has no clip of {wanted}, the subjects of {protocol.title}", "give the test set")
     by_action: dict[str, list[dict[str, np.ndarray]]] = {}
     for p, g in pairs:
         by_action.setdefault(g.action, []).append(_errors(p, g, protocol, every))
-    actions = {action: joined(parts) for action, parts in by_action.items()}
+    actions = {action: concatenated(parts) for action, parts in by_action.items()}
     per_action = {action: _numbers(errors, protocol) for action, errors in sorted(actions.items())}
-    everything = joined([part for parts in by_action.values() for part in parts])
-    frames = int(np.isfinite(everything[protocol.columns[0].name]).any(1).sum())
+    all_errors = concatenated([part for parts in by_action.values() for part in parts])
+    frames = int(np.isfinite(all_errors[protocol.columns[0].name]).any(1).sum())
     if frames == 0:
         remedy = "lift the data again, or give data with ground truth"
-        raise InputError("the prediction", "no frame that counts has finite joints in prediction and truth", remedy)
+        raise InputError(
+            "the prediction", "no frame of the protocol has finite joints in prediction and ground truth", remedy
+        )
     if protocol.is_action_mean:
         known = [[row[c.name] for row in per_action.values()] for c in protocol.columns]
         average = {c.name: _mean(values) for c, values in zip(protocol.columns, known, strict=True)}
     else:
-        average = _numbers(everything, protocol)
-    return {
-        "protocol": name,
-        "every": every,
-        "subjects": sorted({g.subject for _, g in pairs if g.subject}) if protocol.subjects else [],
-        "clips": len(pairs),
-        "frames": frames,
-        "frames_missing": sum(_n_missing(p, g, every) for p, g in pairs),
-        "average": average,
-        "per_action": per_action if len(per_action) > 1 or "" not in per_action else {},
-    }
+        average = _numbers(all_errors, protocol)
+    return ProtocolScores(
+        protocol=name,
+        every=every,
+        subjects=sorted({g.subject for _, g in pairs if g.subject}) if protocol.subjects else [],
+        clips=len(pairs),
+        frames=frames,
+        frames_missing=sum(_n_missing(p, g, every) for p, g in pairs),
+        average=average,
+        per_action=per_action if len(per_action) > 1 or "" not in per_action else {},
+    )
 
 
-def score_text(result: dict) -> str:
-    """The result of `score` as a table for a terminal."""
-    protocol = PROTOCOLS[result["protocol"]]
-    every = f", every {result['every']}th frame" if result["every"] > 1 else ""
+def score_text(result: ProtocolScores) -> str:
+    """Return the result of `score` as a table for a terminal."""
+    protocol = PROTOCOLS[result.protocol]
+    every = f", every {result.every}th frame" if result.every > 1 else ""
     mean = "mean over actions" if protocol.is_action_mean else "mean over frames"
     heads = [f"{column.name} {column.unit}" for column in protocol.columns]
-    rows = {**result["per_action"], mean: result["average"]}
+    rows = {**result.per_action, mean: result.average}
     width = max(len(name) for name in rows)
-    missing = f"; left out: {result['frames_missing']} without a prediction" if result["frames_missing"] else ""
-    lacking = [subject for subject in protocol.subjects if subject not in result["subjects"]]
+    missing = f"; left out: {result.frames_missing} without a prediction" if result.frames_missing else ""
+    lacking = [subject for subject in protocol.subjects if subject not in result.subjects]
     only = f" (without {' and '.join(lacking)}: not the whole test set)" if lacking else ""
-    lines = [f"{protocol.title}{only}: {result['clips']} clips, {result['frames']} frames{every}{missing}", ""]
+    lines = [f"{protocol.title}{only}: {result.clips} clips, {result.frames} frames{every}{missing}", ""]
     lines.append("  ".join([" " * width, *heads]))
     for name, row in rows.items():
         cells = [
@@ -162,14 +189,14 @@ def score_text(result: dict) -> str:
 
 
 def _errors(p: Lifted, g: PoseSequence, protocol: Protocol, every: int) -> dict[str, np.ndarray]:
-    """Every column's error (frames, the protocol's joints), NaN in frames without prediction or truth."""
-    assert g.joints_3d is not None  # `check_match` has seen to it
+    """Return each column's errors (frames, the protocol's joints), NaN in frames without prediction or ground truth."""
+    assert g.joints_3d is not None  # checked by `check_match`
     predicted, truth = p.joints_3d[::every].astype(np.float64), g.joints_3d[::every].astype(np.float64)
     unknown = ~(np.isfinite(predicted).all((1, 2)) & np.isfinite(truth).all((1, 2)))
     predicted[unknown], truth[unknown] = np.nan, np.nan
     rows = [JOINT_NAMES.index(joint) for joint in protocol.joints]
-    taken = {error: error(predicted, truth)[:, rows] for error in {column.error for column in protocol.columns}}
-    return {column.name: taken[column.error] for column in protocol.columns}
+    computed = {error: error(predicted, truth)[:, rows] for error in {column.error for column in protocol.columns}}
+    return {column.name: computed[column.error] for column in protocol.columns}
 
 
 def _n_missing(p: Lifted, g: PoseSequence, every: int) -> int:
@@ -179,7 +206,7 @@ def _n_missing(p: Lifted, g: PoseSequence, every: int) -> int:
 
 
 def _numbers(errors: dict[str, np.ndarray], protocol: Protocol) -> dict[str, float | None]:
-    return {column.name: json_number(column.share(errors[column.name])) for column in protocol.columns}
+    return {column.name: json_number(column.reduce(errors[column.name])) for column in protocol.columns}
 
 
 def _mean(values: list[float | None]) -> float | None:

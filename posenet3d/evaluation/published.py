@@ -1,8 +1,8 @@
-"""Published numbers, for a row of one's own to stand beside: each with what it was given, what it allows and where it is from.
+"""Published results to print next to ours, with their supervision, input, alignment and source.
 
-Numbers are only as comparable as their columns say: 2D joints of the truth or of a detector; strict Procrustes alignment or
-one that also accepts a mirror image; what was known besides 2D. "as listed" marks what a public leaderboard says where the
-paper's own table was not at hand.
+Results are comparable only where these agree: 2D joints of the ground truth or of a detector; Procrustes alignment with or
+without reflection; supervision besides 2D. "as listed" marks numbers of a public leaderboard, where the paper's own table
+was not available.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Published:
-    """A row of somebody's table: the numbers by the column names of `posenet3d.evaluation.protocols`."""
+    """A row of a published table, with numbers by the column names of `posenet3d.evaluation.protocols`."""
 
     method: str
     supervision: str
-    input_2d: str  # 'GT', or the detector's
+    input_2d: str  # 'GT', or the name of the detector
     numbers: Mapping[str, float]
     source: str
     allows_reflection: bool | None = False  # None: not known
@@ -68,14 +68,14 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
 def table(
     protocol: str, columns: tuple[str, ...], ours: Mapping[str, float | None], name: str, input_2d: str | None
 ) -> str:
-    """A Markdown table of the published rows of a protocol and a row of one's own, which is strict about reflections.
+    """Return a Markdown table of the published rows of a protocol and our row, which does not allow reflections.
 
     Args:
-        protocol: a name in `posenet3d.evaluation.protocols.PROTOCOLS`; without published rows the table has ours alone.
+        protocol: a name in `posenet3d.evaluation.protocols.PROTOCOLS`; without published rows the table has only ours.
         columns: of the protocol.
         ours: column to value.
-        name: what our row is called.
-        input_2d: 'GT' or the detector's name; None if that is not known.
+        name: name of our row.
+        input_2d: 'GT' or the name of the detector; None if unknown.
     """
     reflection = {True: "allowed", False: "no", None: "not stated"}
     heads = ["method", "learns from", "2D", *columns, "reflection", "source"]
@@ -91,8 +91,8 @@ def table(
     return "\n".join(lines)
 
 
-def _text(words: str) -> str:
-    return " ".join(words.replace("|", r"\|").split())
+def _text(text: str) -> str:
+    return " ".join(text.replace("|", r"\|").split())
 
 
 def _cell(value: float | None) -> str:

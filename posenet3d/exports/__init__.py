@@ -1,1 +1,1 @@
-"""Results in other programs' formats; one file per format."""
+"""Exports of results to other programs; one file per format, listed in `posenet3d.exports.formats`."""

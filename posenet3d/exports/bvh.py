@@ -7,30 +7,31 @@ import numpy as np
 from jaxtyping import Float
 
 from posenet3d.body.layer import BODY_PARENTS, N_BODY_JOINTS, Body
+from posenet3d.body.motion import JOINT_LABELS, BodyMotion, body_motion
 from posenet3d.core.lifted import Lifted
-from posenet3d.exports.motion import JOINT_LABELS, Exported, Motion, motion_of
+from posenet3d.exports.formats import Exported
 
 _CHILDREN = [[c for c, parent in enumerate(BODY_PARENTS) if parent == j] for j in range(N_BODY_JOINTS)]
 _ROTATION = "Zrotation Xrotation Yrotation"
-_TIP = 0.5  # a hand, foot or head ends half a bone beyond its joint: BVH wants an end, SMPL has none
+_TIP = 0.5  # hands, feet and head end half a bone beyond their joint: BVH needs an end, SMPL has none
 
 
 def bvh_file(lifted: Lifted, axes: str = "y_up", body: Body | None = None) -> Exported:
-    """A clip's skeleton and motion; y up, metres (Blender's default import scale of 1 gives a person's size).
+    """Return a clip's skeleton and motion; y up, metres (right for Blender's default import scale of 1).
 
-    Offsets are the rest joints of this person's shape. The root's offset is zero and its position channels are the place
-    of the pelvis joint, so that readers that add the offset and readers that do not agree. Angles are degrees, applied
-    Z, X, Y (R = Rz Rx Ry). Frames in which nobody was seen hold the last pose (BVH has no missing values) and are counted.
+    Offsets are the rest joints of this person's shape. The root's offset is zero and its position channels are the position
+    of the pelvis joint, because some readers add the offset and others do not. Angles are degrees, applied Z, X, Y
+    (R = Rz Rx Ry). Frames without a person repeat the last pose (BVH has no missing values) and are counted.
 
     Args:
         lifted: a clip with a body.
         axes: by default y up.
-        body: as for `motion_of`.
+        body: as for `body_motion`.
 
     Raises:
-        InputError: as `motion_of`.
+        InputError: as `body_motion`.
     """
-    motion = motion_of(lifted, axes, body)
+    motion = body_motion(lifted, axes, body)
     text = io.StringIO()
     text.write("HIERARCHY\n")
     text.writelines(line + "\n" for line in _joint_lines(0, motion.rest))
@@ -42,7 +43,7 @@ def bvh_file(lifted: Lifted, axes: str = "y_up", body: Body | None = None) -> Ex
 
 
 def _joint_lines(joint: int, rest: np.ndarray) -> list[str]:
-    """The hierarchy from a joint down."""
+    """Return the lines of a joint and of its descendants."""
     parent = BODY_PARENTS[joint]
     offset = np.zeros(3) if parent < 0 else rest[joint] - rest[parent]
     head = "ROOT" if parent < 0 else "JOINT"
@@ -60,13 +61,15 @@ def _offset(offset: np.ndarray) -> str:
 
 
 def _depth_first(joint: int) -> list[int]:
-    """Joints in the order in which the file names them."""
+    """Return a joint and its descendants in the order of the file."""
     return [joint, *(below for child in _CHILDREN[joint] for below in _depth_first(child))]
 
 
-def _euler_deg(motion: Motion) -> Float[np.ndarray, "frames 24 3"]:
-    """Z, X and Y angles without jumps of a whole turn from frame to frame."""
+def _euler_deg(motion: BodyMotion) -> Float[np.ndarray, "frames 24 3"]:
+    """Return Z, X and Y angles in degrees, without jumps of 360 degrees between frames."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Gimbal lock", UserWarning)  # one of many triples is as good: R is the same
+        warnings.filterwarnings(
+            "ignore", "Gimbal lock", UserWarning
+        )  # any of the equivalent triples will do: R is the same
         angles = motion.rotations.as_euler("ZXY", degrees=True)
     return np.unwrap(angles.reshape(-1, N_BODY_JOINTS, 3), axis=0, period=360.0)

@@ -1,7 +1,7 @@
 """Binary glTF 2.0: the body's skin on its 24-joint skeleton, with the clip as its animation.
 
-The container is small enough to be written here: a JSON text that describes typed slices ("accessors") of one block of
-bytes. The names below are those of the Khronos glTF 2.0 specification.
+The file is a JSON text that describes typed slices ("accessors") of one block of bytes. The names below are those of the
+Khronos glTF 2.0 specification.
 """
 
 import json
@@ -14,36 +14,37 @@ from jaxtyping import Float, Int
 
 from posenet3d import __version__
 from posenet3d.body.layer import BODY_PARENTS, N_BODY_JOINTS, Body
+from posenet3d.body.motion import JOINT_LABELS, BodyMotion, body_motion, is_licensed
 from posenet3d.core.lifted import Lifted
-from posenet3d.exports.motion import JOINT_LABELS, Exported, Motion, is_licensed, motion_of
+from posenet3d.exports.formats import Exported
 
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _COMPONENT = {"u1": 5121, "u2": 5123, "u4": 5125, "f4": 5126}
 _TYPE = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
-_BODY_NODE = N_BODY_JOINTS  # nodes 0 to 23 are the joints, then comes the skinned mesh
-_SKIN_COLOR = (0.6, 0.6, 0.65)  # linear; for bodies without colours of their own
+_BODY_NODE = N_BODY_JOINTS  # nodes 0 to 23 are the joints, node 24 is the skinned mesh
+_SKIN_COLOR = (0.6, 0.6, 0.65)  # linear; for bodies without vertex colours
 
 
 def glb_file(lifted: Lifted, axes: str = "y_up", body: Body | None = None) -> Exported:
-    """A clip as a skinned, animated mesh; metres, y up as glTF asks for.
+    """Return a clip as a skinned, animated mesh; metres, y up as glTF requires.
 
     The mesh has this person's shape in the rest pose and vertex colours. A key per frame holds each joint's rotation
     (quaternion) and the root's translation. Linear blend skinning only: the pose correctives of an official SMPL body,
-    which bulge the skin at bent joints and move no joint, are left out. Frames in which nobody was seen hold the last
-    pose (an animation has no missing values) and are counted.
+    which bulge the skin at bent joints and move no joint, are left out. Frames without a person repeat the last pose
+    (an animation has no missing values) and are counted.
 
     Args:
         lifted: a clip with a body.
-        axes: by default y up, which the format asks for.
-        body: as for `motion_of`.
+        axes: by default y up, which the format requires.
+        body: as for `body_motion`.
 
     Raises:
-        InputError: as `motion_of`.
+        InputError: as `body_motion`.
     """
-    motion = motion_of(lifted, axes, body)
+    motion = body_motion(lifted, axes, body)
     blob = _Blob()
     mesh = _mesh(blob, motion)
-    bind = blob.add(_to_bones(motion.rest))
+    bind = blob.add(_inverse_bind_matrices(motion.rest))
     skin = {"name": "skeleton", "joints": list(range(N_BODY_JOINTS)), "skeleton": 0, "inverseBindMatrices": bind}
     animation = _animation(blob, motion, lifted.fps)
     licensed = is_licensed(motion.body)
@@ -67,7 +68,7 @@ def glb_file(lifted: Lifted, axes: str = "y_up", body: Body | None = None) -> Ex
 
 
 class _Blob:
-    """The block of bytes, growing, with the accessors into it."""
+    """The growing block of bytes with the accessors into it."""
 
     def __init__(self) -> None:
         self.content = bytearray()
@@ -80,7 +81,7 @@ class _Blob:
         view = {"buffer": 0, "byteOffset": len(self.content), "byteLength": values.nbytes}
         self.views.append(view if target is None else {**view, "target": target})
         self.content += values.tobytes()
-        self.content += bytes(-len(self.content) % 4)  # every slice starts at a multiple of four
+        self.content += bytes(-len(self.content) % 4)  # every slice starts at a multiple of four bytes
         self.accessors.append(
             {
                 "bufferView": len(self.views) - 1,
@@ -104,8 +105,8 @@ def _nodes(rest: np.ndarray) -> list[dict[str, Any]]:
     return nodes
 
 
-def _mesh(blob: _Blob, motion: Motion) -> dict[str, Any]:
-    """The skin in the rest pose, and how it hangs on the joints."""
+def _mesh(blob: _Blob, motion: BodyMotion) -> dict[str, Any]:
+    """Add the skin in the rest pose with its weights on the joints."""
     arrays = motion.body.arrays
     betas = torch.from_numpy(motion.betas[None]).to(motion.body.template)
     vertices = motion.body.rest_vertices(betas)[0].numpy().astype(np.float32)
@@ -123,7 +124,7 @@ def _mesh(blob: _Blob, motion: Motion) -> dict[str, Any]:
 
 
 def _normals(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]) -> np.ndarray:
-    """Smooth unit normals (vertices, 3): without them, viewers shade every triangle flat."""
+    """Return smooth unit normals (vertices, 3); without them viewers shade every triangle flat."""
     a, b, c = (vertices[faces[:, corner]].astype(np.float64) for corner in range(3))
     normals = np.zeros(vertices.shape)
     for corner in range(3):
@@ -133,7 +134,7 @@ def _normals(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "
 
 
 def _linear_colors(colors: np.ndarray | None, count: int) -> np.ndarray:
-    """RGBA in 16 bits; glTF wants linear light where pictures, and the body's file, have sRGB."""
+    """Return RGBA in 16 bits, linear as glTF requires; the colours of the body's file are sRGB."""
     linear = np.tile(_SKIN_COLOR, (count, 1))
     if colors is not None:
         share = colors[:, :3] / 255.0
@@ -142,27 +143,27 @@ def _linear_colors(colors: np.ndarray | None, count: int) -> np.ndarray:
 
 
 def _influences(weights: Float[np.ndarray, "vertices 24"]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Joints and weights of each vertex, the strongest first, in as many sets of four as the body needs."""
+    """Return joints and weights of each vertex, the largest first, in as many sets of four as the body needs."""
     order = np.argsort(-weights, axis=1, kind="stable")
     values = np.take_along_axis(weights, order, axis=1)
     n_sets = -(-int((weights > 0).sum(1).max()) // 4)
     used = values[:, : 4 * n_sets] / values[:, : 4 * n_sets].sum(1, keepdims=True)
-    joints = np.where(used > 0, order[:, : 4 * n_sets], 0)  # the specification wants joint 0 where the weight is 0
+    joints = np.where(used > 0, order[:, : 4 * n_sets], 0)  # the specification requires joint 0 where the weight is 0
     return [
         (joints[:, first : first + 4].astype(np.uint8), used[:, first : first + 4].astype(np.float32))
         for first in range(0, 4 * n_sets, 4)
     ]
 
 
-def _to_bones(rest: Float[np.ndarray, "24 3"]) -> np.ndarray:
-    """Inverse bind matrices (24, 4, 4), column by column as glTF stores them: the rest pose has no turns."""
+def _inverse_bind_matrices(rest: Float[np.ndarray, "24 3"]) -> np.ndarray:
+    """Return inverse bind matrices (24, 4, 4) in column-major order as in glTF; the rest pose has no rotations."""
     matrices = np.tile(np.eye(4, dtype=np.float32), (N_BODY_JOINTS, 1, 1))
     matrices[:, 3, :3] = -rest
     return matrices
 
 
-def _animation(blob: _Blob, motion: Motion, fps: float) -> dict[str, Any]:
-    """One key per frame for every joint's rotation and the root's translation."""
+def _animation(blob: _Blob, motion: BodyMotion, fps: float) -> dict[str, Any]:
+    """Add one key per frame for every joint's rotation and the root's translation."""
     frames = len(motion.transl)
     time = (np.arange(frames) / fps).astype(np.float32)
     times = blob.add(time, min=[float(time[0])], max=[float(time[-1])])
@@ -182,7 +183,7 @@ def _animation(blob: _Blob, motion: Motion, fps: float) -> dict[str, Any]:
 
 
 def _container(scene: dict[str, Any], content: bytes) -> bytes:
-    """The GLB: a header of 12 bytes, then the JSON and the bytes, each padded to four and led by length and type."""
+    """Return the GLB: a header of 12 bytes, then two chunks of length, type and content, padded to four bytes."""
     text = json.dumps(scene, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     size = 12 + 8 + len(text) + 8 + len(content)

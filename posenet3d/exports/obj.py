@@ -7,25 +7,25 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from posenet3d.body.layer import Body
+from posenet3d.body.motion import body_motion, is_licensed
 from posenet3d.core.lifted import Lifted
 from posenet3d.errors import InputError
-from posenet3d.exports.motion import Exported, is_licensed, motion_of
+from posenet3d.exports.formats import Exported
 
 
 def obj_file(lifted: Lifted, frame: int | None = None, axes: str = "y_up", body: Body | None = None) -> Exported:
-    """The posed skin of one frame with its vertex colours, metres, by default y up; pose correctives included.
+    """Return the posed skin of one frame with vertex colours, metres, by default y up; pose correctives included.
 
     Args:
         lifted: a clip with a body.
-        frame: which frame, counted from 0; the first with a person if None. Nothing is held here: a frame in which nobody
-            was seen is refused.
+        frame: counted from 0; the first frame with a person if None. Frames without a person are refused.
         axes: a name in `AXES`.
-        body: as for `motion_of`.
+        body: as for `body_motion`.
 
     Raises:
-        InputError: as `motion_of`, or there is no such frame or nobody in it.
+        InputError: as `body_motion`, or there is no such frame, or it has no person.
     """
-    motion = motion_of(lifted, axes, body)
+    motion = body_motion(lifted, axes, body)
     if frame is None:
         frame = int(motion.is_known.argmax())
     if not 0 <= frame < len(lifted):
@@ -33,7 +33,7 @@ def obj_file(lifted: Lifted, frame: int | None = None, axes: str = "y_up", body:
     if not motion.is_known[frame]:
         known = np.flatnonzero(motion.is_known)
         near = int(known[np.abs(known - frame).argmin()])
-        raise InputError(f"--frame {frame}", "has nobody in it", f"take {near}, the nearest that has")
+        raise InputError(f"--frame {frame}", "has no person", f"take {near}, the nearest frame with one")
     rotations = Rotation.from_rotvec(motion.rotvecs[frame]).as_matrix()[None]
     rotations, betas, transl = (
         torch.from_numpy(values).to(motion.body.template)

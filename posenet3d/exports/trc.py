@@ -6,18 +6,18 @@ import numpy as np
 
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT_NAMES, N_JOINTS
-from posenet3d.exports.motion import Exported, n_without_person, turned_joints
+from posenet3d.exports.formats import Exported
+from posenet3d.exports.joints import n_without_person, rotated_joints
 
 
 def trc_file(lifted: Lifted, axes: str = "y_up") -> Exported:
-    """The 17 joints of a clip as markers, in millimetres; y up as OpenSim wants it. Works for skeletons and bodies.
+    """Return the 17 joints of a clip as markers, in millimetres; y up as OpenSim expects. For skeletons and bodies.
 
-    Frames are numbered from 1 and time starts at 0, as usual in TRC. A joint that is not known has empty cells,
-    as TRC writes a marker that was not seen.
+    Frames are numbered from 1 and time starts at 0, as usual in TRC. Unknown joints have empty cells, as
+    missing markers do in TRC.
     """
-    name = (
-        re.sub(r"[^\w.-]+", "_", lifted.name, flags=re.ASCII) or "clip"
-    )  # a tab or a line break would tear the header
+    # A tab or a line break in the name would break the header.
+    name = re.sub(r"[^\w.-]+", "_", lifted.name, flags=re.ASCII) or "clip"
     count, rate = len(lifted), f"{lifted.fps:.10g}"
     labels = "\t".join(f"{joint}\t\t" for joint in JOINT_NAMES)
     header = [
@@ -28,7 +28,7 @@ def trc_file(lifted: Lifted, axes: str = "y_up") -> Exported:
         "\t\t" + "\t".join(f"{axis}{marker + 1}" for marker in range(N_JOINTS) for axis in "XYZ"),
         "",
     ]
-    joints_mm = 1000 * turned_joints(lifted, axes)
+    joints_mm = 1000 * rotated_joints(lifted, axes)
     rows = [
         "\t".join([str(frame + 1), f"{frame / lifted.fps:.6f}", *(_cell(value) for value in values)])
         for frame, values in enumerate(joints_mm.reshape(count, -1))

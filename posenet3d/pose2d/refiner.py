@@ -1,12 +1,12 @@
-"""Stage 2: the image-guided progressive graph network (IGP-GCN) that refines the pose that stage 1 starts from.
+"""Stage 2: the image-guided progressive graph network (IGP-GCN), which refines the student's pose.
 
-Joints are nodes, bones are edges. Block by block the pose moves; before each block every joint looks at the frozen student's
-feature map, coarse maps first, at the place where it is thought to be. The layout is that of OPEC-Net (Qiu et al., ECCV 2020),
-whose module's name the paper (Ji et al., 2025) uses; `opec_compat` restores what we changed.
+Joints are nodes, bones are edges. The pose moves in three blocks. Before each block every joint samples a feature map of the
+frozen student at its current position, coarse maps first. The layout is that of OPEC-Net (Qiu et al., ECCV 2020), whose
+module's name the paper (Ji et al., 2025) uses; `opec_compat` restores what we changed.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from posenet3d.core.jointsets import JOINT_SETS
-from posenet3d.pose2d.pose_network import PYRAMID, Maps
+from posenet3d.pose2d.pose_network import PYRAMID_CHANNELS, EstimatorConfig, Maps, PoseOutput, decode
 
 BONES = {
     "coco17": (
@@ -29,18 +29,20 @@ BONES = {
         "neck-l_shoulder neck-r_shoulder"
     ),
 }
-"""Edges of the joint sets that data sets have."""
+"""Edges of the graph by joint set."""
 
 
 @dataclass(frozen=True)
 class RefinerConfig:
     """Shape of the refiner."""
 
+    RENAMED: ClassVar[dict[str, str]] = {"sees_image": "uses_image"}
+
     joint_set: str = "crowdpose14"
-    width: int = 16  # of the student that is refined
+    width: int = 16  # of the student's backbone
     hidden: int = 64
-    sees_image: bool = True
-    is_graph: bool = True  # False: every joint listens to every other through one dense layer, of about the same size
+    uses_image: bool = True
+    is_graph: bool = True  # False: dense layers over all joints, of about the same size
     opec_compat: bool = False
 
     def __post_init__(self) -> None:
@@ -50,8 +52,8 @@ class RefinerConfig:
             raise ValueError("hidden must be a multiple of 4")
 
 
-class Start(NamedTuple):
-    """What the refiner is given: the student's pose (-1 to 1 across the crop), its confidence and feature maps."""
+class RefinerInput(NamedTuple):
+    """The student's pose (-1 to 1 across the crop), its confidence and feature maps."""
 
     pose: Float[Tensor, "batch joints 2"]
     confidence: Float[Tensor, "batch joints"]
@@ -59,37 +61,37 @@ class Start(NamedTuple):
 
 
 class Refiner(nn.Module):
-    """Moves a pose in three steps, each guided by a finer map."""
+    """Refines a pose in three blocks, each guided by a finer map."""
 
     def __init__(self, config: RefinerConfig):
         super().__init__()
         self.config = config
         edges = adjacency(config.joint_set) if config.is_graph else None
         joints = len(JOINT_SETS[config.joint_set])
-        h, seen = (128, (256, 128, 128)) if config.opec_compat else (config.hidden, (config.hidden,) * 3)
-        seen = seen if config.sees_image else (0, 0, 0)
+        h, sampled = (128, (256, 128, 128)) if config.opec_compat else (config.hidden, (config.hidden,) * 3)
+        sampled = sampled if config.uses_image else (0, 0, 0)
         self.inlet = _Graph(3, h, joints, edges)
         self.norm = _Norm(h)
         self.first = _ResidualBlock(h, joints, edges)
-        given = (PYRAMID, PYRAMID, config.width)
-        self.adapt = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(given, seen, strict=True) if b)
-        widths = [h + sum(seen[: level + 1]) for level in range(3)]
+        given = (PYRAMID_CHANNELS, PYRAMID_CHANNELS, config.width)
+        self.adapt = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(given, sampled, strict=True) if b)
+        widths = [h + sum(sampled[: level + 1]) for level in range(3)]
         self.blocks = nn.ModuleList(_ResidualBlock(width, joints, edges) for width in widths)
         self.heads = nn.ModuleList(_Graph(width, 2, joints, edges) for width in widths)
         if not config.opec_compat:  # start as the identity: with other heads the refiner was seen to do harm
             for head in self.heads:
                 assert isinstance(head, _Graph)
-                head.silence()
+                head.zero_init()
 
-    def forward(self, start: Start) -> list[Float[Tensor, "batch joints 2"]]:
-        """The pose after each of the three blocks; the last one is the result."""
+    def forward(self, start: RefinerInput) -> list[Float[Tensor, "batch joints 2"]]:
+        """Return the pose after each of the three blocks; the last one is the result."""
         hidden = F.relu(self.norm(self.inlet(torch.cat([start.pose, start.confidence[..., None]], -1))))
         hidden = self.first(hidden)
         pose, poses = start.pose, []
         for level, (block, head) in enumerate(zip(self.blocks, self.heads, strict=True)):
-            if self.config.sees_image:
-                place = start.pose if self.config.opec_compat else pose
-                hidden = torch.cat([_sampled(self.adapt[level](start.maps[level]), place.detach()), hidden], -1)
+            if self.config.uses_image:
+                at = start.pose if self.config.opec_compat else pose
+                hidden = torch.cat([_sample(self.adapt[level](start.maps[level]), at.detach()), hidden], -1)
             hidden = block(hidden)
             pose = head(hidden) if self.config.opec_compat else pose + head(hidden)
             poses.append(pose)
@@ -97,7 +99,7 @@ class Refiner(nn.Module):
 
 
 def adjacency(joint_set: str) -> Bool[Tensor, "joints joints"]:
-    """Which joints share a bone; every joint is its own neighbour."""
+    """Return which joints share a bone; every joint is its own neighbour."""
     names = JOINT_SETS[joint_set].joints
     edges = torch.eye(len(names), dtype=torch.bool)
     for bone in BONES[joint_set].split():
@@ -106,15 +108,31 @@ def adjacency(joint_set: str) -> Bool[Tensor, "joints joints"]:
     return edges
 
 
-def _sampled(maps: Tensor, places: Float[Tensor, "batch joints 2"]) -> Float[Tensor, "batch joints channels"]:
-    found = F.grid_sample(maps, places[:, :, None], align_corners=False, padding_mode="border")
-    return found[..., 0].mT
+def initial_pose(output: PoseOutput, config: EstimatorConfig) -> RefinerInput:
+    """Decode the student's output to the refiner's input."""
+    joints, confidence = decode(output)
+    return RefinerInput(to_unit(joints, config), confidence, output.maps)
+
+
+def to_unit(joints: Float[Tensor, "batch joints 2"], config: EstimatorConfig) -> Float[Tensor, "batch joints 2"]:
+    """Convert pixels of the crop to -1 to 1 across it, edge to edge."""
+    return (2 * joints + 1) / torch.tensor([config.crop_width, config.crop_height], device=joints.device) - 1
+
+
+def from_unit(pose: Float[Tensor, "batch joints 2"], config: EstimatorConfig) -> Float[Tensor, "batch joints 2"]:
+    """Convert -1 to 1 across the crop to its pixels; the inverse of `to_unit`."""
+    return ((pose + 1) * torch.tensor([config.crop_width, config.crop_height], device=pose.device) - 1) / 2
+
+
+def _sample(maps: Tensor, pose: Float[Tensor, "batch joints 2"]) -> Float[Tensor, "batch joints channels"]:
+    features = F.grid_sample(maps, pose[:, :, None], align_corners=False, padding_mode="border")
+    return features[..., 0].mT
 
 
 class _Graph(nn.Module):
     """Semantic graph convolution (Zhao et al., CVPR 2019): own weights for a joint and for its neighbours, learnt edges.
 
-    Without edges a plain layer over all joints and numbers together, bottlenecked to about as many weights.
+    Without edges a dense layer over all joints and channels, with a bottleneck that gives about as many weights.
     """
 
     edges: Tensor | None
@@ -133,8 +151,8 @@ class _Graph(nn.Module):
         for layer in (self.own, self.others):
             nn.init.xavier_uniform_(layer.weight, gain=1.414)
 
-    def silence(self) -> None:
-        """Let the layer's output be 0 until it has learnt something."""
+    def zero_init(self) -> None:
+        """Set the weights so that the layer's output is 0."""
         for layer in (self.dense[1],) if self.edges is None else (self.own, self.others):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
@@ -160,7 +178,7 @@ class _Norm(nn.Module):
 
 
 class _ResidualBlock(nn.Module):
-    """Two graph layers beside a shortcut, then attention over joints (OPEC-Net's)."""
+    """Two graph layers with a shortcut, then a gate per joint (OPEC-Net's)."""
 
     def __init__(self, width: int, joints: int, edges: Tensor | None):
         super().__init__()

@@ -1,1 +1,1 @@
-"""Made motion and made observations: stick figures, virtual cameras, detector noise."""
+"""Synthetic motion and observations: stick figure, virtual cameras, detector noise."""

@@ -1,4 +1,4 @@
-"""The curves of eight everyday motions, each a function of time that fills a `posenet3d.synthetic.stick_figure.Motion`."""
+"""Eight everyday motions: functions of time that return the curves of a `posenet3d.synthetic.stick_figure.Motion`."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,34 +10,42 @@ from scipy.interpolate import BPoly
 from posenet3d.synthetic.stick_figure import ANKLE_HEIGHT, STANDING_HEIGHT, Motion
 
 Times = Float[np.ndarray, " frames"]
+Trajectory = Callable[[Times], tuple[Times, Times, Times]]  # x, z (m) and yaw (rad) over time
+Point = tuple[float | int, ...]  # second, height (m), speed, acceleration
 
 # --- curves ---
 
 
-def _keys(times: Times, *keys: tuple) -> np.ndarray:
-    """Pass through ``(second, value, ...)``, resting at each: minimum-jerk segments (Flash and Hogan, 1985).
+def _keys(times: Times, *keys: tuple[float | int, ...]) -> np.ndarray:
+    """Interpolate the keys ``(second, value, ...)`` with minimum-jerk segments that rest at each key.
 
-    Values past the last key repeat it. With one value per key the result is (frames,), else (frames, values).
+    Source: Flash and Hogan, 1985. After the last key its value is kept.
+
+    Returns:
+        (frames,) for one value per key, otherwise (frames, values).
     """
     moments = np.array([key[0] for key in keys], float)
     values = np.array([key[1:] for key in keys], float)
-    still = np.zeros_like(values)
-    curve = BPoly.from_derivatives(moments, np.stack([values, still, still], 1))(times.clip(moments[0], moments[-1]))
+    at_rest = np.zeros_like(values)
+    curve = BPoly.from_derivatives(moments, np.stack([values, at_rest, at_rest], 1))(
+        times.clip(moments[0], moments[-1])
+    )
     return curve[:, 0] if curve.shape[1] == 1 else curve
 
 
 def _sway(times: Times, rng: np.random.Generator, amplitude: float) -> Times:
-    """Slow wandering of somebody who stands still: three sines below 0.6 Hz with random phases."""
+    """Return the slow sway of a standing person: three sines below 0.6 Hz with random phases."""
     hz, phases = np.array([0.17, 0.31, 0.53]), rng.uniform(0, 2 * np.pi, 3)
     return amplitude * np.sin(2 * np.pi * hz * times[:, None] + phases).mean(1)
 
 
 def _columns(times: Times, *curves: Times | float | int) -> np.ndarray:
+    """Stack curves and constants as columns (frames, curves)."""
     return np.stack([np.broadcast_to(np.asarray(curve, float), times.shape) for curve in curves], -1)
 
 
 def _standing(times: Times, rng: np.random.Generator) -> Motion:
-    """At ease: feet a little apart, arms hanging, weight wandering; every motion starts from here."""
+    """Stand at ease: feet slightly apart, arms hanging, with sway; every motion starts from this."""
     sway = [_sway(times, rng, a) for a in (0.02, 0.012, 3.0, 2.0, 5.0, 5.0, 4.0, 4.0)]
     return Motion(
         pelvis=_columns(times, sway[0], STANDING_HEIGHT - 0.008, sway[1]),
@@ -54,7 +62,7 @@ def _standing(times: Times, rng: np.random.Generator) -> Motion:
 # --- motions ---
 
 STRIDE_S = 1.05  # two steps
-STANCE = 0.62  # share of the stride that a foot is on the ground (Perry, Gait Analysis, 1992)
+STANCE = 0.62  # share of the stride with the foot on the ground (Perry, Gait Analysis, 1992)
 RISE, HEEL_OFF = (
     0.36,
     0.55,
@@ -62,7 +70,7 @@ RISE, HEEL_OFF = (
 
 
 def _walk(times: Times, rng: np.random.Generator) -> Motion:
-    """Once around a circle at an easy 0.86 m/s."""
+    """Walk once around a circle at an easy 0.86 m/s."""
     radius, duration = 1.1, 8.0
     heading = 2 * np.pi / duration
 
@@ -74,7 +82,7 @@ def _walk(times: Times, rng: np.random.Generator) -> Motion:
 
 
 def _turn(times: Times, rng: np.random.Generator) -> Motion:
-    """One full turn on the spot in small steps."""
+    """Turn around once on the spot in small steps."""
 
     def path(t: Times) -> tuple[Times, Times, Times]:
         return 0 * t, 0 * t, np.radians(_keys(t, (0.4, 0), (5.6, 360)))
@@ -82,8 +90,8 @@ def _turn(times: Times, rng: np.random.Generator) -> Motion:
     return _gait(times, rng, path, lift=0.07, swing_deg=7.0)
 
 
-def _gait(times: Times, rng: np.random.Generator, path: Callable, lift: float, swing_deg: float) -> Motion:
-    """Steps along a path of (x, z, yaw) over time: a foot stands where the body will be at the middle of its stance."""
+def _gait(times: Times, rng: np.random.Generator, path: Trajectory, lift: float, swing_deg: float) -> Motion:
+    """Step along a path of (x, z, yaw) over time: each foot is put where the body will be at the middle of its stance."""
     stride = times / STRIDE_S
     x, z, yaw = path(times)
     # Highest, and over the standing foot, in the middle of each stance (0.31 of a stride after the heel came down).
@@ -109,8 +117,10 @@ def _gait(times: Times, rng: np.random.Generator, path: Callable, lift: float, s
     )
 
 
-def _footsteps(times: Times, path: Callable, lift: float, offset: float, delay: float) -> Float[np.ndarray, "frames 3"]:
-    """One ankle's track; its prints are `offset` to the left of the path (m), its steps `delay` strides late."""
+def _footsteps(
+    times: Times, path: Trajectory, lift: float, offset: float, delay: float
+) -> Float[np.ndarray, "frames 3"]:
+    """Return the curve of one ankle, with footprints `offset` to the left of the path (m) and steps `delay` strides late."""
     stride = times / STRIDE_S + delay
     step = np.floor(stride)
     phase = stride - step
@@ -128,7 +138,7 @@ def _footsteps(times: Times, path: Callable, lift: float, offset: float, delay: 
 
 
 def _squat(times: Times, rng: np.random.Generator) -> Motion:
-    """Two squats, arms out in front as a counterweight."""
+    """Squat twice, with the arms in front as a counterweight."""
     down = _keys(times, (0.5, 0), (1.6, 1), (1.9, 1), (2.9, 0), (3.3, 0), (4.3, 1), (4.6, 1), (5.6, 0))
     rest = _standing(times, rng)
     arm = _columns(times, 75 * down, 4 * down, 0, -5 * down)
@@ -147,7 +157,7 @@ def _squat(times: Times, rng: np.random.Generator) -> Motion:
 
 
 def _wave(times: Times, rng: np.random.Generator) -> Motion:
-    """The right hand goes up and waves."""
+    """Raise the right hand and wave."""
     up = _keys(times, (0.5, 0), (1.4, 1), (4.4, 1), (5.3, 0))
     waving = _keys(times, (1.2, 0), (1.8, 1), (4.0, 1), (4.6, 0)) * np.sin(2 * np.pi * 1.4 * times)
     rest = _standing(times, rng)
@@ -166,7 +176,7 @@ LANDING_S = PUSH_OFF_S + 2 * TAKEOFF_SPEED / 9.81
 
 
 def _jump(times: Times, rng: np.random.Generator) -> Motion:
-    """Two jumps with a counter-movement; in the air the pelvis is a stone, at 9.81 m/s² downwards."""
+    """Jump twice with a counter-movement; in the air the pelvis is in free fall, 9.81 m/s² downwards."""
     pelvis, ankle, crouch, reach = (np.zeros_like(times) for _ in range(4))
     for start in (0.6, 3.1):
         local = times - start
@@ -193,19 +203,19 @@ def _jump(times: Times, rng: np.random.Generator) -> Motion:
     )
 
 
-def _flight(height: float) -> list[tuple]:
-    """Where a body leaves and meets the air: (second, height, speed, acceleration)."""
+def _flight(height: float) -> list[Point]:
+    """Return take-off and landing as (second, height, speed, acceleration)."""
     return [(PUSH_OFF_S, height, TAKEOFF_SPEED, -9.81), (LANDING_S, height, -TAKEOFF_SPEED, -9.81)]
 
 
-def _ballistic(t: Times, rows: list[tuple]) -> Times:
-    """Quintics through (second, height, speed, acceleration); from a parabola to itself that is the parabola."""
+def _ballistic(t: Times, rows: list[Point]) -> Times:
+    """Interpolate (second, height, speed, acceleration) with quintics; between points of one parabola that is the parabola."""
     curve = np.array(rows)
     return BPoly.from_derivatives(curve[:, 0], curve[:, 1:])(t.clip(curve[0, 0], curve[-1, 0]))
 
 
 def _sit(times: Times, rng: np.random.Generator) -> Motion:
-    """Down on a chair that is not drawn, a pause, and up again."""
+    """Sit down on an invisible chair, pause, and stand up."""
     down = _keys(times, (0.6, 0), (2.0, 1), (4.2, 1), (5.6, 0))
     lean = _keys(times, (0.5, 0), (1.4, 1), (2.3, 0.1), (3.8, 0.1), (4.7, 1), (5.7, 0))
     rest = _standing(times, rng)
@@ -222,7 +232,7 @@ def _sit(times: Times, rng: np.random.Generator) -> Motion:
 
 
 def _kick(times: Times, rng: np.random.Generator) -> Motion:
-    """Two kicks at a ball with the right foot."""
+    """Kick a ball twice with the right foot."""
     rest = _standing(times, rng)
     back, forward = np.zeros_like(times), np.zeros_like(times)
     for start in (0.7, 3.2):
@@ -243,7 +253,7 @@ def _kick(times: Times, rng: np.random.Generator) -> Motion:
 
 
 def _reach(times: Times, rng: np.random.Generator) -> Motion:
-    """Picks something up from the floor with the left hand and puts it on a high shelf."""
+    """Pick something up from the floor with the left hand and put it on a high shelf."""
     down = _keys(times, (0.6, 0), (1.8, 1), (2.2, 1), (3.3, 0))
     up = _keys(times, (2.5, 0), (3.8, 1), (4.6, 1), (5.6, 0))
     rest = _standing(times, rng)
@@ -269,4 +279,4 @@ MOTIONS: dict[str, tuple[Callable[[Times, np.random.Generator], Motion], float]]
     "kick": (_kick, 5.6),
     "reach": (_reach, 6.2),
 }
-"""The motions by name, each with its length in seconds."""
+"""The motions by name, each with its duration in seconds."""

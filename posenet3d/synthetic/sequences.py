@@ -1,7 +1,7 @@
-"""Made motion with exact 3D: somebody walks, squats, waves ... before a known camera. No data file, no licence.
+"""Synthetic sequences with exact 3D: a stick figure walks, squats, waves ... in front of a known camera.
 
-The curves are our own (`posenet3d.synthetic.motions`, turned into joints by `posenet3d.synthetic.stick_figure`). They serve the
-explorer's examples and the tests; no network is trained on them.
+The motions are the project's own (`posenet3d.synthetic.motions`, with the joints of `posenet3d.synthetic.stick_figure`), so
+they need no data file and no licence. They are the explorer's examples and test data; no network is trained on them.
 """
 
 from dataclasses import replace
@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from posenet3d.core.camera import pinhole, project
+from posenet3d.core.camera import look_at, pinhole_of_image, project
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.synthetic.detector_noise import with_detector_noise
 from posenet3d.synthetic.motions import MOTIONS
-from posenet3d.synthetic.stick_figure import joints
+from posenet3d.synthetic.stick_figure import forward_kinematics
 
 FPS = 30.0
 IMAGE_SIZE = (1000, 1000)
@@ -22,26 +22,26 @@ IMAGE_SIZE = (1000, 1000)
 def synthetic_sequence(
     motion: str, *, seed: int = 0, distance: float = 4.5, azimuth_deg: float = 25.0, fps: float = FPS
 ) -> PoseSequence:
-    """One clip of a made motion with exact 2D, 3D and camera.
+    """Return one synthetic clip with exact 2D, 3D and camera.
 
     Args:
         motion: a name in `MOTIONS`.
-        seed: changes how the person sways while standing, and nothing else.
+        seed: of the person's sway while standing, which is the only random part.
         distance: from the camera to the middle of the scene (m).
-        azimuth_deg: where the camera stands; at 0 the person begins facing it, at 90 it sees their left side.
+        azimuth_deg: direction of the camera; at 0 the person faces it at first, at 90 it sees their left side.
         fps: frames per second.
 
     Raises:
-        ValueError: there is no such motion.
+        ValueError: an unknown motion.
     """
     if motion not in MOTIONS:
         raise ValueError(f"no motion '{motion}'; there are {', '.join(MOTIONS)}")
     act, duration = MOTIONS[motion]
     times = np.arange(round(duration * fps)) / fps
-    joints_world = joints(act(times, np.random.default_rng(seed)))
+    joints_world = forward_kinematics(act(times, np.random.default_rng(seed)))
     R_cam_world, camera_world = _camera(distance, azimuth_deg)
     joints_3d = (joints_world - camera_world) @ R_cam_world.T
-    K = pinhole(float(max(IMAGE_SIZE)), IMAGE_SIZE[0] / 2, IMAGE_SIZE[1] / 2)
+    K = pinhole_of_image(IMAGE_SIZE)
     keypoints_px = project(joints_3d, K)
     return PoseSequence(
         name=f"synthetic {motion}",
@@ -53,11 +53,12 @@ def synthetic_sequence(
         joints_3d=joints_3d.astype(np.float32),
         action=motion,
         subject="synthetic",
+        take=f"synthetic {motion}",
     )
 
 
 def bundled_sequences() -> list[PoseSequence]:
-    """Every motion seen cleanly, then two of them as a detector would see them; the same on every call."""
+    """Return every motion with exact 2D, then two of them with a detector's noise; the same on every call."""
     views = {"walk": (4.5, 0), "turn": (3.5, 0), "jump": (3.8, 30), "kick": (3.8, 55), "sit": (3.5, 50)}
     clean = {}
     for motion in MOTIONS:
@@ -73,11 +74,8 @@ def bundled_sequences() -> list[PoseSequence]:
 
 
 def _camera(distance: float, azimuth_deg: float) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]]:
-    """(R_cam_world, position in the world) of a camera at head height that looks at the middle of a person."""
+    """Return R_cam_world and the position in the world of a camera at head height that looks at the middle of a person."""
     middle, height = np.array([0, 0.95, 0]), 1.5
     azimuth = np.radians(azimuth_deg)
     position = np.array([distance * np.sin(azimuth), height, distance * np.cos(azimuth)])
-    z = (middle - position) / np.linalg.norm(middle - position)
-    x = np.cross(z, [0, 1, 0])
-    x /= np.linalg.norm(x)
-    return np.stack([x, np.cross(z, x), z]), position
+    return look_at(position, middle), position

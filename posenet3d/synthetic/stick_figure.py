@@ -1,8 +1,8 @@
-"""A jointed figure with the 17 joints of Human3.6M, moved by curves.
+"""A stick figure with the 17 joints of Human3.6M, moved by curves of positions and joint angles.
 
-World: y up, metres. The figure's own axes: x to its left, y up, z forward. Legs follow their ankles (two-bone
-inverse kinematics), so a foot on the ground stays there; everything above the hips follows joint angles. Bone
-lengths never change.
+World: y up, metres. The figure's own axes: x to its left, y up, z forward. The legs follow the positions of the ankles
+(two-bone inverse kinematics), so a foot on the ground stays there; the joints above the hips follow joint angles. Bone
+lengths are constant.
 """
 
 from dataclasses import dataclass
@@ -19,39 +19,38 @@ UPPER_ARM, FOREARM = 0.28, 0.25
 LEFT_HIP = np.array([0.135, 0, 0])
 SPINE = np.array([0, 0.24, 0])
 THORAX = np.array([0, 0.255, 0])
-NOSE = 0.12 * np.array([0, 0.96, 0.28])  # the nose sits before the spine, and the crown of the head behind the nose
+NOSE = 0.12 * np.array([0, 0.96, 0.28])  # the nose is in front of the spine, the head top behind the nose
 HEAD_TOP = 0.115 * np.array([0, 0.96, -0.28])
 LEFT_SHOULDER = 0.155 * np.array([0.96, -0.28, 0])
 """Proportions of Human3.6M's adults, about 1.7 m tall; the right side mirrors the left."""
 
 STANDING_HEIGHT = ANKLE_HEIGHT + 0.985 * (THIGH + SHANK)
-"""Height of the pelvis at rest (m): the knees are never quite straight, where a knee's speed would be without bound."""
+"""Height of the pelvis at rest (m): the knees are never quite straight, because there a knee's speed would be infinite."""
 
-Track = Float[np.ndarray, "frames 3"]
+Curve = Float[np.ndarray, "frames 3"]
 
 
 @dataclass(frozen=True)
 class Motion:
     """The curves that move the figure, one row per frame, all angles in degrees.
 
-    Sides are written out as `l_` and `r_`; an arm is (flexion forward, abduction sideways, outward twist,
-    elbow), the trunk (bend forward, lean to the left, twist to the left), the head the same, and the pelvis
-    the same with the heading as its twist.
+    An arm is (flexion forward, abduction sideways, outward twist, elbow). The trunk is (bend forward, lean to the left,
+    twist to the left), and so are the head and the pelvis; the twist of the pelvis is the heading.
     """
 
-    pelvis: Track  # world
-    pelvis_deg: Track
-    l_ankle: Track  # world
-    r_ankle: Track
-    trunk_deg: Track
-    head_deg: Track
+    pelvis: Curve  # world
+    pelvis_deg: Curve
+    l_ankle: Curve  # world
+    r_ankle: Curve
+    trunk_deg: Curve
+    head_deg: Curve
     l_arm_deg: Float[np.ndarray, "frames 4"]
     r_arm_deg: Float[np.ndarray, "frames 4"]
     splay_deg: float = 8.0  # how far the knees point outwards
 
 
-def joints(motion: Motion) -> Float[np.ndarray, "frames 17 3"]:
-    """Joint positions (m, world) of every frame."""
+def forward_kinematics(motion: Motion) -> Float[np.ndarray, "frames 17 3"]:
+    """Return the joint positions (m, world) of every frame."""
     R_world_pelvis = _bend(motion.pelvis_deg)
     # Half of the trunk's bend happens at the waist, half between spine and thorax.
     R_world_spine = R_world_pelvis * _bend(motion.trunk_deg / 2)
@@ -80,17 +79,17 @@ def joints(motion: Motion) -> Float[np.ndarray, "frames 17 3"]:
     return result
 
 
-def _bend(angles_deg: Track) -> Rotation:
-    """(forward, left, twist to the left) to a rotation: the twist is outermost, so a heading turns the whole lean."""
+def _bend(angles_deg: Curve) -> Rotation:
+    """Return the rotation of (forward, left, twist to the left); the twist is applied last, so a heading turns the lean."""
     forward, left, twist = angles_deg.T
     return Rotation.from_euler("YXZ", np.stack([twist, forward, -left], -1), degrees=True)
 
 
-def _leg(hip: Track, ankle: Track, knee_axis: Track) -> tuple[Track, Track]:
-    """Knee and ankle by the law of cosines; an ankle out of reach is pulled back to almost the leg's length.
+def _leg(hip: Curve, ankle: Curve, knee_axis: Curve) -> tuple[Curve, Curve]:
+    """Return knee and ankle by the law of cosines; an ankle out of reach is moved to almost the length of the leg.
 
-    The knee leaves the line from hip to ankle towards ``line x axis``, which is forward for a hanging leg and
-    upward for one stretched out in front: knees bend the way knees do wherever the foot is.
+    The knee bends from the line between hip and ankle towards ``line x axis``. That is forward for a hanging leg and
+    upward for a leg stretched forward, so the knee bends anatomically for every position of the foot.
     """
     line = ankle - hip
     distance = np.linalg.norm(line, axis=-1, keepdims=True)
@@ -103,9 +102,9 @@ def _leg(hip: Track, ankle: Track, knee_axis: Track) -> tuple[Track, Track]:
 
 
 def _arm(
-    shoulder: Track, R_world_thorax: Rotation, arm_deg: Float[np.ndarray, "frames 4"], sign: int
-) -> tuple[Track, Track]:
-    """Elbow and wrist; with all angles 0 the arm hangs, and the elbow bends the forearm forward."""
+    shoulder: Curve, R_world_thorax: Rotation, arm_deg: Float[np.ndarray, "frames 4"], sign: int
+) -> tuple[Curve, Curve]:
+    """Return elbow and wrist; with all angles 0 the arm hangs, and the elbow bends the forearm forward."""
     flexion, abduction, twist, elbow = arm_deg.T
     turns = np.stack([-flexion, sign * abduction, sign * twist], -1)
     R_world_upper = R_world_thorax * Rotation.from_euler("XZY", turns, degrees=True)

@@ -1,7 +1,7 @@
-"""Virtual cameras for motion that was captured without any: 3D in, 2D (and, for reporting, 3D) out.
+"""Project motion capture with virtual cameras: takes in 3D become 2D sequences, with the 3D for evaluation if wanted.
 
-The cameras stand as Human3.6M's do: at head height, four to six metres away, looking slightly down. For training, the 3D is
-left out of what is written, and of the cameras of one take nothing says that they belong together but the name.
+The cameras are placed as in Human3.6M: at head height, four to six metres away, looking slightly down. Training data leave
+the 3D out. The cameras of one take share `PoseSequence.take`, so that they stay on one side of the training split.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from posenet3d.core.camera import project
+from posenet3d.core.camera import look_at, project
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT, N_JOINTS
 from posenet3d.errors import InputError
@@ -20,27 +20,30 @@ FOCAL_PX = 1146.0
 HEIGHT_M = (1.3, 1.9)
 DISTANCE_M = (4.0, 6.0)
 MARGIN = 0.9
-"""Share of the picture that everybody stays within."""
+"""Share of the image around its centre that contains all joints."""
 
 STEP_BACK, MAX_DISTANCE_M = 1.1, 1000.0
 
 
-def film(
-    takes: Sequence[Take], *, cameras: int = 4, seed: int = 0, fps: float | None = None, has_truth: bool = True
+def project_with_cameras(
+    takes: Sequence[Take], *, cameras: int = 4, seed: int = 0, fps: float | None = None, keep_truth: bool = True
 ) -> list[PoseSequence]:
-    """Every take, seen by cameras around it.
+    """Project every take with cameras around it.
 
-    Each camera looks at the middle of where the pelvis goes, and steps back until everybody stays in the picture.
+    Each camera looks at the median position of the pelvis, and moves back until all joints are inside the image.
 
     Args:
-        takes: what is filmed.
-        cameras: per take, at even angles from a random first one.
-        seed: of their places.
-        fps: frames per second where a take has more.
-        has_truth: keep the 3D, in each camera's frame (m).
+        takes: motion in 3D.
+        cameras: number per take, at equal angles from a random first one.
+        seed: of the random camera positions.
+        fps: frames per second to which faster takes are downsampled.
+        keep_truth: keep the 3D, in each camera's frame (m).
+
+    Returns:
+        The sequences of all cameras, take by take.
 
     Raises:
-        InputError: a take is so large that no camera sees all of it.
+        InputError: a take is too large for any camera.
         ValueError: no camera.
     """
     if cameras < 1:
@@ -48,25 +51,26 @@ def film(
     rng = np.random.default_rng(seed)
     sequences = []
     for take in takes:
-        chosen = take if fps is None else take.every(fps)
+        chosen = take if fps is None else take.downsample(fps)
         world = chosen.h36m17()
         first = rng.uniform(0, 2 * np.pi)
         for number in range(cameras):
             azimuth = first + 2 * np.pi * number / cameras
-            cam = _seen_from(world, azimuth, rng.uniform(*DISTANCE_M), rng.uniform(*HEIGHT_M), take.name)
-            sequences.append(_sequence(chosen, f"{take.name} camera {number}", cam, has_truth))
+            cam = _in_camera(world, azimuth, rng.uniform(*DISTANCE_M), rng.uniform(*HEIGHT_M), take.name)
+            sequences.append(_sequence(chosen, f"{take.name} camera {number}", cam, keep_truth))
     return sequences
 
 
 def _intrinsics() -> Float[np.ndarray, "3 3"]:
+    """Return K of the virtual cameras."""
     width, height = IMAGE_SIZE
     return np.array([[FOCAL_PX, 0, width / 2], [0, FOCAL_PX, height / 2], [0, 0, 1.0]])
 
 
-def _seen_from(
+def _in_camera(
     world: Float[np.ndarray, "frames 17 3"], azimuth: float, distance: float, height: float, name: str
 ) -> Float[np.ndarray, "frames 17 3"]:
-    """The joints in the frame of a camera on a circle around them, far enough away to see all."""
+    """Return the joints in the frame of a camera on a circle around them, at a distance from which all are visible."""
     known = world[np.isfinite(world).all(-1)]
     if len(known) == 0:
         return world
@@ -75,29 +79,24 @@ def _seen_from(
     pelvis = pelvis[np.isfinite(pelvis).all(-1)]
     middle = np.median(pelvis, axis=0) if len(pelvis) else (low + high) / 2
     reach = MARGIN * min(IMAGE_SIZE) / 2 / FOCAL_PX
-    is_near = np.abs(known).max() < 1e6 and (high - low).max() < MAX_DISTANCE_M  # else the arithmetic below overflows
+    is_near = (
+        np.abs(known).max() < 1e6 and (high - low).max() < MAX_DISTANCE_M
+    )  # otherwise the arithmetic below overflows
     while is_near and distance < MAX_DISTANCE_M:
         position = middle + distance * np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
         position[1] = low[1] + height
-        R_cam_world = _look_at(position, middle)
+        R_cam_world = look_at(position, middle)
         cam = (known - position) @ R_cam_world.T
         if (cam[:, 2] > 0.5).all() and (np.abs(cam[:, :2]) < reach * cam[:, 2:]).all():
             return (world - position) @ R_cam_world.T
         distance *= STEP_BACK
     raise InputError(
-        f"take {name!r}", f"does not fit a picture from {MAX_DISTANCE_M:g} m away", "check its unit (--unit)"
+        f"take {name!r}", f"does not fit into an image from {MAX_DISTANCE_M:g} m away", "check its unit (--unit)"
     )
 
 
-def _look_at(position: Float[np.ndarray, " 3"], target: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "3 3"]:
-    """R_cam_world of a camera that is held level: x right, y down, z towards the target."""
-    z = (target - position) / np.linalg.norm(target - position)
-    x = np.cross(z, [0.0, 1.0, 0.0])
-    x /= np.linalg.norm(x)
-    return np.stack([x, np.cross(z, x), z])
-
-
-def _sequence(take: Take, name: str, cam: Float[np.ndarray, "frames 17 3"], has_truth: bool) -> PoseSequence:
+def _sequence(take: Take, name: str, cam: Float[np.ndarray, "frames 17 3"], keep_truth: bool) -> PoseSequence:
+    """Return the projection of the joints as a sequence."""
     pixels = project(cam, _intrinsics())
     return PoseSequence(
         name=name,
@@ -106,7 +105,8 @@ def _sequence(take: Take, name: str, cam: Float[np.ndarray, "frames 17 3"], has_
         fps=take.fps,
         image_size=IMAGE_SIZE,
         K=_intrinsics(),
-        joints_3d=cam.astype(np.float32) if has_truth else None,
+        joints_3d=cam.astype(np.float32) if keep_truth else None,
         action=take.action,
         subject=take.subject,
+        take=take.name,
     )

@@ -62,13 +62,13 @@ def clips_from(sequences: list[PoseSequence]) -> Clips:
 def split_by_take(
     sequences: list[PoseSequence], held_out_percent: int = 5
 ) -> tuple[list[PoseSequence], list[PoseSequence]]:
-    """Training and held-out sequences; the cameras of one take (name up to the first dot) stay on one side."""
+    """Return training and held-out sequences; people and cameras of one `PoseSequence.recording` stay on one side."""
 
-    def is_held_out(name: str) -> bool:
-        return zlib.crc32(name.split(".")[0].encode()) % 100 < held_out_percent
+    def is_held_out(sequence: PoseSequence) -> bool:
+        return zlib.crc32(sequence.recording.encode()) % 100 < held_out_percent
 
-    training = [s for s in sequences if not is_held_out(s.name)]
-    held_out = [s for s in sequences if is_held_out(s.name)]
+    training = [s for s in sequences if not is_held_out(s)]
+    held_out = [s for s in sequences if is_held_out(s)]
     return (training, held_out) if training else (sequences, held_out)
 
 

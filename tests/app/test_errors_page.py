@@ -142,7 +142,7 @@ def test_action_table_says_what_evaluate_says():
     assert table["action"].tolist() == ["run", "walk", "all clips"]
     assert table["clips"].tolist() == [1, 2, 3]
     assert table["frames"].tolist() == [60, 70, 130]
-    assert table["first, mm: MPJPE"].tolist()[1:] == [result["per_action"]["walk"]["mpjpe"], result["overall"]["mpjpe"]]
+    assert table["first, mm: MPJPE"].tolist()[1:] == [result.per_action["walk"].mpjpe, result.overall.mpjpe]
     names, means = tables.action_means({"first": result}, "pa_mpjpe")
     assert names == table["action"].tolist()
     assert means["first"].tolist() == table["first, mm: PA-MPJPE"].tolist()

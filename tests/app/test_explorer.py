@@ -29,6 +29,8 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.detection.detectors import DETECTORS
+from posenet3d.exports import formats
+from posenet3d.exports.formats import Exported, ExportFormat
 from posenet3d.lifting.checkpoint import list_checkpoints
 from posenet3d.synthetic.sequences import bundled_sequences
 
@@ -36,9 +38,9 @@ ROOT = Path(__file__).parents[2]
 CLIPS = {clip.name: clip for clip in bundled_sequences()}
 WALK = CLIPS["synthetic walk"]
 NOISY = CLIPS["synthetic walk (noisy detector)"]
-VIEWS = ROOT / "explorer" / "pages"
-PAGES = [f"explorer/views/{path.name}" for path in sorted(VIEWS.glob("*.py")) if path.name != "__init__.py"]
-IMPORT, EXPLORE, EXPORT = (f"explorer/views/{name}.py" for name in ("upload", "explore", "export"))
+PAGES_FOLDER = ROOT / "explorer" / "pages"
+PAGES = [f"explorer/pages/{path.name}" for path in sorted(PAGES_FOLDER.glob("*.py")) if path.name != "__init__.py"]
+IMPORT, EXPLORE, EXPORT = (f"explorer/pages/{name}.py" for name in ("import_clip", "explore", "export"))
 
 
 def lifted_of(sequence: PoseSequence) -> Lifted:
@@ -70,7 +72,7 @@ def csv_of(sequence: PoseSequence, name: str = "walk.csv") -> tuple[str, bytes, 
 
 
 def test_bundle_was_built_from_these_sources():
-    viewer = BUNDLE.parent
+    viewer = BUNDLE.parents[1]
     digest = hashlib.sha256()
     names = [f"src/{path.name}" for path in (viewer / "src").iterdir()] + ["package.json"]
     for name in sorted(names):
@@ -81,8 +83,8 @@ def test_bundle_was_built_from_these_sources():
 
 
 def test_no_download_address_is_shipped():
-    assert "resolved" not in (BUNDLE.parent / "package-lock.json").read_text()
-    assert "MIT License" in (BUNDLE.parent / "THREE_LICENSE").read_text()
+    assert "resolved" not in (BUNDLE.parents[1] / "package-lock.json").read_text()
+    assert "MIT License" in (BUNDLE.parents[1] / "THREE_LICENSE").read_text()
 
 
 # The payload
@@ -98,7 +100,7 @@ def test_payload_holds_what_the_viewer_reads(sequence, of):
     payload = viewer_payload.payload(sequence, of(sequence))
     meta = payload.pop("meta")
     assert json.loads(json.dumps(meta, allow_nan=False)) == meta
-    source = (BUNDLE.parent / "src" / "clip.js").read_text()
+    source = (BUNDLE.parents[1] / "src" / "clip.js").read_text()
     expected = set(names_in(source, "ARRAYS"))
     expected |= {"truth"} if sequence.joints_3d is not None else set()
     expected |= {"b_onto_a"} if len(meta["actors"]) == 2 else set()
@@ -499,6 +501,14 @@ def test_export_offers_every_format_and_greys_what_needs_a_body(app):
     app.radio[0].set_value("teacher (stub)").run()
     greyed = [b.proto.label.split(":")[0] for b in app.get("download_button") if b.proto.disabled]
     assert greyed == ["AMASS-style npz", "BVH", "glTF (.glb)", "OBJ", "3DPW's pickle"]
+
+
+def test_export_offers_a_format_that_is_one_record(app, monkeypatch):
+    toy = ExportFormat("toy", ".toy", lambda lifted: Exported(b""), "Toy: nothing", options=())
+    monkeypatch.setattr(formats, "EXPORT_FORMATS", (*formats.EXPORT_FORMATS, toy))
+    app.run().switch_page(EXPORT).run()
+    assert not app.exception
+    assert "Toy: nothing" in [button.proto.label for button in app.get("download_button")]
 
 
 def test_the_page_of_its_own_holds_the_clip_and_fetches_nothing():

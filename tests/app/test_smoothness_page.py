@@ -69,7 +69,7 @@ def test_truth_is_looked_at_whether_it_is_shown_or_not(actors):
 def test_overview_agrees_with_evaluate(actors, motions):
     table = motion_numbers.overview(motions, FPS)
     for mine in actors:
-        overall = evaluate([replace(mine.lifted, name=WALK.name)], [WALK])["overall"]
+        overall = evaluate([replace(mine.lifted, name=WALK.name)], [WALK]).overall
         row = table.loc[mine.label]
         assert row["jerk", "mm/frame³"] == pytest.approx(overall["jitter"], rel=1e-4)
         assert row["acceleration", "error, m/s²"] == pytest.approx(overall["acceleration_error_m_s2"], abs=1e-4)

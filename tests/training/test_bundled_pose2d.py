@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posenet3d.__main__ import main
-from posenet3d.detection.detectors import WEIGHTS
+from posenet3d.cli import main
 from posenet3d.io.lifted_npz import read_lifted
+from posenet3d.paths import BUNDLED_POSE2D
 from posenet3d.pose2d import predict
-from posenet3d.pose2d.data.annotations import LabelledPerson, Pictures, read_labels
+from posenet3d.pose2d.crops import iou
+from posenet3d.pose2d.data.annotations import ImageStore, LabelledPerson, read_labels
 from posenet3d.pose2d.data.random_people import random_background
-from posenet3d.pose2d.estimator import Estimator
 from posenet3d.pose2d.evaluation.scoring import pck
-from posenet3d.pose2d.person_detector import overlap
-from posenet3d.pose2d.predict import PeopleEstimator, box_around
+from posenet3d.pose2d.predict import Estimator, PeopleEstimator, box_around
 
 DRAWN = Path(__file__).parents[2] / "notebooks" / "people"
 
@@ -37,7 +36,7 @@ def is_plain(person: LabelledPerson) -> bool:
 
 
 def test_joints_of_drawn_people(drawn):
-    estimator, pictures = Estimator(WEIGHTS / "estimator"), Pictures(DRAWN / "pictures.zip")
+    estimator, pictures = Estimator(BUNDLED_POSE2D / "estimator"), ImageStore(DRAWN / "pictures.zip")
     chosen = [person for person in drawn if is_plain(person)][:60]
     found = np.concatenate([estimator.joints_in(pictures.open(p.file_name), [p.box]) for p in chosen])
     labels = np.stack([person.joints for person in chosen])
@@ -47,7 +46,7 @@ def test_joints_of_drawn_people(drawn):
 
 
 def test_drawn_people_are_found_without_boxes(detector, drawn):
-    pictures = Pictures(DRAWN / "pictures.zip")
+    pictures = ImageStore(DRAWN / "pictures.zip")
     files = list(dict.fromkeys(person.file_name for person in drawn))[:30]
     hits = n_found = n_plain = 0
     for file in files:
@@ -55,17 +54,17 @@ def test_drawn_people_are_found_without_boxes(detector, drawn):
         here = [person for person in drawn if person.file_name == file]
         n_found += len(found)
         n_plain += sum(map(is_plain, here))
-        hits += sum(any(overlap(box, person.box) > 0.4 for box in found) for person in here if is_plain(person))
+        hits += sum(any(iou(box, person.box) > 0.4 for box in found) for person in here if is_plain(person))
     assert hits / n_plain > 0.7
     assert n_found < 1.3 * len(drawn) * len(files) / 200
 
 
 def test_who_was_there_is_found_by_less(detector, drawn, monkeypatch):
     person = next(person for person in drawn if is_plain(person))
-    picture = np.asarray(Pictures(DRAWN / "pictures.zip").open(person.file_name))
-    monkeypatch.setattr(predict, "find", lambda *_: [(person.box, 0.2)])
+    picture = np.asarray(ImageStore(DRAWN / "pictures.zip").open(person.file_name))
+    monkeypatch.setattr(predict, "detect_boxes", lambda *_: [(person.box, 0.2)])
     assert detector(picture) == []
-    assert overlap(box_around(detector(picture, [person.box])[0]), person.box) > 0.4
+    assert iou(box_around(detector(picture, [person.box])[0]), person.box) > 0.4
 
 
 def without_anybody() -> dict[str, np.ndarray]:
@@ -90,7 +89,7 @@ def test_a_picture_goes_the_whole_way(tmp_path, monkeypatch, drawn):
     person = next(person for person in drawn if is_plain(person))
     film = tmp_path / "film"
     film.mkdir()
-    picture = Pictures(DRAWN / "pictures.zip").open(person.file_name)
+    picture = ImageStore(DRAWN / "pictures.zip").open(person.file_name)
     for frame in range(3):
         picture.transform(picture.size, Image.Transform.AFFINE, (1, 0, -frame, 0, 1, 0)).save(film / f"{frame}.png")
     assert main(["detect", str(film), "-o", str(tmp_path / "joints.json"), "--detector", "pose2d"]) == 0

@@ -33,7 +33,7 @@ def test_it_beats_a_flat_figure_and_stays_out_of_the_list_of_lifters(motions, fo
     network = load_chen2019(folder)
     lifted = [lift_chen2019(network, sequence) for sequence in motions]
     flat = [Lifted(s.name, np.concatenate([s.keypoints_px / 1e3, np.full((len(s), 17, 1), 5.0)], -1)) for s in motions]
-    error, baseline = (evaluate(predictions, motions)["overall"]["pa_mpjpe"] for predictions in (lifted, flat))
+    error, baseline = (evaluate(predictions, motions).overall.pa_mpjpe for predictions in (lifted, flat))
     assert error < 0.9 * baseline, (error, baseline)
     assert not any("earlier" in name for name in list_checkpoints(folder.parent))
     measured = _measure(folder, "earlier", {"dev": motions})

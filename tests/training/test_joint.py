@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.evaluation.ablation import FAMILIES, UNFITTED, plan, table
 from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.lifting.checkpoint import models_of

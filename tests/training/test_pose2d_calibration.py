@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from posenet3d.cli.pose2d_calibrate import reliability_svg
 from posenet3d.errors import InputError
 from posenet3d.pose2d.evaluation.calibration import (
     FILE,
@@ -19,6 +18,7 @@ from posenet3d.pose2d.evaluation.calibration import (
     reliability,
     write_calibration,
 )
+from posenet3d.pose2d.evaluation.reliability_plot import reliability_svg
 
 
 def judged(slope: float, shift: float, people: int = 6000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import pose_rotations
+from posenet3d.cli import main
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import mirror
 from posenet3d.errors import InputError
@@ -55,7 +55,7 @@ def test_distillation_falls_and_beats_a_flat_figure(run, motions, lifted):
         Lifted(s.name, np.concatenate([x.cleaned_px / 1000.0, np.full((len(x), 17, 1), 5.0, np.float32)], -1))
         for s, x in zip(motions, lifted, strict=True)
     ]
-    error, baseline = (evaluate(r, motions)["overall"]["pa_mpjpe"] for r in (lifted, flat))
+    error, baseline = (evaluate(r, motions).overall.pa_mpjpe for r in (lifted, flat))
     assert error < 0.95 * baseline, (error, baseline)
 
 

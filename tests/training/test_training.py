@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.config import from_dict, override, to_dict
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import unproject
@@ -22,7 +22,7 @@ from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.lifting.lifter import Lifter
 from posenet3d.models.denoiser import Denoiser, DenoiserConfig, smooth
 from posenet3d.models.teacher import Teacher, TeacherConfig
-from posenet3d.pose2d.training.phases import EstimatorTraining
+from posenet3d.pose2d.training.estimator import EstimatorTraining
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.clips import clips_from, split_by_take, window_indices
 from posenet3d.training.corruption import corrupt
@@ -68,7 +68,7 @@ def test_training_beats_a_flat_figure(motions, tmp_path):
         Lifted(s.name, np.concatenate([x.cleaned_px / 1000.0, np.full((len(x), 17, 1), 5.0, np.float32)], -1))
         for s, x in zip(motions, lifted, strict=True)
     ]
-    error, baseline = (evaluate(r, motions)["overall"]["pa_mpjpe"] for r in (lifted, flat))
+    error, baseline = (evaluate(r, motions).overall.pa_mpjpe for r in (lifted, flat))
     assert error < 0.85 * baseline, (error, baseline)
     log = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     loop = [line["consistency_2d"] for line in log if line["phase"] == "frame" and "consistency_2d" in line]

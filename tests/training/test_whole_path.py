@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.core.body_parameters import BodyParameters
 from posenet3d.detection.detectors import DETECTORS
 from posenet3d.evaluation.metrics import pa_mpjpe

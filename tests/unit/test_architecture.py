@@ -1,11 +1,14 @@
 """The repository as a whole: imports point one way, the library stays free of the app, the command line answers."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from posenet3d.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,16 +85,28 @@ def test_files_stay_short():
         assert len(path.read_text().splitlines()) <= 330, f"{path.name} is long: split it by ideas"
 
 
-def test_help_answers_without_loading_torch():
-    code = (
-        "import sys, posenet3d.__main__ as m\n"
-        "try: m.main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "assert 'torch' not in sys.modules"
-    )
+HEAVY = ("torch", "numpy", "scipy", "PIL", "av", "tqdm", "jaxtyping", "streamlit", "plotly", "vtk")
+
+
+@pytest.mark.parametrize("code", ["import posenet3d", "import posenet3d.cli as c; c.main(['--help'])"])
+def test_nothing_heavy_is_imported_before_a_command_runs(code):
+    code = f"import sys\ntry: exec({code!r})\nexcept SystemExit: pass\nprint([m for m in {HEAVY} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert out.returncode == 0, out.stderr
-    assert "lift" in out.stdout
+    assert out.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_names_every_command():
+    out = subprocess.run([sys.executable, "-m", "posenet3d", "--help"], capture_output=True, text=True, cwd=ROOT)
+    names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+    assert [name for name in names if not re.search(rf"^    {name}\b", out.stdout, re.MULTILINE)] == []
+
+
+def test_every_command_has_a_file_with_a_parser_and_a_run():
+    assert all(callable(command.add) and callable(command.run) for command in COMMANDS)
+    files = {path.stem for path in (ROOT / "posenet3d" / "cli").glob("*.py")} - {"__init__"}
+    listed = {command.__name__.rpartition(".")[2] for command in COMMANDS}
+    assert {file for file in files if not file.startswith(tuple(f"{name}_" for name in listed))} == listed
 
 
 def test_no_workplace_path_is_named():

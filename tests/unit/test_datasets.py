@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,15 +12,17 @@ import scipy.io
 import torch
 from scipy.spatial.transform import Rotation
 
-from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
+from posenet3d.cli import main
 from posenet3d.core.camera import project
 from posenet3d.core.jointsets import JOINT_SETS, to_h36m17
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.io import checked_npz
+from posenet3d.io.datasets import formats
 from posenet3d.io.datasets.aist import read_aist
-from posenet3d.io.datasets.h36m import KEPT, read_h36m
+from posenet3d.io.datasets.data_format import Content, DataFormat
+from posenet3d.io.datasets.h36m import JOINTS_OF_32, read_h36m
 from posenet3d.io.datasets.mpi_inf_3dhp import FROM_17, RELEVANT, read_3dhp
 from posenet3d.io.datasets.read import recognise
 from posenet3d.io.datasets.resection import find_camera, find_intrinsics
@@ -30,7 +33,7 @@ from posenet3d.io.mocap.amass import read_amass
 from posenet3d.io.mocap.take import Take
 from posenet3d.io.mocap.takes_npz import read_takes, write_takes
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
-from posenet3d.synthetic.virtual_cameras import film
+from posenet3d.synthetic.virtual_cameras import project_with_cameras
 
 FRAMES = 40
 K = np.array([[1145.0, 0, 512], [0, 1143.0, 515], [0, 0, 1]])
@@ -97,12 +100,12 @@ def h36m_folder(folder: Path, subjects=("S9", "S11"), **changes) -> dict:
         positions[subject], views[subject] = {}, {}
         for action, joints in takes.items():
             all_32 = np.zeros((FRAMES, 32, 3), np.float32)
-            all_32[:, KEPT] = joints
+            all_32[:, JOINTS_OF_32] = joints
             positions[subject][action] = all_32
             views[subject][action] = []
             for index, azimuth in enumerate((20, 110, 200, 290)):
                 R, t = camera(azimuth)
-                cam = all_32[:, KEPT].astype(float) @ R.T + t
+                cam = all_32[:, JOINTS_OF_32].astype(float) @ R.T + t
                 truth[f"{subject} {action} camera {index}"] = cam
                 pixels = project(cam, K)
                 views[subject][action].append(np.concatenate([pixels, pixels[-1:]]).astype(np.float32))  # one too many
@@ -126,6 +129,7 @@ def test_h36m_is_read_without_pickles_and_its_cameras_are_found(tmp_path):
         assert np.abs(sequence.joints_3d - truth[sequence.name]).max() < 1e-3
         assert np.abs(sequence.K - K).max() < 1
         assert (len(sequence), sequence.fps, sequence.action) == (FRAMES, 50, "Walking")
+        assert sequence.take == sequence.name.partition(" camera ")[0]  # the four cameras of a take share it
     detected = read_h36m(tmp_path, detections="cpn_ft_h36m_dbb", subjects=["S11"])
     assert {s.subject for s in detected} == {"S11"}
     assert np.allclose(detected[0].keypoints_px, sequences[8].keypoints_px + 3)
@@ -254,6 +258,7 @@ def test_the_training_set_of_3dhp_and_the_npz_of_both(tmp_path):
     sequences = read_3dhp(tmp_path)
     assert len(sequences) == 8
     assert all(np.allclose(s.joints_3d, cam, atol=1e-4) and s.subject == "S3" for s in sequences)
+    assert {s.take for s in sequences} == {"3DHP S3 Seq1"}
 
     part = {"data_2d": project(of_17, K), "data_3d": 1000 * of_17}
     valid = np.r_[np.zeros(3), np.ones(FRAMES - 3)]
@@ -262,10 +267,11 @@ def test_the_training_set_of_3dhp_and_the_npz_of_both(tmp_path):
     (test,) = read_3dhp(tmp_path / "data_test_3dhp.npz")
     assert np.isnan(test.joints_3d[:3]).all()
     assert np.allclose(test.joints_3d[3:], cam[3:], atol=1e-4)
-    assert [s.name for s in read_3dhp(tmp_path / "data_train_3dhp.npz")] == [
-        "3DHP S1 Seq2 camera 0",
-        "3DHP S1 Seq2 camera 4",
+    assert [(s.name, s.take) for s in read_3dhp(tmp_path / "data_train_3dhp.npz")] == [
+        ("3DHP S1 Seq2 camera 0", "3DHP S1 Seq2"),
+        ("3DHP S1 Seq2 camera 4", "3DHP S1 Seq2"),
     ]
+    assert test.take == "3DHP TS5"
     assert recognise(tmp_path / "data_test_3dhp.npz") == "3dhp"
 
 
@@ -304,6 +310,7 @@ def test_3dpw_puts_people_before_the_moving_camera(tmp_path):
     assert np.allclose(own.keypoints_px[:, JOINT["l_knee"]], found[:, :2, knee], atol=1e-3)
     assert (nobody.confidence == 0).all()
     assert second.subject == "downtown_walk person 1"
+    assert first.take == second.take == "3DPW downtown_walk"
     unused = content | {"genders": np.array(["m", "f"]), "nothing": np.zeros(0)}
     (tmp_path / "odd.pkl").write_bytes(pickle.dumps(unused, protocol=2))
     assert len(read_3dpw(tmp_path / "odd.pkl")) == 2
@@ -345,7 +352,8 @@ def test_aist_is_seen_by_its_cameras(tmp_path):
         for n in (1, 2)
     ]
     (tmp_path / "cameras" / "setting1.json").write_text(json.dumps(cameras))
-    first, _ = read_aist(tmp_path)
+    first, second = read_aist(tmp_path)
+    assert first.take == second.take == f"AIST++ {first.name.split()[1]}"
     expected = (joints @ Rotation.from_rotvec(rotvec).as_matrix().T + t) / 100
     knee = JOINT_SETS["coco17"].joints.index("r_knee")
     assert np.allclose(first.joints_3d[:, JOINT["r_knee"]], expected[:, knee], atol=1e-4)
@@ -401,7 +409,7 @@ def walk_take(fps: float = 30.0) -> Take:
 
 def test_takes_come_back_from_their_file(tmp_path):
     take = walk_take()
-    write_takes(tmp_path / "takes.npz", [take, take.every(10.0)])
+    write_takes(tmp_path / "takes.npz", [take, take.downsample(10.0)])
     first, second = read_takes(tmp_path / "takes.npz")
     assert np.allclose(first.joints, take.joints, atol=1e-6)
     assert (second.fps, len(second), second.subject) == (10, 14, "somebody")
@@ -410,7 +418,7 @@ def test_takes_come_back_from_their_file(tmp_path):
 
 def test_virtual_cameras_see_everybody_upright_and_agree_with_the_truth():
     take = walk_take()
-    sequences = film([take], cameras=3, seed=1)
+    sequences = project_with_cameras([take], cameras=3, seed=1)
     assert len(sequences) == 3
     for sequence in sequences:
         assert ((sequence.keypoints_px > 0) & (sequence.keypoints_px < 1000)).all()
@@ -423,17 +431,17 @@ def test_virtual_cameras_see_everybody_upright_and_agree_with_the_truth():
         assert (sequence.keypoints_px[:, JOINT["head_top"], 1] < sequence.keypoints_px[:, JOINT["l_ankle"], 1]).all()
     ways = [s.joints_3d[0, JOINT["l_shoulder"]] - s.joints_3d[0, JOINT["r_shoulder"]] for s in sequences]
     assert np.linalg.norm(ways[0] - ways[1]) > 0.1  # from different sides
-    assert all(s.joints_3d is None for s in film([take], cameras=1, has_truth=False))
+    assert all(s.joints_3d is None for s in project_with_cameras([take], cameras=1, keep_truth=False))
 
 
 @pytest.mark.parametrize("size", [1e5, 1e30])
 def test_a_take_in_a_wrong_unit_is_refused(size):
     take = Take("giant", size * walk_take().joints, JOINT_NAMES, JOINT_NAMES, 30.0)
     with pytest.raises(InputError, match="unit"):
-        film([take], cameras=1)
+        project_with_cameras([take], cameras=1)
 
 
-def test_the_command_converts_and_films(tmp_path, capsys):
+def test_the_command_converts_and_projects(tmp_path, capsys):
     h36m_folder(tmp_path, subjects=("S9", "S11"))
     out = tmp_path / "h36m.npz"
     assert main(["data", "convert", str(tmp_path), str(out), "--subjects", "S9"]) == 0
@@ -441,21 +449,22 @@ def test_the_command_converts_and_films(tmp_path, capsys):
     assert len(read_packed(out)) == 8
 
     write_takes(tmp_path / "takes.npz", [walk_take()])
-    assert main(["data", "film", str(tmp_path / "takes.npz"), str(out), "--cameras", "2", "--train"]) == 0
+    for name in ("film", "project"):  # the old name of the action, and the new one
+        assert main(["data", name, str(tmp_path / "takes.npz"), str(out), "--cameras", "2", "--train"]) == 0
     (first, _) = read_packed(out)
     assert first.joints_3d is None
     assert first.K is not None
 
     for wrong in (
-        ["film", str(tmp_path), str(out)],
-        ["film", str(tmp_path / "takes.npz"), str(out), "--cameras", "0"],
+        ["project", str(tmp_path), str(out)],
+        ["project", str(tmp_path / "takes.npz"), str(out), "--cameras", "0"],
         ["convert", str(tmp_path / "takes.npz"), str(tmp_path / "out.json")],
         ["convert", str(tmp_path / "nothing.bvh"), str(out)],
         ["convert", str(tmp_path), str(out), "--format", "panoptic"],
         ["convert", str(tmp_path), str(out), "--unit", "furlong"],
         ["convert", str(tmp_path), str(out), "--unit", "cm"],  # is for BVH
-        ["film", str(tmp_path / "takes.npz"), str(out), "--source-fps", "60"],
-        ["film", str(tmp_path / "takes.npz"), str(out), "--source-fps", "0"],
+        ["project", str(tmp_path / "takes.npz"), str(out), "--source-fps", "60"],
+        ["project", str(tmp_path / "takes.npz"), str(out), "--source-fps", "0"],
         ["convert", "a" * 300, str(out)],
     ):
         assert main(["data", *wrong]) == 2, wrong
@@ -486,6 +495,32 @@ def test_a_folder_of_something_else_says_what_to_give(tmp_path, names, problem):
             recognise(folder / names[0])
 
 
+def test_one_record_adds_a_data_set(tmp_path, monkeypatch, capsys):
+    toy = DataFormat(
+        "toy",
+        lambda source: ".toy" in source.suffixes,
+        lambda path, options: Content(takes=[replace(walk_take(), name=f"unit {options.unit}")]),
+        options=("unit",),
+        has_cameras=False,
+    )
+    (tmp_path / "a.toy").write_text("toy")
+    order = ["data", "convert", str(tmp_path / "a.toy"), str(tmp_path / "out.npz"), "--unit", "cm"]
+    assert recognise(tmp_path / "a.toy") == "2d"
+    assert main(order) == 2
+    assert "--unit: is for bvh, and" in capsys.readouterr().err
+    monkeypatch.setattr(formats, "FORMATS", (toy, *formats.FORMATS))
+    assert main(order) == 0
+    assert [take.name for take in read_takes(tmp_path / "out.npz")] == ["unit 0.01"]
+    assert formats.names_of_motion_formats() == ["toy", "bvh", "amc", "trc", "takes", "amass"]
+
+
+def test_the_help_names_every_format(capsys):
+    with pytest.raises(SystemExit):
+        main(["data", "convert", "--help"])
+    listed = capsys.readouterr().out.rpartition("--format NAME")[2].partition("--unit")[0]
+    assert {name.strip() for name in listed.split(",")} == {known.name for known in formats.FORMATS}
+
+
 def test_a_damaged_file_does_not_stop_a_folder(tmp_path, capsys):
     poses, trans = np.zeros((3, 156)), np.zeros((3, 3))
     (tmp_path / "all").mkdir()
@@ -500,12 +535,12 @@ def test_a_damaged_file_does_not_stop_a_folder(tmp_path, capsys):
     assert main(["data", "convert", str(tmp_path / "all"), str(tmp_path / "out.npz")]) == 2
 
 
-def test_filming_says_what_is_never_known(tmp_path, capsys):
+def test_projecting_says_what_is_never_known(tmp_path, capsys):
     take = walk_take()
     joints = take.joints.copy()
     joints[:, JOINT["l_wrist"]] = np.nan
     write_takes(tmp_path / "takes.npz", [Take("walk", joints, JOINT_NAMES, JOINT_NAMES, 30.0)])
-    assert main(["data", "film", str(tmp_path / "takes.npz"), str(tmp_path / "out.npz")]) == 0
+    assert main(["data", "project", str(tmp_path / "takes.npz"), str(tmp_path / "out.npz")]) == 0
     assert "not known in any frame: l_wrist\n" in capsys.readouterr().out
 
 
@@ -534,15 +569,16 @@ def test_photographs_are_clips_of_one_frame(tmp_path):
     sequences = read_packed(out)
     assert [len(s) for s in sequences] == [1, 1, 1]
     assert sequences[1].image_size == (101, 90)
+    assert sequences[0].take == sequences[2].take != sequences[1].take  # the first and the third are in one photograph
     assert np.allclose(sequences[2].keypoints_px[0, JOINT["l_knee"]], [12, 20])
 
 
-def test_every_synthetic_motion_can_be_filmed():
+def test_virtual_cameras_see_every_synthetic_motion():
     for motion in MOTIONS:
         truth = synthetic_sequence(motion, fps=3.0).joints_3d
         assert truth is not None
         take = Take(motion, truth * [1, -1, -1], JOINT_NAMES, JOINT_NAMES, 3.0)
-        (sequence,) = film([take], cameras=1)
+        (sequence,) = project_with_cameras([take], cameras=1)
         assert np.isfinite(sequence.keypoints_px).all()
 
 

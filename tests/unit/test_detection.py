@@ -10,12 +10,15 @@ from helpers.painted import COCO, PAINTED, SCALE, SIZE, WALK, filmed, paint
 from PIL import Image
 
 from explorer.video_import import look_at, thumbnails
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.detection import cache, detectors
-from posenet3d.detection.detect import detect, sequences_in
+from posenet3d.detection import people as people_module
+from posenet3d.detection.detect import detect
+from posenet3d.detection.detections import Detections
 from posenet3d.detection.detectors import DETECTORS, RunningDetector, find_detector
-from posenet3d.detection.left_right import GROUPS, find_swaps, without_swaps
+from posenet3d.detection.left_right import GROUPS, find_swaps, fix_left_right
+from posenet3d.detection.people import find_people
 from posenet3d.errors import InputError
 from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.io.lifted_npz import read_lifted
@@ -35,10 +38,11 @@ def test_detects_tracks_and_reads_back(tmp_path):
     told = []
     detections = detect(film, PAINTED, progress=told.append)
     assert told == pytest.approx(np.arange(1, 13) / 12)
-    assert len(detections["images"]) == 12
-    assert len(detections["annotations"]) == 24
-    assert {a["track_id"] for a in detections["annotations"]} == {1, 2}
-    first, second = sequences_in(film, detections)
+    assert len(detections.images) == 12
+    assert len(detections.people) == 24
+    assert {person.track_id for person in detections.people} == {1, 2}
+    assert detections.n_tracks == 2
+    first, second = detections.to_sequences(film)
     assert first.image_size == (SIZE, SIZE)
     gap = second.keypoints_px[:, JOINT["l_knee"]] - first.keypoints_px[:, JOINT["l_knee"]]
     assert np.abs(gap) == pytest.approx(np.tile([120, 0], (12, 1)), abs=0.1)
@@ -55,12 +59,12 @@ def test_pictures_of_several_sizes_keep_their_names_and_pixels(tmp_path):
     larger.save(folder / "0001.png")
     film = open_video(folder)
     detections = detect(film, PAINTED)
-    told = [(image["file_name"], image["width"], image["height"]) for image in detections["images"]]
+    told = [(image.file_name, image.width, image.height) for image in detections.images]
     assert told == [("0000.png", SIZE, SIZE), ("0001.png", SIZE + 100, SIZE + 40)]
-    for frame, annotation in enumerate(detections["annotations"]):
-        knee = np.reshape(annotation["keypoints"], (-1, 3))[COCO.index("l_knee"), :2]
+    for frame, person in enumerate(detections.people):
+        knee = person.keypoints[COCO.index("l_knee"), :2]
         assert knee == pytest.approx(WALK.keypoints_px[frame, JOINT["l_knee"]] * SCALE, abs=1.5)
-    (sequence,) = sequences_in(film, detections)  # as a clip they are in the first one's pixels
+    (sequence,) = detections.to_sequences(film)  # as a clip they are in the first one's pixels
     wanted = WALK.keypoints_px[1, JOINT["l_knee"]] * SCALE * [SIZE / (SIZE + 100), SIZE / (SIZE + 40)]
     assert sequence.keypoints_px[1, JOINT["l_knee"]] == pytest.approx(wanted, abs=1.5)
 
@@ -77,7 +81,7 @@ def test_file_of_detect_is_lifted_by_lift(tmp_path):
 
 
 def test_file_of_an_uneven_film_keeps_its_gaps(tmp_path):
-    detections = detect(open_video(paint(tmp_path / "clip", 12)), PAINTED)
+    detections = detect(open_video(paint(tmp_path / "clip", 12)), PAINTED).to_coco()
     for image in detections["images"][5:]:
         image["row"] += 2
     out = tmp_path / "joints.json"
@@ -97,7 +101,9 @@ def test_second_visit_asks_nobody(tmp_path, monkeypatch):
     monkeypatch.setattr(detectors.subprocess, "Popen", None)
     moved = folder.rename(tmp_path / "elsewhere")
     again = detect(open_video(moved), PAINTED)
-    assert [a["keypoints"] for a in again["annotations"]] == [a["keypoints"] for a in first["annotations"]]
+    assert again.to_coco() == first.to_coco()
+    for one, other in zip(again.to_sequences(open_video(moved)), first.to_sequences(open_video(moved)), strict=True):
+        assert np.array_equal(one.keypoints_px, other.keypoints_px, equal_nan=True)
 
 
 def test_cancelled_work_leaves_nothing(tmp_path):
@@ -127,7 +133,51 @@ def test_half_a_file_in_the_cache_is_made_again(tmp_path):
     detections = detect(open_video(folder), PAINTED)
     (kept,) = cache.folder().iterdir()
     kept.write_bytes(kept.read_bytes()[:40])
-    assert detect(open_video(folder), PAINTED) == detections
+    assert detect(open_video(folder), PAINTED).to_coco() == detections.to_coco()
+
+
+def test_a_cached_file_of_another_form_is_made_again(tmp_path):
+    folder = paint(tmp_path / "clip", 2)
+    detections = detect(open_video(folder), PAINTED)
+    (kept,) = cache.folder().iterdir()
+    for content in ([], {}, {**detections.to_coco(), "images": [{}]}):
+        cache.write(kept.name.removesuffix(cache.SUFFIX), content)
+        assert detect(open_video(folder), PAINTED).to_coco() == detections.to_coco()
+
+
+def test_detections_survive_coco(tmp_path):
+    content = detect(open_video(paint(tmp_path / "clip", 3, people=2)), PAINTED).to_coco()
+    assert Detections.from_coco(json.loads(json.dumps(content)), "joints.json").to_coco() == content
+    assert content["info"] == {"description": "2D joints by painted", "fps": 30.0}
+    assert set(content["images"][0]) == {"id", "file_name", "width", "height", "frame", "row"}
+    fields = {"id", "image_id", "category_id", "bbox", "keypoints", "score", "track_id"}
+    assert set(content["annotations"][0]) == fields
+    del content["annotations"][4]["score"]
+    with pytest.raises(InputError, match=r"joints\.json: does not hold detections"):
+        Detections.from_coco(content, "joints.json")
+
+
+def test_find_people_says_what_was_fixed_missing_and_assumed(tmp_path):
+    video = open_video(paint(tmp_path / "clip", 12))
+    late = replace(video, times_s=np.where(np.arange(12) < 5, video.times_s, video.times_s + 2 / video.fps))
+    told = []
+    people = find_people(late, PAINTED, progress=told.append)
+    assert told[-1] == 1
+    (sequence,) = people.sequences
+    assert len(sequence) == 14
+    assert np.flatnonzero(~sequence.is_observed.any(1)).tolist() == [5, 6]
+    assert len(people.detections.images) == 12
+    assert any("2 frames are missing" in note for note in people.notes)
+    assert any("55 degrees are assumed" in note for note in people.notes)
+    known = find_people(replace(video, fov_deg=60.0), PAINTED)
+    assert known.notes == []
+    assert known.sequences[0].K is not None
+
+
+def test_find_people_fixes_swapped_sides(tmp_path, monkeypatch):
+    monkeypatch.setattr(people_module, "fix_left_right", lambda sequence: (sequence, 4))
+    people = find_people(open_video(paint(tmp_path / "clip", 6)), PAINTED)
+    assert people.notes[0] == "clip: left and right were swapped in 4 of 6 frames; this is fixed."
 
 
 def test_lift_takes_a_film(tmp_path, capsys):
@@ -145,12 +195,12 @@ def test_nobody_in_it_is_a_sentence(tmp_path, capsys):
     (tmp_path / "clip").mkdir()
     Image.new("RGB", (32, 32)).save(tmp_path / "clip" / "0.png")
     assert main(["lift", str(tmp_path / "clip"), "-o", str(tmp_path / "o.npz"), "--detector", "painted"]) == 2
-    assert "no person was found in its 1 pictures" in capsys.readouterr().err
+    assert "no person was found in its 1 frames" in capsys.readouterr().err
 
 
 def test_detector_that_stops_says_its_last_words(tmp_path):
     with RunningDetector(PAINTED) as running, pytest.raises(InputError, match="blinded by a white picture"):
-        running.people(np.full((8, 8, 3), 255, np.uint8))
+        running.detect(np.full((8, 8, 3), 255, np.uint8))
 
 
 def test_a_detector_that_is_not_installed_says_how_and_ours_always_is(monkeypatch, capsys):
@@ -183,7 +233,7 @@ def test_swapped_sides_are_found_and_put_right(group, frames):
     truth = np.zeros(len(WALK), bool)
     truth[frames] = True
     assert (found[:, column] == truth).mean() > 0.97
-    repaired, count = without_swaps(damaged)
+    repaired, count = fix_left_right(damaged)
     assert count >= 1
     error = np.linalg.norm(repaired.keypoints_px - WALK.keypoints_px, axis=-1).mean()
     before = np.linalg.norm(damaged.keypoints_px - WALK.keypoints_px, axis=-1).mean()
@@ -191,12 +241,12 @@ def test_swapped_sides_are_found_and_put_right(group, frames):
 
 
 def test_nothing_is_found_where_nothing_is_swapped():
-    assert without_swaps(WALK)[1] == 0
+    assert fix_left_right(WALK)[1] == 0
 
 
 def test_swaps_of_a_noisy_detector_are_put_right():
     noisy = next(sequence for sequence in bundled_sequences() if sequence.name == "synthetic walk (noisy detector)")
-    repaired, count = without_swaps(noisy)
+    repaired, count = fix_left_right(noisy)
     assert count >= 1  # its noise exchanges the legs for a moment
     changed = (repaired.keypoints_px != noisy.keypoints_px).any(-1) & noisy.is_observed & repaired.is_observed
     before, after = (np.linalg.norm((s.keypoints_px - WALK.keypoints_px)[changed], axis=-1) for s in (noisy, repaired))

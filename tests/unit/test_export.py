@@ -2,8 +2,12 @@
 
 import argparse
 import csv
+import importlib
+import inspect
 import io
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pygltflib
@@ -15,20 +19,25 @@ from scipy.spatial.transform import Rotation
 
 from posenet3d.body.files import default_arrays, load_body
 from posenet3d.body.layer import BODY_PARENTS, Body
+from posenet3d.body.motion import JOINT_LABELS
 from posenet3d.body.smplx_model import to_smplx
-from posenet3d.cli.export import FORMATS, export, export_clip
+from posenet3d.cli import main
+from posenet3d.cli.export import run as export
+from posenet3d.core.axes import AXES
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.errors import InputError
+from posenet3d.exports import formats
 from posenet3d.exports.amass import amass_npz
 from posenet3d.exports.bvh import bvh_file
 from posenet3d.exports.csv_table import csv_table
+from posenet3d.exports.formats import AXIS_SYSTEMS, EXPORT_FORMATS, Exported, ExportFormat, export_clip, write_export
 from posenet3d.exports.gltf import glb_file
-from posenet3d.exports.motion import AXES, JOINT_LABELS
 from posenet3d.exports.obj import obj_file
 from posenet3d.exports.trc import trc_file
 from posenet3d.io.lifted_npz import BODY_FIELDS, read_lifted, write_lifted
 
 Y_UP = np.diag([1.0, -1, -1])
+CLIP_FORMATS = [one.name for one in EXPORT_FORMATS if not one.is_movie and not one.holds_all_clips]
 
 
 @pytest.fixture(scope="module")
@@ -337,7 +346,7 @@ def test_skeletons_have_no_rotations(clip, name):
 def test_one_frame_is_enough(clip):
     body = replace(clip.body, **{f: getattr(clip.body, f)[:1] for f in ("global_orient", "body_pose", "transl")})
     single = replace(clip, joints_3d=clip.joints_3d[:1], body=body)
-    for name in FORMATS:
+    for name in CLIP_FORMATS:
         assert export_clip(single, name).content
 
 
@@ -377,20 +386,80 @@ def test_correctives_are_in_the_obj(clip):
     np.testing.assert_allclose(mesh.vertices, expected, atol=MM)
 
 
+# --- the registry
+
+
+def test_axis_systems_are_those_of_the_axes():
+    assert tuple(AXES) == AXIS_SYSTEMS
+
+
+def test_the_documentation_has_every_format():
+    page = Path(__file__).parents[2] / "docs" / "exports.md"
+    assert formats.formats_as_markdown() in page.read_text(), "paste the output of formats_as_markdown() into the page"
+
+
+def test_every_writer_takes_the_options_of_its_record():
+    for one in EXPORT_FORMATS:
+        module, _, function = one.writer.partition(":")
+        taken = inspect.signature(getattr(importlib.import_module(f"posenet3d.exports.{module}"), function)).parameters
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+            assert set(one.options) == set(list(taken)[1:]), one.name
+
+
+def test_format_is_chosen_by_suffix(clip, tmp_path):
+    result = write_export([clip], tmp_path / "walk.GLB")
+    assert (tmp_path / "walk.GLB").read_bytes() == result.content == export_clip(clip, "gltf").content
+    for one in EXPORT_FORMATS:
+        assert formats.format_of_suffix(f"walk{one.suffix}") is one
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "more", "says"),
+    [
+        (1, "walk.csv", {"frame": 3}, "--frame: is for obj, not for csv; leave it out"),
+        (1, "walk.trc", {"beside": "other"}, "--beside: is for mp4, gif, not for trc"),
+        (1, "walk.csv", {"speed": 2}, "--speed: is not an option of exports"),
+        (1, "walk.csv", {"axes": "up"}, "choose one of camera"),
+        (1, "walk.fbx", {}, "end OUT in _amass.npz, .bvh"),
+        (1, "walk.gif", {"format": "mp4"}, "is not the name of a .mp4"),
+        (2, "walk.csv", {}, "cannot hold 2 clips as csv"),
+        (0, "walk.csv", {}, "cannot hold 0 clips"),
+    ],
+)
+def test_write_export_refuses_and_leaves_nothing(clip, tmp_path, count, name, more, says):
+    with pytest.raises(InputError, match=says):
+        write_export([clip] * count, tmp_path / name, **more)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_record_adds_a_format_to_the_command(clip, tmp_path, monkeypatch, capsys):
+    toy = ExportFormat("toy", ".toy", lambda lifted: Exported(lifted.name.encode()), "Toy: the name", options=())
+    monkeypatch.setattr(formats, "EXPORT_FORMATS", (*EXPORT_FORMATS, toy))
+    with pytest.raises(SystemExit):
+        main(["export", "--help"])
+    told = capsys.readouterr().out
+    assert "gif,toy}" in told
+    assert re.search(r"toy +Toy: the name", told)
+    assert "| `toy` | .toy | Toy: the name |" in formats.formats_as_markdown()
+    write_lifted(tmp_path / "out.npz", [clip])
+    assert main(["export", str(tmp_path / "out.npz"), "--to", "toy"]) == 0
+    assert (tmp_path / "out.toy").read_text() == clip.name
+
+
 # --- the command and the file it reads
 
 
 def options(path, to, **more):
     return argparse.Namespace(
-        **({"lifted": path, "to": to, "out": None, "clip": None, "frame": None, "axes": None} | more)
+        **({"lifted": path, "to": to, "out": None, "clip": None, "frame": None, "axes": None, "beside": None} | more)
     )
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", CLIP_FORMATS)
 def test_command_writes_each_format(clip, tmp_path, capsys, name):
     write_lifted(tmp_path / "out.npz", [made_up(1), with_nobody(clip, 0)])
     export(options(tmp_path / "out.npz", name, clip=1))
-    written = tmp_path / f"out{FORMATS[name][1]}"
+    written = tmp_path / f"out{formats.export_format(name).suffix}"
     again = read_lifted(tmp_path / "out.npz")[1]
     if name != "amass":  # a zip file holds the time of its making
         assert written.read_bytes() == export_clip(again, name).content

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT, MIRROR
 from posenet3d.errors import InputError
@@ -51,7 +51,7 @@ def test_rows_align_and_bodies_stand_where_they_were_seen(lifted):
 
 def test_synthetic_people_are_lifted_better_than_flat(lifted):
     flat = [replace(r, joints_3d=r.joints_3d * [1, 1, 0] + np.array([0, 0, 4.0])) for r in lifted]
-    error, baseline = (evaluate(results, CLIPS)["overall"]["pa_mpjpe"] for results in (lifted, flat))
+    error, baseline = (evaluate(results, CLIPS).overall.pa_mpjpe for results in (lifted, flat))
     assert error < 0.75 * baseline
 
 
@@ -397,7 +397,7 @@ def test_bundled_checkpoints_of_all_stages_have_cards_and_the_last_stage_is_the_
 
 def test_the_bundled_student_gives_a_body(lifted):
     student = Lifter.load(model="student")(CLIPS[:8])
-    errors = [evaluate(results, CLIPS[:8])["overall"]["pa_mpjpe"] for results in (lifted[:8], student)]
+    errors = [evaluate(results, CLIPS[:8]).overall.pa_mpjpe for results in (lifted[:8], student)]
     assert errors[1] < 1.5 * errors[0]
     for clip, result in zip(CLIPS, student, strict=False):
         assert result.body is not None
@@ -435,5 +435,5 @@ def test_people_far_away_are_lifted_as_well_as_near_ones(lifter):
             synthetic_sequence(motion, seed=1, distance=distance, azimuth_deg=40.0)
             for motion in ("walk", "kick", "sit")
         ]
-        errors.append(evaluate(lifter(clips), clips)["overall"]["n_mpjpe"])
+        errors.append(evaluate(lifter(clips), clips).overall.n_mpjpe)
     assert errors[1] < 1.3 * errors[0]

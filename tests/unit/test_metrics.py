@@ -1,4 +1,6 @@
 import json
+import pickle
+import re
 import time
 from itertools import pairwise
 
@@ -13,8 +15,10 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES, PARENTS
 from posenet3d.errors import InputError
+from posenet3d.evaluation import evaluate as evaluation
 from posenet3d.evaluation import metrics
-from posenet3d.evaluation.evaluate import METRICS, evaluate, report_text
+from posenet3d.evaluation.evaluate import evaluate, report_text
+from posenet3d.evaluation.metrics import METRICS
 
 K = pinhole(1000.0, 500.0, 500.0)
 
@@ -232,14 +236,42 @@ def test_reprojection_error():
 def test_perfect_prediction():
     clip = smooth_clip().astype(np.float32)
     result = evaluate([lifted(clip)], [sequence(clip, action="turning")])
-    overall = result["overall"]
-    assert set(overall) == set(METRICS) == set(result["units"])
+    overall = result.overall
+    assert list(overall) == [metric.name for metric in METRICS] == list(result.to_dict()["units"])
     assert all(overall[k] < 1e-3 for k in ("mpjpe", "pa_mpjpe", "n_mpjpe", "mpjve", "acceleration_error"))
-    assert overall["pck150"] == overall["n_pck150"] == 100
-    assert overall["jitter"] == pytest.approx(overall["jitter_truth"])
-    assert list(result["per_joint"]) == list(JOINT_NAMES)
-    assert result["per_action"]["turning"] == overall
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert overall.pck150 == overall.n_pck150 == 100
+    assert overall.jitter == pytest.approx(overall.jitter_truth)
+    assert list(result.per_joint) == list(JOINT_NAMES)
+    assert result.per_action["turning"] == overall
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False)) == result.to_dict()
+
+
+def test_scores_are_read_by_attribute_or_key_and_name_what_is_missing():
+    overall = evaluate([lifted(poses(4))], [sequence(poses(4))]).overall
+    assert overall.pa_mpjpe == overall["pa_mpjpe"] == overall.to_dict()["pa_mpjpe"]
+    assert pickle.loads(pickle.dumps(overall)) == overall
+    with pytest.raises(AttributeError, match="no metric 'mpjpee'"):
+        overall.mpjpee  # noqa: B018
+
+
+def test_one_record_adds_a_metric(monkeypatch):
+    height = metrics.Metric("height", "Height", "m", "toy", lambda clip: clip.predicted[..., 1], np.nanmax)
+    for module in (metrics, evaluation):
+        monkeypatch.setattr(module, "METRICS", (*METRICS, height))
+    result = evaluation.evaluate([lifted(poses(4))], [sequence(poses(4))])
+    assert result.overall.height == pytest.approx(poses(4)[..., 1].max())
+    assert result.to_dict()["units"]["height"] == "m"
+    assert re.search(r"Height +\d+\.\d+ m +toy", report_text(result))
+
+
+def test_bone_deviation_is_the_distance_from_the_median_length():
+    clip = smooth_clip(5)
+    clip[3] *= 1.2  # about the camera: every bone of one frame is a fifth longer
+    expected = np.zeros((5, 16))
+    expected[3] = 20
+    np.testing.assert_allclose(metrics.bone_length_deviation(clip), expected, atol=1e-9)
+    clip[1] = np.nan
+    assert np.isnan(metrics.bone_length_deviation(clip)).all(1).tolist() == [False, True, False, False, False]
 
 
 def test_averages_are_weighted_by_frames():
@@ -248,18 +280,18 @@ def test_averages_are_weighted_by_frames():
     off[:, 1:] += [0.04, 0, 0]
     truth = [sequence(long, "a", "sit"), sequence(short, "b", "run")]
     result = evaluate([lifted(long, "a"), lifted(off, "b")], truth)
-    assert result["per_action"]["run"]["mpjpe"] == pytest.approx(40 * 16 / 17, abs=1e-3)
-    assert result["per_clip"][0]["mpjpe"] == pytest.approx(0, abs=1e-3)
-    assert result["overall"]["mpjpe"] == pytest.approx(10 * 16 / 17, abs=1e-3)
-    assert result["per_joint"]["pelvis"]["mpjpe"] == 0
-    assert result["per_joint"]["l_wrist"]["mpjpe"] == pytest.approx(10, abs=1e-3)
+    assert result.per_action["run"].mpjpe == pytest.approx(40 * 16 / 17, abs=1e-3)
+    assert result.per_clip[0].scores.mpjpe == pytest.approx(0, abs=1e-3)
+    assert result.overall.mpjpe == pytest.approx(10 * 16 / 17, abs=1e-3)
+    assert result.per_joint["pelvis"].mpjpe == 0
+    assert result.per_joint["l_wrist"].mpjpe == pytest.approx(10, abs=1e-3)
 
 
 def test_acceleration_in_si_units_uses_the_frame_rate():
     clip = smooth_clip()
     shaky = clip + np.random.default_rng(5).normal(0, 0.01, clip.shape)
-    overall = evaluate([lifted(shaky)], [sequence(clip, fps=50.0)])["overall"]
-    assert overall["acceleration_error_m_s2"] == pytest.approx(2.5 * overall["acceleration_error"])
+    overall = evaluate([lifted(shaky)], [sequence(clip, fps=50.0)]).overall
+    assert overall.acceleration_error_m_s2 == pytest.approx(2.5 * overall.acceleration_error)
 
 
 def test_missing_frames_are_counted_and_left_out():
@@ -268,25 +300,25 @@ def test_missing_frames_are_counted_and_left_out():
     whole = evaluate([lifted(predicted[:40])], [sequence(clip[:40])])
     predicted[40:] = np.nan
     gappy = evaluate([lifted(predicted)], [sequence(clip)])
-    assert gappy["frames_missing"] == 20
-    assert whole["frames_missing"] == 0
-    assert gappy["overall"] == pytest.approx(whole["overall"])
+    assert gappy.counts.frames_missing == 20
+    assert whole.counts.frames_missing == 0
+    assert gappy.overall == pytest.approx(whole.overall)
 
 
 def test_a_clip_without_any_prediction_is_null_not_zero():
     clip = smooth_clip(10)
     result = evaluate([lifted(clip, "a"), lifted(np.nan * clip, "b")], [sequence(clip, "a"), sequence(clip, "b")])
-    assert result["per_clip"][1]["mpjpe"] is None
-    assert result["per_clip"][1]["frames_missing"] == 10
-    assert result["overall"]["mpjpe"] is not None
-    json.dumps(result, allow_nan=False)
+    assert result.per_clip[1].scores.mpjpe is None
+    assert result.per_clip[1].frames_missing == 10
+    assert result.overall.mpjpe is not None
+    json.dumps(result.to_dict(), allow_nan=False)
     report_text(result)
 
 
 def test_one_frame_has_no_velocity_but_a_position():
-    overall = evaluate([lifted(poses(1))], [sequence(poses(1))])["overall"]
-    assert overall["mpjve"] is None
-    assert overall["mpjpe"] == pytest.approx(0, abs=1e-3)
+    overall = evaluate([lifted(poses(1))], [sequence(poses(1))]).overall
+    assert overall.mpjve is None
+    assert overall.mpjpe == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +340,7 @@ def test_what_does_not_fit_is_said_in_a_sentence(predictions, truth, words):
 def test_report_names_every_metric_and_joint():
     clip = smooth_clip()
     text = report_text(evaluate([lifted(1.1 * clip)], [sequence(clip, action="turning")]))
-    assert all(metric.label in text for metric in METRICS.values())
+    assert all(metric.label in text for metric in METRICS)
     assert all(joint in text for joint in JOINT_NAMES)
     assert "turning" in text
     assert max(map(len, text.splitlines())) <= 110

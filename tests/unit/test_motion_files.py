@@ -12,16 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from posenet3d.body.files import load_body
+from posenet3d.body.motion import JOINT_LABELS
 from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.core.skeleton import JOINT
 from posenet3d.errors import InputError
 from posenet3d.exports.bvh import bvh_file
-from posenet3d.exports.motion import JOINT_LABELS
 from posenet3d.exports.trc import trc_file
 from posenet3d.io import checked_text
 from posenet3d.io.mocap.amc import read_amc
 from posenet3d.io.mocap.bvh import UNITS_M, read_bvh
-from posenet3d.io.mocap.take import Take, body_names
+from posenet3d.io.mocap.take import Take, canonical_skeleton_names
 from posenet3d.io.mocap.trc import read_trc
 
 MM = 1e-3
@@ -200,7 +200,11 @@ def test_bvh_with_more_frames_than_it_says_is_read_whole(tmp_path):
 
 
 def test_mixamo_says_where_the_head_ends():
-    assert body_names(("mixamorig:Head", "mixamorig:HeadTop_End", "Head_end")) == ("head_joint", "head_top", "head_end")
+    assert canonical_skeleton_names(("mixamorig:Head", "mixamorig:HeadTop_End", "Head_end")) == (
+        "head_joint",
+        "head_top",
+        "head_end",
+    )
 
 
 # --- ASF and AMC
@@ -492,10 +496,10 @@ def test_no_file_and_folders_are_refused(tmp_path, kind):
         ("bvh", "OFFSET .*", "", "joint 'Hips' has no OFFSET"),
         ("bvh", "ROOT", "BODY", "has 'BODY' in its hierarchy"),
         ("bvh", "JOINT", "ROOT", "has 'ROOT' in its hierarchy"),
-        ("bvh", "}\nMOTION", "MOTION", "hierarchy is not whole"),
+        ("bvh", "}\nMOTION", "MOTION", "hierarchy is incomplete"),
         ("bvh", "}\nMOTION", "}}\nMOTION", "'}' in its hierarchy"),
         ("bvh", "MOTION", "ROOT b { OFFSET 0 0 0 }\nMOTION", "has 'ROOT' in its hierarchy"),
-        ("bvh", "HIERARCHY(?s:.*)MOTION", "MOTION", "hierarchy is not whole"),
+        ("bvh", "HIERARCHY(?s:.*)MOTION", "MOTION", "hierarchy is incomplete"),
         ("asf", ":units", ":unit", "no section ':units'"),
         ("asf", ":hierarchy", "", "no section ':hierarchy'"),
         ("asf", "length 0.45", "length 0", "length of :units is 0"),
@@ -508,9 +512,9 @@ def test_no_file_and_folders_are_refused(tmp_path, kind):
         ("asf", "dof rx ry rz", "dof rx rw rz", "bone 'lfemur' has an axis other than XYZ or a dof"),
         ("asf", "name rfemur", "name lfemur", "bone 'lfemur' of :bonedata has no name of its own"),
         ("asf", "name rfemur", "", "bone '' of :bonedata has no name"),
-        ("asf", "lfemur ltibia", "lfemur", "bone 'ltibia' does not hang on the root"),
+        ("asf", "lfemur ltibia", "lfemur", "bone 'ltibia' is not connected to the root"),
         ("asf", "lfemur ltibia", "lfemur ltibia lhipjoint", "has bone 'lhipjoint' twice"),
-        ("asf", "lfemur ltibia", "ltibia ltibia", "bone 'ltibia' does not hang on the root"),
+        ("asf", "lfemur ltibia", "ltibia ltibia", "bone 'ltibia' is not connected to the root"),
         ("asf", "lfemur ltibia", "lfemur tail", "has bone 'tail' twice, or :bonedata does not"),
         ("asf", "position 0 0 0", "", "bone 'root' has no position"),
         ("asf", "(?s)end.*:hierarchy", ":hierarchy", "has no name of its own or no end"),

@@ -1,4 +1,4 @@
-"""Films, drawn for real, are read back: their frames, speed and size, and who is where in which colour."""
+"""Rendered videos are read back: frames, speed, size, and the positions and colours of the people in them."""
 
 import signal
 import sys
@@ -10,10 +10,10 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from posenet3d.__main__ import main
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import pose_rotations
+from posenet3d.cli import main
 from posenet3d.core.body_parameters import BodyParameters
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT
@@ -28,7 +28,7 @@ DIES = [sys.executable, "-c", f"import os; os.kill(os.getpid(), {int(signal.SIGS
 
 
 def waving(n_frames: int = FRAMES) -> Lifted:
-    """Somebody who faces the camera from 4 m, swings the arms and walks to its right, with a body."""
+    """A clip with a body: a person 4 m away faces the camera, swings the arms and walks to its right."""
     body, time = load_body(dtype=torch.float64), np.arange(n_frames) / FPS
     pose = np.zeros((n_frames, 23, 3))
     pose[:, 15, 2], pose[:, 16, 2] = -1.0 + np.sin(6 * time), 1.0 + np.sin(6 * time)
@@ -52,21 +52,21 @@ def skeleton_of(lifted: Lifted) -> Lifted:
 
 
 def read(path):
-    """Pictures (frames, height, width, 3) and their times in seconds."""
+    """Return images (frames, height, width, 3), their times in seconds and the frame rate."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         rate = container.streams.video[0].average_rate
-    pictures = np.stack([frame.to_ndarray(format="rgb24") for frame in frames]).astype(int)
-    return pictures, np.array([frame.time for frame in frames]), rate
+    images = np.stack([frame.to_ndarray(format="rgb24") for frame in frames]).astype(int)
+    return images, np.array([frame.time for frame in frames]), rate
 
 
-def figure_part(pictures):
-    """The part of the pictures between the words above and below."""
-    return pictures[:, pictures.shape[1] // 8 : -pictures.shape[1] // 8]
+def figure_part(images):
+    """Return the part of the images between the texts above and below."""
+    return images[:, images.shape[1] // 8 : -images.shape[1] // 8]
 
 
-def is_drawn(pictures):
-    return np.abs(pictures - BACKGROUND).max(-1) > 60
+def is_drawn(images):
+    return np.abs(images - BACKGROUND).max(-1) > 60
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +81,18 @@ def can_draw():
 
 
 @pytest.fixture(scope="module")
-def film(clip, can_draw, tmp_path_factory):
-    """A film of the skeleton and the body, and the shares of the work that were reported."""
-    path, shares = tmp_path_factory.mktemp("film") / "both.mp4", []
+def video(clip, can_draw, tmp_path_factory):
+    """A video of the skeleton beside the body, and the progress that was reported."""
+    path, shares = tmp_path_factory.mktemp("video") / "both.mp4", []
     panels = [Panel("skeleton", skeleton_of(clip)), Panel("body", clip)]
     write_movie(path, panels, size=SIZE, progress=shares.append)
     return path, shares
 
 
-def test_mp4_has_every_frame_at_the_speed_of_the_clip(film):
-    path, shares = film
-    pictures, times, rate = read(path)
-    assert pictures.shape == (FRAMES, SIZE[1], SIZE[0], 3)
+def test_mp4_has_every_frame_at_the_speed_of_the_clip(video):
+    path, shares = video
+    images, times, rate = read(path)
+    assert images.shape == (FRAMES, SIZE[1], SIZE[0], 3)
     assert rate == FPS
     np.testing.assert_allclose(times, np.arange(FRAMES) / FPS, atol=1e-6)
     np.testing.assert_allclose(shares, np.arange(1, FRAMES + 1) / FRAMES)
@@ -101,22 +101,22 @@ def test_mp4_has_every_frame_at_the_speed_of_the_clip(film):
         assert (codec.name, codec.pix_fmt) == ("h264", "yuv420p")
 
 
-def test_both_panels_show_somebody_who_moves(film):
-    pictures = read(film[0])[0]
-    np.testing.assert_allclose(pictures[:, 40, 5], np.tile(BACKGROUND, (FRAMES, 1)), atol=4)
+def test_both_panels_show_a_person_who_moves(video):
+    images = read(video[0])[0]
+    np.testing.assert_allclose(images[:, 40, 5], np.tile(BACKGROUND, (FRAMES, 1)), atol=4)
     half = SIZE[0] // 2
-    for panel in (figure_part(pictures)[:, :, : half - 4], figure_part(pictures)[:, :, half + 4 :]):
+    for panel in (figure_part(images)[:, :, : half - 4], figure_part(images)[:, :, half + 4 :]):
         assert (is_drawn(panel).mean((1, 2)) > 0.01).all()
         changed = np.abs(np.diff(panel, axis=0)).max(-1) > 40
-        assert (changed.mean((1, 2)) > 0.001).all(), "every picture differs from the one before"
+        assert (changed.mean((1, 2)) > 0.001).all(), "every image differs from the one before"
 
 
-def test_the_left_is_blue_and_on_the_right_of_somebody_who_faces_the_camera(film):
-    assert_left_is_blue(read(film[0])[0][:, :, : SIZE[0] // 2])
+def test_the_left_is_blue_and_on_the_right_of_a_person_who_faces_the_camera(video):
+    assert_left_is_blue(read(video[0])[0][:, :, : SIZE[0] // 2])
 
 
-def assert_left_is_blue(pictures):
-    part = figure_part(pictures)
+def assert_left_is_blue(images):
+    part = figure_part(images)
     warm = part[..., 0] - part[..., 2]  # red minus blue
     for blue, orange in zip(warm < -70, warm > 70, strict=True):
         assert min(blue.sum(), orange.sum()) > 20
@@ -125,10 +125,10 @@ def assert_left_is_blue(pictures):
 
 def test_turning_shows_the_back_half_way(clip, can_draw, tmp_path):
     still = replace(clip, joints_3d=np.repeat(clip.joints_3d[:1], FRAMES, axis=0), body=None)
-    write_movie(tmp_path / "turn.mp4", [Panel("skeleton", still)], size=SIZE, is_turning=True)
-    pictures = read(tmp_path / "turn.mp4")[0]
-    assert_left_is_blue(pictures[:1])
-    assert_left_is_blue(pictures[FRAMES // 2 :][:1, :, ::-1])
+    write_movie(tmp_path / "turn.mp4", [Panel("skeleton", still)], size=SIZE, orbit=True)
+    images = read(tmp_path / "turn.mp4")[0]
+    assert_left_is_blue(images[:1])
+    assert_left_is_blue(images[FRAMES // 2 :][:1, :, ::-1])
 
 
 def test_frames_without_a_person_show_the_empty_floor(clip, can_draw, tmp_path):
@@ -152,7 +152,7 @@ def test_one_frame(clip, can_draw, tmp_path):
     assert len(read(tmp_path / "one.gif")[0]) == 1
 
 
-def test_cancelling_a_long_film_leaves_nothing(clip, can_draw, tmp_path, monkeypatch):
+def test_cancelling_a_long_video_leaves_nothing(clip, can_draw, tmp_path, monkeypatch):
     long = replace(clip, joints_3d=np.tile(clip.joints_3d, (900, 1, 1))[:10_000], body=None)
     started = []
     monkeypatch.setattr(movie.subprocess, "Popen", recording(movie.subprocess.Popen, started))
@@ -173,12 +173,12 @@ def recording(start, started):
     return popen
 
 
-# --- what cannot be filmed
+# --- videos that are refused
 
 
 @pytest.fixture
 def no_worker(monkeypatch):
-    """No process may be started: what is wrong is said before."""
+    """Make starting the worker fail: refusals must come before it."""
     monkeypatch.setattr(movie, "WORKER", ["/nowhere/no-such-program"])
 
 
@@ -186,13 +186,13 @@ def no_worker(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "change", "size", "words"),
     [
-        ("film.avi", {}, None, "a film ends in .mp4 or .gif"),
-        ("film", {}, None, "a film ends in .mp4 or .gif"),
-        ("missing/film.mp4", {}, None, "make its folder"),
-        ("film.mp4", {}, (321, 180), "even numbers"),
-        ("film.mp4", {"joints_3d": np.full((FRAMES, 17, 3), np.nan, np.float32)}, None, "no frame with a person"),
-        ("film.mp4", {"joints_3d": np.zeros((5, 17, 3), np.float32)}, None, "two results of the same clip"),
-        ("film.mp4", {"fps": 30.0}, None, "two results of the same clip"),
+        ("video.avi", {}, None, "a video ends in .mp4 or .gif"),
+        ("video", {}, None, "a video ends in .mp4 or .gif"),
+        ("missing/video.mp4", {}, None, "make its folder"),
+        ("video.mp4", {}, (321, 180), "even numbers"),
+        ("video.mp4", {"joints_3d": np.full((FRAMES, 17, 3), np.nan, np.float32)}, None, "no frame with a person"),
+        ("video.mp4", {"joints_3d": np.zeros((5, 17, 3), np.float32)}, None, "two results of the same clip"),
+        ("video.mp4", {"fps": 30.0}, None, "two results of the same clip"),
     ],
 )
 def test_refused_before_anything_is_drawn(clip, tmp_path, name, change, size, words):
@@ -206,10 +206,10 @@ def test_refused_before_anything_is_drawn(clip, tmp_path, name, change, size, wo
 def test_one_or_two_panels_and_known_bodies(clip, tmp_path):
     for panels in ([], [Panel("a", clip)] * 3):
         with pytest.raises(InputError, match="one or two"):
-            write_movie(tmp_path / "film.mp4", panels)
+            write_movie(tmp_path / "video.mp4", panels)
     stranger = replace(clip, body=replace(clip.body, body_model="nobody's"))
     with pytest.raises(InputError, match="nobody's"):
-        write_movie(tmp_path / "film.mp4", [Panel("a", stranger)])
+        write_movie(tmp_path / "video.mp4", [Panel("a", stranger)])
 
 
 def test_missing_gl_is_a_sentence(clip, tmp_path, monkeypatch):
@@ -220,36 +220,36 @@ def test_missing_gl_is_a_sentence(clip, tmp_path, monkeypatch):
     finally:
         rendering_problem.cache_clear()
     with pytest.raises(InputError, match="apt-get install libegl1 libgl1-mesa-dri"):
-        write_movie(tmp_path / "film.mp4", [Panel("a", skeleton_of(clip))])
+        write_movie(tmp_path / "video.mp4", [Panel("a", skeleton_of(clip))])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_mistake_in_the_worker_is_not_blamed_on_the_machine(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(movie, "WORKER", [sys.executable, "-c", "raise ValueError('oh dear')"])
     with pytest.raises(RuntimeError, match="oh dear"):
-        write_movie(tmp_path / "film.mp4", [Panel("a", skeleton_of(clip))])
+        write_movie(tmp_path / "video.mp4", [Panel("a", skeleton_of(clip))])
 
 
 def test_gif_by_command_drops_frames_keeps_its_speed_and_its_colours(clip, can_draw, tmp_path, capsys):
     for name, lifted in {"bone": skeleton_of(clip), "skin": clip}.items():
         write_lifted(tmp_path / f"{name}.npz", [lifted])
-    bone, skin, out = (str(tmp_path / name) for name in ("bone.npz", "skin.npz", "film.GIF"))
+    bone, skin, out = (str(tmp_path / name) for name in ("bone.npz", "skin.npz", "video.GIF"))
     assert main(["export", bone, "--beside", skin, "-o", out]) == 0
-    assert "film of 'waving'" in capsys.readouterr().out
-    pictures, times, _ = read(out)
-    assert pictures.shape == (FRAMES // 2, *reversed(movie.SIZES[".gif"]), 3), "25 a second are more than a GIF's 15"
+    assert "gif of 'waving'" in capsys.readouterr().out
+    images, times, _ = read(out)
+    assert images.shape == (FRAMES // 2, *reversed(movie.SIZES[".gif"]), 3), "25 a second are more than a GIF's 15"
     np.testing.assert_allclose(times, np.arange(FRAMES // 2) * 2 / FPS, atol=0.011)
-    np.testing.assert_allclose(pictures[:, 60, 5], np.tile(BACKGROUND, (len(pictures), 1)), atol=4)
-    assert_left_is_blue(pictures[:, :, : pictures.shape[2] // 2])
+    np.testing.assert_allclose(images[:, 60, 5], np.tile(BACKGROUND, (len(images), 1)), atol=4)
+    assert_left_is_blue(images[:, :, : images.shape[2] // 2])
 
 
 @pytest.mark.usefixtures("no_worker")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "film.avi"], "give --to or end OUT in"),
+        (["-o", "video.avi"], "give --to or end OUT in"),
         ([], "give --to or end OUT in"),
-        (["--to", "mp4", "-o", "film.gif"], "ending be that of the format"),
+        (["--to", "mp4", "-o", "video.gif"], "end the name in .mp4"),
         (["--to", "mp4", "--frame", "3"], "--frame"),
         (["--to", "csv", "--beside", "clip.npz"], "--beside"),
     ],
@@ -262,7 +262,7 @@ def test_command_refuses(clip, tmp_path, monkeypatch, capsys, arguments, words):
     assert [path.name for path in tmp_path.iterdir()] == ["clip.npz"]
 
 
-# --- what is drawn
+# --- geometry of the scene
 
 
 def test_skeleton_is_at_its_joints(clip):
@@ -285,14 +285,14 @@ def test_body_is_the_posed_body(clip):
 
 
 @pytest.mark.parametrize("turns", [0, 1])
-def test_everybody_is_in_the_picture(turns):
+def test_everybody_is_in_the_image(turns):
     scene = np.random.default_rng(0).uniform([-0.8, 0, -0.8], [0.8, 1.8, 0.8], (40, 17, 3))
     azimuth, aspect = 0.3 + 2 * np.pi * turns * np.arange(40) / 40, 0.9
     height = movie_worker.height_of(scene)
     distance = movie_worker.distance_to(scene, azimuth, height, aspect)
     tan = np.tan(np.radians(movie_worker.FIELD_OF_VIEW_DEG) / 2)
     for points, angle in zip(scene, azimuth, strict=True):
-        # The obvious way: turn the world so that the camera is on the z axis, and divide by depth.
+        # The direct way: rotate the world so that the camera is on the z axis, and divide by depth.
         R = (Rotation.from_euler("x", movie_worker.ELEVATION) * Rotation.from_euler("y", -angle)).as_matrix()
         x, y, near = R @ (points - [0, height / 2, 0]).T
         inside = (abs(x) / (distance - near) < tan * aspect) & (abs(y) / (distance - near) < tan)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from posenet3d.__main__ import main
+from posenet3d.cli import main
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES
@@ -74,11 +74,11 @@ def over_actions(data, error, every=1):
 def test_h36m_is_a_mean_over_actions_of_two_subjects(data, every):
     first = score(*data, "h36m-p1", every=every)
     second = score(*data, "h36m-p2", every=every)
-    assert first["average"]["MPJPE"] == pytest.approx(over_actions(data, distances, every), rel=1e-5)
-    assert second["average"]["PA-MPJPE"] == pytest.approx(over_actions(data, aligned, every), rel=1e-5)
-    assert first["clips"] == 4
-    assert first["frames"] == {1: 130 + 40 + 64 + 70, 64: 3 + 1 + 1 + 2}[every]
-    assert set(first["per_action"]) == {"Walking", "Eating"}
+    assert first.average["MPJPE"] == pytest.approx(over_actions(data, distances, every), rel=1e-5)
+    assert second.average["PA-MPJPE"] == pytest.approx(over_actions(data, aligned, every), rel=1e-5)
+    assert first.clips == 4
+    assert first.frames == {1: 130 + 40 + 64 + 70, 64: 3 + 1 + 1 + 2}[every]
+    assert set(first.per_action) == {"Walking", "Eating"}
 
 
 def test_n_mpjpe_takes_one_scale_per_frame(data):
@@ -87,7 +87,7 @@ def test_n_mpjpe_takes_one_scale_per_frame(data):
         scale = (p * g).sum((1, 2)) / (p * p).sum((1, 2))
         return 1000 * np.linalg.norm(scale[:, None, None] * p - g, axis=-1)
 
-    assert score(*data, "h36m-n")["average"]["N-MPJPE"] == pytest.approx(over_actions(data, error), rel=1e-5)
+    assert score(*data, "h36m-n").average["N-MPJPE"] == pytest.approx(over_actions(data, error), rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "joints"), [("3dhp", LIMBS_NECK_HEAD), ("3dhp-17", JOINT_NAMES)])
@@ -102,24 +102,24 @@ def test_3dhp_counts_joints_below_150_mm_in_valid_frames(data, name, joints):
     )
     errors = errors[np.isfinite(errors).all(1)]
     result = score(predictions, truth, name)
-    assert result["frames"] == len(errors) == sum(frames for _, _, frames in CLIPS) - 50
-    assert result["average"]["PCK@150"] == pytest.approx(100 * (errors < 150).mean())
+    assert result.frames == len(errors) == sum(frames for _, _, frames in CLIPS) - 50
+    assert result.average["PCK@150"] == pytest.approx(100 * (errors < 150).mean())
     curve = [100 * (errors < threshold).mean() for threshold in range(0, 151, 5)]
-    assert result["average"]["AUC"] == pytest.approx(np.mean(curve))
-    assert result["average"]["MPJPE"] == pytest.approx(errors.mean(), rel=1e-6)
+    assert result.average["AUC"] == pytest.approx(np.mean(curve))
+    assert result.average["MPJPE"] == pytest.approx(errors.mean(), rel=1e-6)
 
 
 def test_3dpw_aligns_fourteen_joints(data):
     rows = [JOINT_NAMES.index(joint) for joint in LIMBS_NECK_HEAD]
     assert len(rows) == 14
     errors = [aligned(p.joints_3d[:, rows], g.joints_3d[:, rows]) for p, g in zip(*data, strict=True)]
-    assert score(*data, "3dpw")["average"]["PA-MPJPE"] == pytest.approx(np.concatenate(errors).mean(), rel=1e-5)
+    assert score(*data, "3dpw").average["PA-MPJPE"] == pytest.approx(np.concatenate(errors).mean(), rel=1e-5)
 
 
 def test_a_mirror_image_is_no_success(data):
     _, truth = data
     mirrored = [Lifted(g.name, g.joints_3d * np.array([1, 1, -1], np.float32)) for g in truth]
-    assert score(mirrored, truth, "h36m-p2")["average"]["PA-MPJPE"] > 50
+    assert score(mirrored, truth, "h36m-p2").average["PA-MPJPE"] > 50
 
 
 def test_data_without_the_test_subjects_is_refused(data):
@@ -138,7 +138,7 @@ def test_the_command_prints_it_and_the_table(data, tmp_path, capsys):
     assert main([*order, "--protocol", "h36m-p2", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["average"]["PA-MPJPE"] == pytest.approx(
-        score(predictions, truth, "h36m-p2")["average"]["PA-MPJPE"], rel=1e-4
+        score(predictions, truth, "h36m-p2").average["PA-MPJPE"], rel=1e-4
     )
     assert main([*order, "--protocol", "h36m-p2"]) == 0
     assert "mean over actions" in capsys.readouterr().out
@@ -190,7 +190,7 @@ def test_results_go_back_as_videopose3d_reads_them(data, tmp_path):
 
 
 def test_results_go_back_as_3dpw_holds_them(tmp_path):
-    from tests.test_export import made_up, tensors
+    from helpers.bodies import made_up, tensors
 
     from posenet3d.body.files import load_body
 

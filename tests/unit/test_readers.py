@@ -128,6 +128,7 @@ def test_openpose_tracks_are_kept_if_it_tracked(tmp_path):
     folder = openpose(tmp_path / "walk", [{"people": people}, {"people": people[::-1]}])
     sequences = read_keypoints(folder)
     assert [s.name for s in sequences] == ["walk.person4", "walk.person9"]
+    assert [s.take for s in sequences] == ["walk", "walk"]
     assert choose_track(sequences)[0].track_id == 4
     assert choose_track(sequences, 9)[0].track_id == 9
     with pytest.raises(InputError, match="no track 5; choose one of 4, 9"):
@@ -337,7 +338,7 @@ def test_packed_clips_are_read_and_written(tmp_path):
     clips = read_keypoints(tmp_path / "a.npz")
     write_packed(tmp_path / "b.npz", clips)
     for clip, again in zip(clips, read_packed(tmp_path / "b.npz"), strict=True):
-        for key in ("name", "fps", "image_size", "action", "subject"):
+        for key in ("name", "fps", "image_size", "action", "subject", "take"):
             assert getattr(clip, key) == getattr(again, key)
         for key in ("keypoints_px", "confidence", "joints_3d", "K"):
             np.testing.assert_array_equal(getattr(clip, key), getattr(again, key))

@@ -1,1 +1,1 @@
-"""Detectors run as processes of their own; `serve` is the protocol they share."""
+"""Programs that run detectors in processes of their own; `serve` is the protocol they share."""

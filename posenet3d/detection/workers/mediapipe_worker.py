@@ -1,40 +1,43 @@
-"""MediaPipe's side; `serve` has the talk. Runs where MediaPipe is, imports nothing of ours but that.
+"""Worker for MediaPipe; `serve` describes the protocol. Runs in MediaPipe's environment and imports only `serve` of ours.
 
-With an argument, the model is that `.task` file, else the one that old MediaPipe brings along. Confidence is its visibility.
+With an argument, the model is that `.task` file, else the one inside the MediaPipe package. A joint's score is its visibility.
 """
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import mediapipe as mp
+import numpy as np
 from serve import serve
 
 MAX_PEOPLE = 6
 
 
-def load():
-    """The user's model, or MediaPipe's own."""
-    find = _with_file(sys.argv[1]) if len(sys.argv) > 1 else _with_own_model()
+def load() -> Callable[[np.ndarray], Any]:
+    """Load the user's model, or the one inside MediaPipe."""
+    landmarks_of = _load_task(sys.argv[1]) if len(sys.argv) > 1 else _load_packaged()
 
-    def look(picture):
-        height, width = picture.shape[:2]
-        return [[[p.x * width, p.y * height, p.visibility] for p in person] for person in find(picture)]
+    def detect(image: np.ndarray) -> Any:
+        height, width = image.shape[:2]
+        return [[[p.x * width, p.y * height, p.visibility] for p in person] for person in landmarks_of(image)]
 
-    return look
+    return detect
 
 
-def _with_own_model():
+def _load_packaged() -> Callable[[np.ndarray], Any]:
     if not hasattr(mp, "solutions"):
-        sys.exit("this MediaPipe brings no model: give a .task file with --detector-model")
+        sys.exit("this MediaPipe contains no model: give a .task file with --detector-model")
     pose = mp.solutions.pose.Pose(model_complexity=1)  # the only one whose weights are in the package
 
-    def find(picture):
-        found = pose.process(picture).pose_landmarks
+    def landmarks_of(image: np.ndarray) -> Any:
+        found = pose.process(image).pose_landmarks
         return [] if found is None else [found.landmark]
 
-    return find
+    return landmarks_of
 
 
-def _with_file(path):
+def _load_task(path: str) -> Callable[[np.ndarray], Any]:
     vision = mp.tasks.vision
     options = vision.PoseLandmarkerOptions(
         base_options=mp.tasks.BaseOptions(model_asset_path=path),
@@ -42,7 +45,7 @@ def _with_file(path):
         num_poses=MAX_PEOPLE,
     )
     landmarker = vision.PoseLandmarker.create_from_options(options)
-    return lambda picture: landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=picture)).pose_landmarks
+    return lambda image: landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=image)).pose_landmarks
 
 
 serve(load)

@@ -1,33 +1,38 @@
-"""Our own networks' side; `serve` has the protocol. Unlike the other workers it runs where the library is, and uses it.
+"""Worker for the built-in networks; `serve` describes the protocol. Unlike the other workers it imports the library.
 
-With an argument, the networks are those of that folder (laid out as `detectors.WEIGHTS`), else the bundled ones.
+With an argument, the networks are those of that folder (laid out as `posenet3d.paths.BUNDLED_POSE2D`), else the bundled ones.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from serve import serve
 
-sys.path[0] = str(Path(__file__).parents[3])  # not this folder, whose names are nobody's to import by themselves
+sys.path[0] = str(
+    Path(__file__).parents[3]
+)  # instead of this folder, whose modules must not be importable by their bare names
 
 
-def load():
-    """The user's networks, or the bundled ones, which remember where people were in a film's last picture."""
-    from posenet3d.detection.detectors import WEIGHTS
+def load() -> Callable[[np.ndarray], Any]:
+    """Load the user's networks, or the bundled ones; people of the previous frame are handed on to the next."""
+    from posenet3d.paths import BUNDLED_POSE2D
     from posenet3d.pose2d.predict import PeopleEstimator, box_around
 
-    estimator = PeopleEstimator(Path(sys.argv[1]) if len(sys.argv) > 1 else WEIGHTS)
+    estimator = PeopleEstimator(Path(sys.argv[1]) if len(sys.argv) > 1 else BUNDLED_POSE2D)
     size: tuple[int, ...] = ()
-    people: list = []
+    people: list[np.ndarray] = []
 
-    def look(picture):
+    def detect(image: np.ndarray) -> Any:
         nonlocal size, people
-        last = people if picture.shape == size else []
-        expected = [box for person in last if (box := box_around(person)) is not None]
-        size, people = picture.shape, estimator(picture, expected)
+        previous = people if image.shape == size else []
+        boxes = [box for person in previous if (box := box_around(person)) is not None]
+        size, people = image.shape, estimator(image, boxes)
         return [person.round(4).tolist() for person in people]
 
-    return look
+    return detect
 
 
 serve(load)

@@ -1,1 +1,1 @@
-"""Data sets of the field; `read` recognises them, one file per data set."""
+"""Public data sets: `read` reads any of them, `formats` lists them, one module per data set."""

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP (Mehta et al., 3DV 2017): the test set as downloaded, the training set, and P-STMO's npz of both.
+"""Read MPI-INF-3DHP (Mehta et al., 3DV 2017): the test set as downloaded, the training set, and P-STMO's npz of both.
 
 Register at https://vcai.mpi-inf.mpg.de/3dhp-dataset, and give
 
@@ -6,14 +6,14 @@ Register at https://vcai.mpi-inf.mpg.de/3dhp-dataset, and give
 - the folder with ``S1`` ... ``S8``, their ``Seq1`` and ``Seq2`` each with its ``annot.mat``: the training set; or
 - the file ``data_test_3dhp.npz`` or ``data_train_3dhp.npz``, as P-STMO's scripts write them.
 
-The truth is ``univ_annot3``, as in the authors' own evaluation: every person at one height. It is the metric pose scaled
-about the camera, so the same camera sees it at the same pixels, and K is found from the pairs. Frames of the test set that
-are not valid have 2D but no truth.
+The ground truth is ``univ_annot3``, as in the authors' own evaluation: all people have the same height. It is the metric
+pose scaled about the camera, so it projects to the same pixels, and K is computed from the pairs. Frames of the test set
+that are not valid have 2D but no ground truth.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -28,12 +28,12 @@ from posenet3d.io.datasets.resection import find_intrinsics
 MM = 1000.0  # millimetres in a metre; the files hold millimetres
 FPS, FAST_FPS = 25.0, 50.0
 FAST_FRAMES = 10_000
-"""Some sequences of the training set were filmed at twice the rate: those are twice as long."""
+"""Some sequences of the training set were recorded at twice the rate, and are twice as long."""
 
 IMAGE_SIZE, OUTDOOR_SIZE = (2048, 2048), (1920, 1080)
 OUTDOORS = ("TS5", "TS6")
 USED_CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
-"""Of 14: without those at the ceiling, as the authors train."""
+"""Of 14 cameras: not those at the ceiling, as in the authors' training."""
 
 FROM_17 = [14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4]
 """The 17 of `posenet3d.core.skeleton` among the test set's: head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist
@@ -43,11 +43,11 @@ RELEVANT = [7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6]
 """The test set's 17 among the training set's 28."""
 
 NO_CAMERA_PX = 20.0
-"""A median error above which K is not believed and not given."""
+"""Median error of the projection above which K is not used."""
 
 
 def read_3dhp(path: Path) -> list[PoseSequence]:
-    """Every sequence (of the training set: every view), with the 3D in the camera's frame.
+    """Read every sequence (of the training set: every view), with the 3D in the camera's frame.
 
     Raises:
         InputError: neither of the layouts above, or a file in it is damaged.
@@ -55,32 +55,40 @@ def read_3dhp(path: Path) -> list[PoseSequence]:
     if path.is_file() and path.suffix.lower() == ".mat":
         raise InputError(path, "is one of the annotation files", "give the folder that holds TS1 to TS6, or S1 to S8")
     if path.is_file():
-        return [_sequence(*part) for part in _npz(path)]
+        return [_sequence(view) for view in _npz(path)]
     tests = sorted(path.glob("TS*/annot_data.mat"))
     trainings = sorted(path.glob("S*/Seq*/annot.mat"))
     if not tests and not trainings:
         remedy = "give the folder that holds TS1 to TS6, or S1 to S8"
         raise InputError(path, "has no TS*/annot_data.mat and no S*/Seq*/annot.mat", remedy)
-    parts = [part for file in tests for part in _test(file)]
-    parts += [part for file in trainings for part in _training(file)]
-    return [_sequence(*part) for part in parts]
+    views = [view for file in tests for view in _test(file)]
+    views += [view for file in trainings for view in _training(file)]
+    return [_sequence(view) for view in views]
 
 
-Part = tuple[str, str, Float[np.ndarray, "frames 17 2"], Float[np.ndarray, "frames 17 3"]]  # name, subject, px, mm
+class View(NamedTuple):
+    """One camera's view of one sequence."""
+
+    name: str
+    take: str  # the sequence, which all its cameras share
+    subject: str
+    pixels: Float[np.ndarray, "frames 17 2"]
+    truth_mm: Float[np.ndarray, "frames 17 3"]
 
 
-def _test(path: Path) -> Iterator[Part]:
-    """One sequence of the test set; its files are HDF5 (MATLAB 7.3), whose axes come in reverse order."""
+def _test(path: Path) -> Iterator[View]:
+    """Read one sequence of the test set; its files are HDF5 (MATLAB 7.3), so their axes are in reverse order."""
     try:
         with h5py.File(path, "r") as file:
             pixels, truth, valid = (np.array(file[key]) for key in ("annot2", "univ_annot3", "valid_frame"))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(path, f"is not the test set's annotation file ({error})", "download it again") from error
     name = path.parent.name
-    yield name, name, *_checked(pixels.squeeze(), truth.squeeze(), valid.ravel(), str(path.parent.name), path)
+    yield View(name, name, name, *_checked(pixels.squeeze(), truth.squeeze(), valid.ravel(), name, path))
 
 
-def _training(path: Path) -> Iterator[Part]:
+def _training(path: Path) -> Iterator[View]:
+    """Read all used views of one sequence of the training set."""
     try:
         content = loadmat(path, variable_names=["annot2", "univ_annot3"])
         views = list(zip(content["annot2"].ravel(), content["univ_annot3"].ravel(), strict=True))
@@ -92,10 +100,11 @@ def _training(path: Path) -> Iterator[Part]:
             where = f"{subject} {sequence} camera {camera}"
             pixels = number_array(pixels, (None, 56), where, path).reshape(-1, 28, 2)[:, RELEVANT]
             truth = number_array(truth, (len(pixels), 84), where, path).reshape(-1, 28, 3)[:, RELEVANT]
-            yield where, subject, *_checked(pixels, truth, None, where, path)
+            yield View(where, f"{subject} {sequence}", subject, *_checked(pixels, truth, None, where, path))
 
 
-def _npz(path: Path) -> Iterator[Part]:
+def _npz(path: Path) -> Iterator[View]:
+    """Read the views in P-STMO's npz of the test set or the training set."""
     for name, content in load_dictionary(path, "data").items():
         views = content[0] if isinstance(content, list) and content else {"": content}
         if not isinstance(views, dict):
@@ -104,11 +113,12 @@ def _npz(path: Path) -> Iterator[Part]:
             if not isinstance(view, dict) or not {"data_2d", "data_3d"} <= view.keys():
                 raise InputError(path, f"has no 'data_2d' and 'data_3d' in {name}", "give the file as P-STMO writes it")
             where = f"{name} camera {camera}" if camera else name
-            yield where, name.split()[0], *_checked(view["data_2d"], view["data_3d"], view.get("valid"), where, path)
+            joints = _checked(view["data_2d"], view["data_3d"], view.get("valid"), where, path)
+            yield View(where, name, name.split()[0], *joints)
 
 
 def _checked(pixels: Any, truth: Any, valid: Any, where: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """2D and 3D in the order of `posenet3d.core.skeleton`, the 3D NaN in frames that are not valid."""
+    """Return 2D (pixels) and 3D (mm) in the order of `posenet3d.core.skeleton`; the 3D is NaN in frames that are not valid."""
     pixels = number_array(pixels, (None, 17, 2), where, path)
     truth = number_array(truth, (len(pixels), 17, 3), where, path)
     if valid is not None:
@@ -119,18 +129,21 @@ def _checked(pixels: Any, truth: Any, valid: Any, where: str, path: Path) -> tup
     return pixels[:, FROM_17], truth[:, FROM_17]
 
 
-def _sequence(name: str, subject: str, pixels: np.ndarray, truth: np.ndarray) -> PoseSequence:
+def _sequence(view: View) -> PoseSequence:
+    """Return a view as a sequence, with K computed from its 2D and 3D."""
+    pixels = view.pixels
     try:
-        K, error_px = find_intrinsics(truth.reshape(-1, 3), pixels.reshape(-1, 2))
+        K, error_px = find_intrinsics(view.truth_mm.reshape(-1, 3), pixels.reshape(-1, 2))
     except ValueError:  # no valid frame
         K, error_px = np.eye(3), np.inf
     return PoseSequence(
-        name=f"3DHP {name}",
+        name=f"3DHP {view.name}",
         keypoints_px=pixels,
         confidence=np.ones(pixels.shape[:2]),
         fps=FAST_FPS if len(pixels) > FAST_FRAMES else FPS,
-        image_size=OUTDOOR_SIZE if subject in OUTDOORS else IMAGE_SIZE,
+        image_size=OUTDOOR_SIZE if view.subject in OUTDOORS else IMAGE_SIZE,
         K=K if error_px < NO_CAMERA_PX and min(K[0, 0], K[1, 1]) > 0 else None,
-        joints_3d=(truth / MM).astype(np.float32),
-        subject=subject,
+        joints_3d=(view.truth_mm / MM).astype(np.float32),
+        subject=view.subject,
+        take=f"3DHP {view.take}",
     )

@@ -1,4 +1,4 @@
-"""Lists of people with the frame they were seen in: AlphaPose's results and COCO's results format."""
+"""Read lists of detected people with their frame: AlphaPose's results and COCO's results format."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe, joint_triplets, last_number, records, whole_number
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
@@ -13,7 +14,7 @@ from posenet3d.io.keypoints.people import (
     common_count,
     joint_set_by_count,
     named_joint_set,
-    nothing_seen,
+    no_person_error,
     sequences_of_people,
 )
 
@@ -21,17 +22,18 @@ from posenet3d.io.keypoints.people import (
 def read_results(
     content: object, path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_FPS
 ) -> list[PoseSequence]:
-    """People in a parsed results list, most complete first; a frame nobody is listed for is an empty row.
+    """Read the people in a parsed results list, most complete first; frames without people are empty rows.
 
-    Rows run from the first frame to the last. Frames are `image_id`, a number or a name with one ('12.jpg' comes
-    after '9.jpg'). Tracks are AlphaPose's `idx` or `track_id` where every person has one, else found by motion.
+    Rows run from the first listed frame to the last. The frame is `image_id`: a number, or a name that contains one
+    ('12.jpg' comes after '9.jpg'). The track is AlphaPose's `idx` or `track_id` if every person has one; otherwise
+    people are tracked by their motion.
 
     Raises:
-        InputError: not such a list, an unknown number of joints, or nobody in it.
+        InputError: not such a list, an unknown number of joints, or no person in it.
     """
     entries = records(content, path, "results")
     if not entries:
-        raise nothing_seen(path)
+        raise no_person_error(path)
     numbers = _frame_numbers(entries, path)
     first, last = min(numbers), max(numbers)
     n_frames = check_span(first, last, len(set(numbers)), path, "image_id")
@@ -49,7 +51,7 @@ def read_results(
 
 
 def track_number(entry: dict[str, Any], file: Path, field: str) -> int | None:
-    """`track_id` or AlphaPose's `idx` (a number, at times in a list); None where absent.
+    """Return `track_id` or AlphaPose's `idx` (a number, sometimes inside a list); None if absent.
 
     Raises:
         InputError: it is neither a whole number nor absent.
@@ -62,7 +64,7 @@ def track_number(entry: dict[str, Any], file: Path, field: str) -> int | None:
 
 
 def _frame_numbers(entries: list[dict[str, Any]], file: Path) -> list[int]:
-    """The frame number of every entry; a single unnumbered picture is frame 0."""
+    """Return the frame number of every entry; a single image without a number is frame 0."""
     names = [entry.get("image_id") for entry in entries]
     if isinstance(names[0], str) and last_number(names[0]) is None and all(name == names[0] for name in names):
         return [0] * len(names)
@@ -76,9 +78,21 @@ def _frame_numbers(entries: list[dict[str, Any]], file: Path) -> list[int]:
 
 
 def _frame_number(image_id: object, file: Path, field: str) -> int:
+    """Return the frame number in one `image_id`."""
     if not isinstance(image_id, str):
         return whole_number(image_id, file, field)
     number = last_number(image_id)
     if number is None:
         raise InputError(file, f"field '{field}' is {describe(image_id)}", "name the images by frame number")
     return number
+
+
+FORMAT = KeypointFormat(
+    name="AlphaPose",
+    suffixes=(".json",),
+    recognise=lambda file: isinstance(file.json, list),
+    read=lambda file, joint_set, fps: read_results(file.json, file.path, joint_set=joint_set, fps=fps),
+    description=(
+        "a .json with a list of people, also COCO's results format. COCO-17, COCO-133, CrowdPose-14, Halpe-26 and -136."
+    ),
+)

@@ -1,4 +1,4 @@
-"""COCO keypoints: images, annotations and categories in one JSON file, as data sets and our detector write them."""
+"""Read COCO keypoints: images, annotations and categories in one JSON file, as data sets and `posenet3d detect` write them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe, image_size, joint_triplets, load_json, records, whole_number
 from posenet3d.io.keypoints.alphapose import track_number
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
@@ -28,15 +29,15 @@ LABELLED_BUT_HIDDEN = 0.5
 def read_coco(
     content: dict[str, Any], path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_FPS
 ) -> list[PoseSequence]:
-    """People in a parsed COCO keypoint file, most complete first; one row per image.
+    """Read the people in a parsed COCO keypoint file, most complete first; one row per image.
 
-    Rows are the images' `row` where all have one (`posenet3d detect` writes where each stands on an even clock), else they
-    follow `frame`, else the order of the list. The joints are those that the
-    category names, else known by their number. A joint's third number is a
-    visibility if the file holds a 2, else a score.
+    The row of an image is its `row` if all images have one (`posenet3d detect` writes the frame at constant rate),
+    otherwise the rows follow `frame`, otherwise the order of the list. The category names the joints; without names
+    their number tells the joint set. The third value of a joint is a visibility if the file holds a 2, otherwise a
+    score.
 
     Raises:
-        InputError: a field is missing or wrong, or nobody is annotated.
+        InputError: a field is missing or wrong, or no person is annotated.
     """
     images = records(content.get("images"), path, "images")
     row_of = _rows(images, path)
@@ -51,7 +52,7 @@ def read_coco(
 
 
 def read_photographs(path: Path) -> list[PoseSequence]:
-    """Everybody who is annotated in photographs (COCO keypoints, CrowdPose), a clip of one frame each, in the file's order.
+    """Read all people annotated in photographs (COCO keypoints, CrowdPose): one clip of one frame each, in file order.
 
     Raises:
         InputError: as `read_coco`, or the file holds something else.
@@ -68,14 +69,20 @@ def read_photographs(path: Path) -> list[PoseSequence]:
     joints = np.stack([person.joints for person in _with_confidence(people)])
     keypoints_px, confidence = to_h36m17(joints[..., :2], joints[..., 2], joint_set)
     return [
-        PoseSequence(f"{path.stem} person {n}", pose[None], sure[None], image_size=sizes[person.frame])
-        for n, (person, pose, sure) in enumerate(zip(people, keypoints_px, confidence, strict=True))
-        if sure.any()
+        PoseSequence(
+            name=f"{path.stem} person {n}",
+            keypoints_px=pose_px[None],
+            confidence=pose_confidence[None],
+            image_size=sizes[person.frame],
+            take=f"{path.stem} image {person.frame}",
+        )
+        for n, (person, pose_px, pose_confidence) in enumerate(zip(people, keypoints_px, confidence, strict=True))
+        if pose_confidence.any()
     ]
 
 
 def _rate(content: dict[str, Any], path: Path) -> float | None:
-    """Frames per second, where `posenet3d detect` wrote them."""
+    """Return the frames per second if `posenet3d detect` wrote them, otherwise None."""
     info = content.get("info")
     rate = info.get("fps") if isinstance(info, dict) else None
     if rate is None:
@@ -86,7 +93,7 @@ def _rate(content: dict[str, Any], path: Path) -> float | None:
 
 
 def _rows(images: list[dict[str, Any]], path: Path) -> dict[object, int]:
-    """The row of every image id; rows that no image has are frames that are missing."""
+    """Return the row of every image id; a row without an image is a dropped frame."""
     ids = _ids(images, path)
     numbers = _numbers(images, "row", path)
     if numbers is not None:
@@ -99,6 +106,7 @@ def _rows(images: list[dict[str, Any]], path: Path) -> dict[object, int]:
 
 
 def _ids(images: list[dict[str, Any]], path: Path) -> list[object]:
+    """Return the ids of the images, which must differ."""
     ids: list[object] = [image.get("id") for image in images]
     for index, image_id in enumerate(ids):
         if type(image_id) not in (int, str):
@@ -110,7 +118,7 @@ def _ids(images: list[dict[str, Any]], path: Path) -> list[object]:
 
 
 def _numbers(images: list[dict[str, Any]], key: str, path: Path) -> list[int] | None:
-    """That field of every image; None where one has it not."""
+    """Return this field of every image; None if any image lacks it."""
     if not all(key in image for image in images):
         return None
     numbers = [whole_number(image[key], path, f"images[{i}].{key}") for i, image in enumerate(images)]
@@ -120,12 +128,13 @@ def _numbers(images: list[dict[str, Any]], key: str, path: Path) -> list[int] | 
 
 
 def _category(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The first category that names keypoints; empty if there is none."""
+    """Return the first category that names keypoints; an empty one if there is none."""
     categories = records(content.get("categories") or [], path, "categories")
     return next((category for category in categories if category.get("keypoints")), {})
 
 
 def _named_joints(category: dict[str, Any], count: int, path: Path) -> JointSet:
+    """Return the joints that the category names; without names the usual joint set of their number."""
     names = category.get("keypoints", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(path, "field 'categories.keypoints' is not a list of names", "name the joints in it")
@@ -138,12 +147,13 @@ def _named_joints(category: dict[str, Any], count: int, path: Path) -> JointSet:
 def _people(
     annotations: list[dict[str, Any]], row_of: dict[object, int], category: dict[str, Any], path: Path
 ) -> list[Person]:
+    """Return the annotated people; `row_of` is the row of every image id."""
     people = []
     for index, annotation in enumerate(annotations):
         field = f"annotations[{index}]"
-        of_others = "id" in category and annotation.get("category_id", category["id"]) != category["id"]
-        if annotation.get("iscrowd") == 1 or of_others:
-            continue  # a crowd's outline and other kinds of objects have no joints
+        is_other_kind = "id" in category and annotation.get("category_id", category["id"]) != category["id"]
+        if annotation.get("iscrowd") == 1 or is_other_kind:
+            continue  # the outline of a crowd and other kinds of objects have no joints
         image_id = annotation.get("image_id")
         if type(image_id) not in (int, str) or image_id not in row_of:
             raise InputError(path, f"field '{field}.image_id' is {describe(image_id)}", "it must be the id of an image")
@@ -153,7 +163,7 @@ def _people(
 
 
 def _with_confidence(people: list[Person]) -> list[Person]:
-    """Visibilities 0, 1, 2 as confidence; scores stay."""
+    """Convert visibilities 0, 1, 2 to confidence; scores are kept."""
     third = np.concatenate([person.joints[:, 2] for person in people])
     if not ((third == 2).any() and np.isin(third, (0, 1, 2)).all()):
         return people
@@ -161,3 +171,15 @@ def _with_confidence(people: list[Person]) -> list[Person]:
     return [
         replace(p, joints=np.column_stack([p.joints[:, :2], confidence[p.joints[:, 2].astype(int)]])) for p in people
     ]
+
+
+FORMAT = KeypointFormat(
+    name="COCO",
+    suffixes=(".json",),
+    recognise=lambda file: file.has_json_key("annotations"),
+    read=lambda file, joint_set, fps: read_coco(file.json, file.path, joint_set=joint_set, fps=fps),
+    description=(
+        "a .json with `images`, `annotations` and `categories`. COCO-17, CrowdPose-14, Halpe-26 and -136, "
+        "or any joints by the names in the category."
+    ),
+)

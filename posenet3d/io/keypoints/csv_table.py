@@ -1,4 +1,4 @@
-"""The project's own table, for spreadsheets: one line per joint, header ``frame,track,joint,x,y,confidence``."""
+"""Read and write the project's CSV table for spreadsheets: one line per joint, header ``frame,track,joint,x,y,confidence``."""
 
 import csv
 import io
@@ -13,12 +13,13 @@ from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
 from posenet3d.io.checked_json import MAX_PIXEL, describe, read_bytes
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
     check_span,
     named_joint_set,
-    nothing_seen,
+    no_person_error,
     sequences_of_people,
 )
 
@@ -27,13 +28,13 @@ NEEDED = ("frame", "joint", "x", "y")
 
 
 def read_csv(path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_FPS) -> list[PoseSequence]:
-    """People in a table, most complete first; rows are the frames from the first in the table to the last.
+    """Read the people in a table, most complete first; rows run from the first frame in the table to the last.
 
-    `track` and `confidence` may be absent (one person, sure of every joint). An empty x or y is a missing joint. Joints
-    go by their names, so the table may hold any joints that some known joint set has.
+    `track` and `confidence` are optional: without them there is one person, with confidence 1. An empty x or y is a
+    missing joint. Joints are known by their names, so the table may hold any joint of any known joint set.
 
     Raises:
-        InputError: a column is missing, a cell is not what it should be (the line is named), or nobody is seen.
+        InputError: a column is missing, a cell is not valid (the message names its line), or no person is seen.
     """
     lines = _lines(path)
     joints = named_joint_set(joint_set, path) if joint_set else JointSet("the table", _joints(lines, path))
@@ -41,11 +42,13 @@ def read_csv(path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_F
     people: dict[tuple[int, int], Person] = {}
     written: set[tuple[int, int, int]] = set()
     for line, cells in lines:
-        frame = _whole(cells["frame"], path, line, "frame")
-        track = _whole(cells.get("track") or "1", path, line, "track")
+        frame = _whole_number(cells["frame"], path, line, "frame")
+        track = _whole_number(cells.get("track") or "1", path, line, "track")
         joint = column.get(canonical_joint(cells["joint"]))
         if joint is None:
-            raise InputError(path, f"line {line}: joint {describe(cells['joint'])} is not known", f"use {_usable()}")
+            raise InputError(
+                path, f"line {line}: joint {describe(cells['joint'])} is not known", f"use {_usable_names()}"
+            )
         if (frame, track, joint) in written:
             problem = f"line {line}: joint '{joints.joints[joint]}' of frame {frame} is there twice"
             raise InputError(path, problem, "keep one line per frame, track and joint")
@@ -60,7 +63,7 @@ def read_csv(path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_F
 
 
 def write_csv(path: Path, sequences: Sequence[PoseSequence]) -> None:
-    """Write people of one clip; every frame is written, a missing joint with empty x and y, so that rows survive.
+    """Write the people of one clip; all frames are written, a missing joint with empty x and y, so that no row is lost.
 
     Raises:
         InputError: the file cannot be written.
@@ -74,8 +77,8 @@ def write_csv(path: Path, sequences: Sequence[PoseSequence]) -> None:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     for track, sequence in zip(tracks, sequences, strict=True):
-        for frame, (pixels, sure) in enumerate(zip(sequence.keypoints_px, sequence.confidence, strict=True)):
-            for name, (x, y), c in zip(JOINT_NAMES, pixels, sure, strict=True):
+        for frame, (pixels, scores) in enumerate(zip(sequence.keypoints_px, sequence.confidence, strict=True)):
+            for name, (x, y), c in zip(JOINT_NAMES, pixels, scores, strict=True):
                 table.writerow([frame, track, name, f"{x:.3f}", f"{y:.3f}", f"{c:.4g}"] if c > 0
                                else [frame, track, name, "", "", 0])  # fmt: skip
     with atomic_write(path) as file:
@@ -83,7 +86,7 @@ def write_csv(path: Path, sequences: Sequence[PoseSequence]) -> None:
 
 
 def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line numbers and cells by column name."""
+    """Return for every line its number and its cells by column name."""
     try:
         table = csv.reader(io.StringIO(read_bytes(path).decode("utf-8-sig"), newline=""), strict=True)
         header = [name.strip().lower() for name in next(table, [])]
@@ -102,23 +105,26 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _joints(lines: list[tuple[int, dict[str, str]]], path: Path) -> tuple[str, ...]:
-    """Known joints named in the table, in order of appearance."""
+    """Return the known joints that the table names, in order of appearance."""
     if not lines:
-        raise nothing_seen(path)
+        raise no_person_error(path)
     return tuple(name for name in dict.fromkeys(canonical_joint(c["joint"]) for _, c in lines) if name in KNOWN_JOINTS)
 
 
-def _usable() -> str:
+def _usable_names() -> str:
+    """Return a hint which joint names can be used, for error messages."""
     return "the names " + ", ".join(JOINT_NAMES) + " or a known joint set's"
 
 
-def _whole(cell: str, path: Path, line: int, column: str) -> int:
+def _whole_number(cell: str, path: Path, line: int, column: str) -> int:
+    """Return a cell as a whole number from 0 up."""
     if not (cell.isascii() and cell.isdigit() and len(cell) <= 15):
         raise InputError(path, f"line {line}: {column} is {describe(cell)}", "it must be a whole number from 0 up")
     return int(cell)
 
 
 def _number(cell: str, path: Path, line: int, column: str) -> float:
+    """Return a cell as a number of pixels; NaN if it is empty."""
     try:
         value = float(cell or "nan")
     except ValueError as error:
@@ -129,8 +135,18 @@ def _number(cell: str, path: Path, line: int, column: str) -> float:
 
 
 def _sequences(people: list[Person], joints: JointSet, path: Path, fps: float) -> list[PoseSequence]:
+    """Return the sequences of the people, with rows from the first frame in the table."""
     frames = [person.frame for person in people]
     first = min(frames)
     n_frames = check_span(first, max(frames), len(set(frames)), path, "frame")
     aligned = [Person(person.frame - first, person.joints, person.track_id) for person in people]
     return sequences_of_people(aligned, Footage(path, n_frames, fps), joints, "joint")
+
+
+FORMAT = KeypointFormat(
+    name="CSV table",
+    suffixes=(".csv",),
+    recognise=lambda file: file.suffix == ".csv",
+    read=lambda file, joint_set, fps: read_csv(file.path, joint_set=joint_set, fps=fps),
+    description=f"a .csv with the columns `{', '.join(COLUMNS)}`. Joints of any known joint set, by their names.",
+)

@@ -1,4 +1,4 @@
-"""OpenPose: one JSON file per frame, in a folder, in a zip of such a folder, or a single frame."""
+"""Read OpenPose: one JSON file per frame, in a folder, in a zip of such a folder, or a single frame."""
 
 import io
 import zipfile
@@ -13,6 +13,7 @@ from posenet3d.core.jointsets import JOINT_SETS, JointSet
 from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import MAX_BYTES, describe, joint_triplets, last_number, parse_json, read_bytes, records
+from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointFormat
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
@@ -27,15 +28,15 @@ OLD_KEYPOINTS = "pose_keypoints"  # before version 1.2
 
 
 def read_openpose(path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_FPS) -> list[PoseSequence]:
-    """People in OpenPose's per-frame JSON, most complete first; one row per file, by the number in its name.
+    """Read the people in OpenPose's JSON, most complete first; one row per file, in the order of the numbers in their names.
 
     Args:
         path: folder, zip of a folder, or one frame's JSON file.
-        joint_set: 'body25', 'body25b' or 'coco18'; by default recognised (`recognise`).
+        joint_set: 'body25', 'body25b' or 'coco18'; by default recognised (`recognise_joint_set`).
         fps: frames per second, which OpenPose does not write.
 
     Raises:
-        InputError: no frame, a file that is not OpenPose's, or nobody in any frame.
+        InputError: no frame, a file that is not OpenPose's, or no person in any frame.
     """
     people: list[Person] = []
     n_frames = 0
@@ -43,16 +44,16 @@ def read_openpose(path: Path, *, joint_set: str | None = None, fps: float = DEFA
         people += _people_of_frame(parse_json(content, name), n_frames, name)
         n_frames += 1
     common_count(people, path, KEYPOINTS)
-    wanted = named_joint_set(joint_set, path) if joint_set else recognise(people, path)
+    wanted = named_joint_set(joint_set, path) if joint_set else recognise_joint_set(people, path)
     return sequences_of_people(people, Footage(path, n_frames, fps), wanted, KEYPOINTS)
 
 
-def recognise(people: list[Person], file: Path) -> JointSet:
-    """The joint set by its number of joints, and between the two sets of 25 by geometry, as no tag tells them apart.
+def recognise_joint_set(people: list[Person], file: Path) -> JointSet:
+    """Recognise the joint set by its number of joints; the two sets with 25 joints by geometry, as no field tells them apart.
 
-    In BODY_25 joint 1 (neck) lies between 2 and 5 (shoulders) and 8 (middle of hips) between 9 and 12 (hips).
-    In BODY_25B joint 17 (upper neck) lies near the middle of 5 and 6 (shoulders), 0 (nose) near that of 1 and 2 (eyes).
-    The set whose two points lie closer, as the median over all people, is meant.
+    In BODY_25 joint 1 (neck) lies between 2 and 5 (shoulders) and joint 8 (middle of the hips) between 9 and 12 (hips).
+    In BODY_25B joint 17 (upper neck) lies near the middle of 5 and 6 (shoulders) and joint 0 (nose) near the middle of
+    1 and 2 (eyes). The set whose points lie closer to these middles, as the median over all people, is taken.
 
     Raises:
         InputError: no known joint set has that many joints.
@@ -68,9 +69,9 @@ def recognise(people: list[Person], file: Path) -> JointSet:
 
 
 def _off_middle(points_px: Float[np.ndarray, "people 25 2"], triples: tuple[tuple[int, int, int], ...]) -> float:
-    """How far the first of each triple is from the middle of the other two, as a share of the person's height.
+    """Return the distance of each triple's first joint from the middle of the other two, as a share of the height.
 
-    Infinite where no triple was seen.
+    The median over people, the mean over triples; infinite if no triple was seen.
     """
     seen = np.isfinite(points_px[..., 1])
     height = np.where(seen, points_px[..., 1], -np.inf).max(1) - np.where(seen, points_px[..., 1], np.inf).min(1)
@@ -84,7 +85,7 @@ def _off_middle(points_px: Float[np.ndarray, "people 25 2"], triples: tuple[tupl
 
 
 def _frame_files(path: Path) -> Iterable[tuple[Path, bytes]]:
-    """Each frame's file (for messages) and content, in the order of frames."""
+    """Return the file name (for messages) and content of every frame, in order."""
     if path.is_dir():
         try:
             files = [file for file in path.iterdir() if _is_frame(file.name)]
@@ -97,7 +98,7 @@ def _frame_files(path: Path) -> Iterable[tuple[Path, bytes]]:
 
 
 def _zip_members(path: Path) -> list[tuple[Path, bytes]]:
-    """Frames in a zip, read in memory: nothing is unpacked, so no member's name can reach the disk."""
+    """Return the frames in a zip, read in memory: nothing is unpacked to disk, so no member's name can do harm."""
     try:
         with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
             members = {
@@ -105,26 +106,29 @@ def _zip_members(path: Path) -> list[tuple[Path, bytes]]:
                 for info in archive.infolist()
                 if not info.is_dir() and "__MACOSX" not in info.filename and _is_frame(info.filename)
             }
-            # zipfile never yields more than the declared size, so the declaration can be trusted as a bound.
+            # zipfile never returns more than the declared size, so the declared size is a safe bound.
             if sum(info.file_size for info in members.values()) > MAX_BYTES:
                 raise InputError(path, f"unpacks to more than {MAX_BYTES >> 20} MiB", "split it into shorter clips")
             return [(path / name, archive.read(members[name])) for name in _in_order(list(members), path)]
     except InputError:
         raise
-    except Exception as error:  # zipfile raises half a dozen kinds: damaged, encrypted, unknown compression, bad CRC
+    except (
+        Exception
+    ) as error:  # zipfile raises six kinds of errors: damaged, encrypted, unknown compression, bad CRC ...
         raise InputError(path, "is not a readable zip file", "zip the folder of JSON files again") from error
 
 
 def _is_frame(name: str) -> bool:
+    """Return whether a file name is that of a frame; hidden files are not."""
     base = name.rsplit("/", 1)[-1]
     return base.lower().endswith(".json") and not base.startswith(".")
 
 
 def _in_order(names: list[str], path: Path) -> list[str]:
-    """File names by the last number in each.
+    """Return the file names in the order of the last number in each.
 
     Raises:
-        InputError: no file, one without a number, or two with the same.
+        InputError: no file, a file without a number, or two files with the same number.
     """
     if not names:
         raise InputError(path, "holds no JSON file", "give the folder that OpenPose's --write_json filled")
@@ -141,6 +145,7 @@ def _in_order(names: list[str], path: Path) -> list[str]:
 
 
 def _people_of_frame(content: object, frame: int, file: Path) -> list[Person]:
+    """Return the people in one frame's parsed JSON."""
     if not isinstance(content, dict) or "people" not in content:
         raise InputError(file, "field 'people' is missing", "give OpenPose's JSON files, one per frame")
     people = [
@@ -151,7 +156,7 @@ def _people_of_frame(content: object, frame: int, file: Path) -> list[Person]:
 
 
 def _person(record: dict[str, Any], frame: int, file: Path, field: str) -> Person | None:
-    """One person; None for an entry that has a face or hands, but no body."""
+    """Return one person; None for an entry with a face or hands but no body."""
     key = OLD_KEYPOINTS if OLD_KEYPOINTS in record and KEYPOINTS not in record else KEYPOINTS
     if key not in record:
         raise InputError(file, f"field '{field}.{key}' is missing", "give OpenPose's JSON files, one per frame")
@@ -162,3 +167,20 @@ def _person(record: dict[str, Any], frame: int, file: Path, field: str) -> Perso
     # OpenPose writes [-1] when it does not track.
     track_id = number if isinstance(number, int) and 0 <= number < 10**9 else None
     return Person(frame, joint_triplets(record[key], file, f"{field}.{key}"), track_id)
+
+
+def _is_openpose(file: KeypointFile) -> bool:
+    """Return whether the file is a folder, a zip or one frame's JSON."""
+    return file.path.is_dir() or file.suffix == ".zip" or file.has_json_key("people")
+
+
+FORMAT = KeypointFormat(
+    name="OpenPose",
+    suffixes=(".json", ".zip"),
+    recognise=_is_openpose,
+    read=lambda file, joint_set, fps: read_openpose(file.path, joint_set=joint_set, fps=fps),
+    description=(
+        "a folder with one .json per frame, a .zip of it, or one frame. BODY_25, BODY_25B, COCO-18; "
+        "also the old key `pose_keypoints`."
+    ),
+)

@@ -1,1 +1,1 @@
-"""Motion-capture files in 3D; `take` is what they become, one file per format."""
+"""Motion-capture files in 3D: each module reads one format into a `take.Take`."""

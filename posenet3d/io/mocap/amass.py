@@ -1,11 +1,11 @@
-"""AMASS (Mahmood et al., ICCV 2019): npz of SMPL-H parameters, posed by a body of ours.
+"""Read AMASS (Mahmood et al., ICCV 2019): npz of SMPL-H parameters, posed with a body of this library.
 
-Register at https://amass.is.tue.mpg.de and download SMPL+H G files. Fields: ``poses`` (frames, 156), axis-angle, of which
-the first 66 are SMPL's root and 21 body joints and the rest hands; ``trans`` (frames, 3), metres, z up; ``betas``;
-``mocap_framerate`` (``mocap_frame_rate`` in newer files). Files that `posenet3d.exports.amass` wrote are read, too.
+Register at https://amass.is.tue.mpg.de and download SMPL+H G files. Fields: ``poses`` (frames, 156), axis-angle, the
+first 66 values are SMPL's root and 21 body joints, the others the hands; ``trans`` (frames, 3), metres, z up; ``betas``;
+``mocap_framerate`` (``mocap_frame_rate`` in newer files). Files written by `posenet3d.exports.amass` are read, too.
 
-The hands stay flat. Betas belong to SMPL's shape space: with the open default body they are left out, so people have its
-mean shape; with an official body (``--body``) the first ten count.
+The hands stay flat. Betas belong to SMPL's shape space: on the open default body they are ignored, so people have its mean
+shape; on an official body (``--body``) the first ten are used.
 """
 
 from pathlib import Path
@@ -23,11 +23,11 @@ from posenet3d.io.mocap.take import Z_UP_TO_Y_UP, Take
 
 FIELDS = ("poses", "trans", "betas", "mocap_framerate", "mocap_frame_rate", "axes", "body_model")
 BODY_VALUES = 66
-AT_ONCE = 500  # frames
+BATCH_FRAMES = 500  # frames
 
 
 def read_amass(path: Path, body: Body) -> Take:
-    """The 17 joints of a file, on the skin of `body`.
+    """Read the 17 joints of a file, as landmarks on the skin of `body`.
 
     Raises:
         InputError: not such a file, or a field of a wrong shape.
@@ -53,11 +53,12 @@ def read_amass(path: Path, body: Body) -> Take:
         axis_angle = poses
     joints = _joints(axis_angle, trans, _betas(data, body, path), body)
     axes = str(data.get("axes", "z_up"))
-    turned = {"z_up": joints @ Z_UP_TO_Y_UP.T, "camera": joints * [1, -1, -1]}.get(axes, joints)
-    return Take(path.stem, turned, JOINT_NAMES, JOINT_NAMES, fps, path.parent.name, path.stem)
+    y_up = {"z_up": joints @ Z_UP_TO_Y_UP.T, "camera": joints * [1, -1, -1]}.get(axes, joints)
+    return Take(path.stem, y_up, JOINT_NAMES, JOINT_NAMES, fps, path.parent.name, path.stem)
 
 
 def _betas(data: dict[str, np.ndarray], body: Body, path: Path) -> np.ndarray:
+    """Return the ten betas if they belong to the body's shape space, otherwise zeros."""
     betas = numeric(data, "betas", path)
     is_ours = body.name == default_arrays().name
     belongs = str(data["body_model"]) == body.name if "body_model" in data else not is_ours
@@ -70,12 +71,13 @@ def _betas(data: dict[str, np.ndarray], body: Body, path: Path) -> np.ndarray:
 
 
 def _joints(axis_angle: np.ndarray, trans: np.ndarray, betas: np.ndarray, body: Body) -> np.ndarray:
+    """Return the 17 joints of posed frames (frames, 17, 3), in metres."""
     landmarks = landmarks_of(body)
     parts = []
     with torch.no_grad():
-        for start in range(0, len(trans), AT_ONCE):
-            pose = torch.from_numpy(axis_angle[start : start + AT_ONCE]).to(body.template)
-            shift = torch.from_numpy(trans[start : start + AT_ONCE]).to(body.template)
+        for start in range(0, len(trans), BATCH_FRAMES):
+            pose = torch.from_numpy(axis_angle[start : start + BATCH_FRAMES]).to(body.template)
+            shift = torch.from_numpy(trans[start : start + BATCH_FRAMES]).to(body.template)
             shape = torch.from_numpy(betas).to(body.template).expand(len(pose), -1)
             parts.append(landmarks(pose_rotations(pose[:, :3], pose[:, 3:]), shape, shift).double().numpy())
     return np.concatenate(parts)

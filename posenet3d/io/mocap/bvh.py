@@ -1,14 +1,14 @@
-"""BVH (Biovision hierarchy): a skeleton of offsets, then channels per frame; degrees, in a unit it does not name.
+"""Read BVH (Biovision hierarchy): a skeleton of offsets, then channels per frame; in degrees and an unnamed unit of length.
 
-y is up in nearly all files; Blender writes z up unless told otherwise.
+y is up in nearly all files; Blender writes z up by default.
 
-A joint's place in its parent's frame is its OFFSET, of which every position channel it has replaces one coordinate: the
-channels of a ROOT, or of a joint that has them, hold the whole place and are not added to the offset. bvhio and Blender's
-importer read it so; where the root's offset is zero, as in most files, adding would give the same. Rotation channels turn
-about the joint's own, already turned axes in the order of the CHANNELS line: Z X Y means R = Rz Rx Ry.
+The position of a joint in its parent's frame is its OFFSET. Every position channel of the joint replaces one coordinate of
+it: position channels are absolute and are not added to the offset. bvhio and Blender's importer do the same; for a root
+with offset zero, as in most files, adding gives the same result. Rotation channels rotate about the joint's own, already
+rotated axes in the order of the CHANNELS line: Z X Y means R = Rz Rx Ry.
 
 The reader is the project's own because bvhio (1.5) takes half a minute for a minute of motion at 120 frames per second,
-against one second here, and looks for the rest of a file that is cut off without end. The tests compare the two.
+against one second here, and never ends on a truncated file. The tests compare the two.
 """
 
 import re
@@ -24,16 +24,16 @@ from scipy.spatial.transform import Rotation
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.io.mocap.take import TURNS, Take, body_names, longest_side
+from posenet3d.io.mocap.take import UP_AXES, Take, canonical_skeleton_names, longest_side
 
 UNITS_M = (1.0, 0.01, 0.001, 0.056444, 0.0254)
 """Metres per unit in files of people: m, cm, mm, the unit of the CMU recordings' BVH conversion (inches / 0.45), inches."""
 
 HEIGHT_M = (1.2, 2.3)
-"""From a child to a tall adult with the arms up; no height lies in this range in two of the units."""
+"""From a child to a tall adult with the arms up; no height is in this range in two of the units."""
 
 TALLEST_M = 2.7
-"""Nobody is longer than this along an axis, however far they stretch."""
+"""No person is longer than this along an axis, even when stretched."""
 
 _MOTION = re.compile(r"MOTION\s+Frames\s*:\s*(?P<frames>\S+)\s+Frame\s+Time\s*:[^\S\n]*(?P<seconds>\S+)", re.IGNORECASE)
 _CHANNELS = {f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation")}
@@ -41,7 +41,7 @@ _CHANNELS = {f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotatio
 
 @dataclass(frozen=True)
 class _Joint:
-    """A joint, or an End Site, as the file has it; the parent is -1 for the root."""
+    """A joint or an End Site of the file; the parent is an index, -1 for the root."""
 
     name: str
     parent: int
@@ -50,17 +50,17 @@ class _Joint:
 
 
 def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str = "y_up") -> Take:
-    """The motion in a BVH file; End Sites are joints named '<parent>_end'.
+    """Read the motion in a BVH file; End Sites become joints named '<parent>_end'.
 
     Args:
         path: the file.
-        metres_per_unit: by default the one of `UNITS_M` in which the skeleton at rest is `HEIGHT_M` tall along its longest
-            side, or, where its rest pose is folded up, the person at the tallest moment.
-        axes: a name in `posenet3d.io.mocap.take.TURNS`.
+        metres_per_unit: the unit. By default the one of `UNITS_M` that makes the longest side of the rest pose `HEIGHT_M`
+            long; for a folded rest pose, the longest side of the person in motion.
+        axes: a name in `posenet3d.io.mocap.take.UP_AXES`.
 
     Raises:
-        InputError: damaged, cut off, without motion, or of a size that no unit explains.
-        KeyError: other axes.
+        InputError: a damaged or truncated file, no motion, or a size that fits no unit.
+        KeyError: unknown axes.
     """
     text = read_text(path)
     motion = _MOTION.search(text)
@@ -71,49 +71,54 @@ def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str = "y
     fps = check_rate(1 / seconds if seconds > 0 else 0.0, path, "Frame Time")
     rows = _rows(text, motion.end(), sum(len(joint.channels) for joint in joints), path)
     check_size(path, frames=len(rows), joints=len(joints), announced=number(motion["frames"], path, "Frames"))
-    places = _places(joints, np.stack(rows))
-    unit = metres_per_unit or _guessed_unit(_rest(joints), places, path)
+    positions = _joint_positions(joints, np.stack(rows))
+    unit = metres_per_unit or _guess_unit(_rest_pose(joints), positions, path)
     names = tuple(joint.name for joint in joints)
-    return Take(path.stem, unit * places @ TURNS[axes].T, names, body_names(names), fps)
+    return Take(path.stem, unit * positions @ UP_AXES[axes].T, names, canonical_skeleton_names(names), fps)
 
 
 def _hierarchy(text: str, path: Path) -> list[_Joint]:
-    """Joints, parents first. Braces are counted in a list: nesting without end must not end in a full stack.
+    """Parse the joints, parents first. Open braces are kept in a list: deep nesting must not overflow the call stack.
 
     Raises:
-        InputError: it is not one skeleton, or not whole.
+        InputError: not exactly one skeleton, or an incomplete one.
     """
     words = iter(text.replace("{", " { ").replace("}", " } ").split())
     joints: list[_Joint] = []
-    inside: list[int] = []  # joints whose braces are open
+    open_joints: list[int] = []  # joints with an open brace
     for word in words:
         match word.upper():
             case "HIERARCHY" if not joints:
                 continue
-            case "ROOT" | "JOINT" | "END" as kind if inside if kind != "ROOT" else not joints:
+            case "ROOT" | "JOINT" | "END" as kind if open_joints if kind != "ROOT" else not joints:
                 name = " ".join(takewhile(lambda word: word != "{", words))  # some names have spaces
-                parent = inside[-1] if inside else -1
+                parent = open_joints[-1] if open_joints else -1
                 check_size(path, frames=1, joints=len(joints))
-                inside.append(len(joints))
+                open_joints.append(len(joints))
                 joints.append(_Joint(f"{joints[parent].name}_end" if kind == "END" else name, parent))
-            case "OFFSET" if inside:
-                offset = _vector(list(islice(words, 3)), joints[inside[-1]], path)
-                joints[inside[-1]] = replace(joints[inside[-1]], offset=offset)
-            case "CHANNELS" if inside:
-                joints[inside[-1]] = replace(joints[inside[-1]], channels=_channels(words, joints[inside[-1]], path))
-            case "}" if inside:
-                inside.pop()
+            case "OFFSET" if open_joints:
+                offset = _vector(list(islice(words, 3)), joints[open_joints[-1]], path)
+                joints[open_joints[-1]] = replace(joints[open_joints[-1]], offset=offset)
+            case "CHANNELS" if open_joints:
+                joints[open_joints[-1]] = replace(
+                    joints[open_joints[-1]], channels=_channels(words, joints[open_joints[-1]], path)
+                )
+            case "}" if open_joints:
+                open_joints.pop()
             case _:
-                problem = f"has {describe(word)} in its hierarchy where it means nothing"
+                problem = f"has {describe(word)} in its hierarchy at a place where it is not allowed"
                 raise InputError(path, problem, "export one skeleton, with one ROOT, again")
-    unplaced = [joint.name for joint in joints if np.isnan(joint.offset).any()]
-    if inside or unplaced or not joints:
-        problem = f"joint {describe(unplaced[0])} has no OFFSET" if unplaced else "its hierarchy is not whole"
+    without_offset = [joint.name for joint in joints if np.isnan(joint.offset).any()]
+    if open_joints or without_offset or not joints:
+        problem = (
+            f"joint {describe(without_offset[0])} has no OFFSET" if without_offset else "its hierarchy is incomplete"
+        )
         raise InputError(path, problem, "export it again")
     return joints
 
 
 def _vector(words: list[str], joint: _Joint, path: Path) -> Float[np.ndarray, "3"]:
+    """Return the OFFSET of a joint."""
     where = f"OFFSET of joint {describe(joint.name)}"
     if len(words) != 3:
         raise InputError(path, f"{where} is cut off", "copy the whole file again")
@@ -121,7 +126,7 @@ def _vector(words: list[str], joint: _Joint, path: Path) -> Float[np.ndarray, "3
 
 
 def _channels(words: Iterator[str], joint: _Joint, path: Path) -> tuple[str, ...]:
-    """The names after 'CHANNELS', in lower case."""
+    """Return the names after 'CHANNELS', in lower case."""
     where = f"CHANNELS of joint {describe(joint.name)}"
     count = number(next(words, ""), path, where)
     if count not in range(7):
@@ -135,7 +140,7 @@ def _channels(words: Iterator[str], joint: _Joint, path: Path) -> tuple[str, ...
 
 
 def _rows(text: str, start: int, n_channels: int, path: Path) -> list[Float[np.ndarray, " channels"]]:
-    """The values of every frame."""
+    """Return the values of every frame."""
     rows = []
     first_line = text.count("\n", 0, start) + 1
     for line, row in enumerate(text[start:].split("\n"), first_line):
@@ -149,43 +154,46 @@ def _rows(text: str, start: int, n_channels: int, path: Path) -> list[Float[np.n
     return rows
 
 
-def _places(joints: list[_Joint], motion: Float[np.ndarray, "frames channels"]) -> Float[np.ndarray, "frames joints 3"]:
-    """Forward kinematics, in the file's unit."""
-    places = np.empty((len(motion), len(joints), 3))
-    turns: list[Rotation] = []
+def _joint_positions(
+    joints: list[_Joint], motion: Float[np.ndarray, "frames channels"]
+) -> Float[np.ndarray, "frames joints 3"]:
+    """Return the joint positions by forward kinematics, in the file's unit."""
+    positions = np.empty((len(motion), len(joints), 3))
+    rotations: list[Rotation] = []
     columns = iter(motion.T)
     for index, joint in enumerate(joints):
-        place = np.tile(joint.offset, (len(motion), 1))
-        turn = Rotation.identity(len(motion))
+        position = np.tile(joint.offset, (len(motion), 1))
+        rotation = Rotation.identity(len(motion))
         for axis, kind in ((channel[0], channel[1:]) for channel in joint.channels):
             if kind == "position":
-                place[:, "xyz".index(axis)] = next(columns)
+                position[:, "xyz".index(axis)] = next(columns)
             else:
-                turn = turn * Rotation.from_euler(axis, next(columns)[:, None], degrees=True)
+                rotation = rotation * Rotation.from_euler(axis, next(columns)[:, None], degrees=True)
         if joint.parent >= 0:
-            place = places[:, joint.parent] + turns[joint.parent].apply(place)
-            turn = turns[joint.parent] * turn
-        places[:, index] = place
-        turns.append(turn)
-    return places
+            position = positions[:, joint.parent] + rotations[joint.parent].apply(position)
+            rotation = rotations[joint.parent] * rotation
+        positions[:, index] = position
+        rotations.append(rotation)
+    return positions
 
 
-def _rest(joints: list[_Joint]) -> Float[np.ndarray, "joints 3"]:
-    """The skeleton with all angles zero."""
-    still = [replace(joint, channels=()) for joint in joints]
-    return _places(still, np.empty((1, 0)))[0]
+def _rest_pose(joints: list[_Joint]) -> Float[np.ndarray, "joints 3"]:
+    """Return the joint positions with all angles zero."""
+    without_channels = [replace(joint, channels=()) for joint in joints]
+    return _joint_positions(without_channels, np.empty((1, 0)))[0]
 
 
-def _guessed_unit(
-    rest: Float[np.ndarray, "joints 3"], places: Float[np.ndarray, "frames joints 3"], path: Path
+def _guess_unit(
+    rest: Float[np.ndarray, "joints 3"], positions: Float[np.ndarray, "frames joints 3"], path: Path
 ) -> float:
-    heights = (float(np.ptp(rest, axis=0).max()), longest_side(places))
+    """Return the unit in metres that makes the skeleton as large as a person."""
+    heights = (float(np.ptp(rest, axis=0).max()), longest_side(positions))
     for height in heights:
         for unit in UNITS_M:
-            # a rest pose that is folded up may fit a unit in which the person at large is a giant
+            # A folded rest pose may fit a unit in which the person in motion is a giant.
             if HEIGHT_M[0] <= unit * height <= HEIGHT_M[1] and unit * heights[1] <= TALLEST_M:
                 return unit
     problem = (
-        f"is of somebody {heights[0]:g} units tall, which is no height in metres, centimetres, millimetres or inches"
+        f"has a person {heights[0]:g} units tall, which is no height in metres, centimetres, millimetres or inches"
     )
     raise InputError(path, problem, "say how many metres a unit is with --unit")

@@ -1,4 +1,4 @@
-"""Motion of one person in 3D, as motion capture gives it: before any camera has filmed it."""
+"""The motion of one person in 3D from motion capture, without cameras; and the names of its joints."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,24 +9,24 @@ from jaxtyping import Float
 from posenet3d.core.jointsets import JointSet, canonical_joint, to_h36m17
 
 Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-"""R_yup_zup: what was up stays up, x stays x."""
+"""R_yup_zup: the vertical stays vertical, x stays x."""
 
-TURNS: dict[str, np.ndarray] = {"y_up": np.eye(3), "z_up": Z_UP_TO_Y_UP}
-"""R_yup_file by what is up in a file."""
+UP_AXES: dict[str, np.ndarray] = {"y_up": np.eye(3), "z_up": Z_UP_TO_Y_UP}
+"""R_yup_file by the axis that points up in a file."""
 
 
 @dataclass(frozen=True)
 class Take:
-    """Joints over time in the world: metres, y up, NaN where a joint is not known.
+    """3D joints of one person over time in the world: metres, y up, NaN where a joint is not known.
 
     Attributes:
         name: of the take.
-        joints: all that the source has.
-        joint_names: as the source calls them.
-        canonical_names: the same joints as `posenet3d.core.jointsets` calls them, which is what `h36m17` goes by.
+        joints: all joints of the source, (frames, joints, 3).
+        joint_names: their names in the source.
+        canonical_names: their names in `posenet3d.core.jointsets`, from which `h36m17` computes the 17 joints.
         fps: frames per second.
-        subject: who moves.
-        action: what is done.
+        subject: name of the person.
+        action: name of the motion.
     """
 
     name: str
@@ -48,21 +48,21 @@ class Take:
         return len(self.joints)
 
     def h36m17(self) -> Float[np.ndarray, "frames 17 3"]:
-        """The 17 joints, by the recipes of `posenet3d.core.jointsets`; NaN where the source has nothing for one."""
+        """Return the 17 joints, by the recipes of `posenet3d.core.jointsets`; NaN for a joint that has no source."""
         joint_set = JointSet("the file's", self.canonical_names)
         known = np.isfinite(self.joints).all(-1).astype(float)
         return to_h36m17(self.joints, known, joint_set)[0]
 
-    def every(self, fps: float) -> "Take":
-        """At a lower frame rate: every frame whose time comes next; at the own rate or above it nothing changes."""
+    def downsample(self, fps: float) -> "Take":
+        """Return the take at a lower frame rate, with the nearest frame to each time; unchanged for `fps` above its own."""
         if fps >= self.fps:
             return self
         rows = np.round(np.arange(0, len(self) - 0.5, self.fps / fps)).astype(int)
         return replace(self, joints=self.joints[rows[rows < len(self)]], fps=fps)
 
 
-# What skeletons of motion capture call the joints; left and right are taken off first.
-_NAMES = {
+# Joint names in skeletons of motion capture, without left and right, to names in posenet3d.core.jointsets.
+_SKELETON_NAMES = {
     "pelvis": "pelvis_joint", "hips": "pelvis_joint", "root": "pelvis_joint",
     "upleg": "hip", "upperleg": "hip", "thigh": "hip", "hip": "hip",
     "leg": "knee", "lowerleg": "knee", "shin": "knee", "calf": "knee", "knee": "knee",
@@ -79,32 +79,32 @@ _MIDLINE = ("pelvis_joint", "neck_joint", "head_joint", "head_top", "spine1", "s
 
 
 def longest_side(joints: Float[np.ndarray, "frames joints 3"]) -> float:
-    """How long somebody is along an axis in most of the frames in which they are longest; NaN where nothing is known."""
+    """Return the 90th percentile over frames of the longest bounding-box side; NaN if no joint is known."""
     known = joints[np.isfinite(joints).all(-1).any(1)]
     if not len(known):
         return float("nan")
     sides = (np.nanmax(known, axis=1) - np.nanmin(known, axis=1)).max(-1)
-    return float(np.quantile(sides, 0.9))  # a single frame may be damaged
+    return float(np.quantile(sides, 0.9))  # not the maximum: a single frame may be damaged
 
 
-def body_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The joints of a motion-capture skeleton as `posenet3d.core.jointsets` calls them.
+def canonical_skeleton_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the joint names of a motion-capture skeleton in the spelling of `posenet3d.core.jointsets`.
 
-    'mixamorig:LeftUpLeg', 'LeftHip', 'lThigh' and 'left_hip' are one joint. Names that no recipe knows are kept, in lower
-    case; a joint that is there twice is known by the first.
+    'mixamorig:LeftUpLeg', 'LeftHip', 'lThigh' and 'left_hip' are one joint. Other names are kept in lower case. If two
+    joints have the same name, the first keeps it and the others get a number.
     """
-    parts = [_side_and_core(name) for name in names]
+    parts = [_split_side(name) for name in names]
     cores = {core for _, core in parts}
-    here = dict(_NAMES)
+    names_here = dict(_SKELETON_NAMES)
     if cores & {"arm", "upperarm", "uparm", "shldr"}:
-        here["shoulder"] = "collar"
+        names_here["shoulder"] = "collar"
     if "ankle" in cores:
-        here["foot"] = "foot"
+        names_here["foot"] = "foot"
     if "wrist" in cores:
-        here["hand"] = "hand"
+        names_here["hand"] = "hand"
     found: list[str] = []
     for (side, core), name in zip(parts, names, strict=True):
-        known = here.get(core, "")
+        known = names_here.get(core, "")
         known = f"{side}_{known}" if side and known else known
         is_joint = known and (side or known in _MIDLINE)
         known = known if is_joint else canonical_joint(name)
@@ -116,8 +116,8 @@ _SIDE_FIRST = re.compile(r"(?P<side>[LlRr])(?:(?i:eft|ight)[_ .]?|_|(?=[A-Z]))(?
 _SIDE_LAST = re.compile(r"(?P<core>.+)[_ .](?P<side>[LlRr])(?i:eft|ight)?")
 
 
-def _side_and_core(name: str) -> tuple[str, str]:
-    """('l', 'upleg') of 'mixamorig:LeftUpLeg'; no side for what lies on the midline."""
+def _split_side(name: str) -> tuple[str, str]:
+    """Split a name into side and rest: ('l', 'upleg') for 'mixamorig:LeftUpLeg'; the side is '' on the midline."""
     plain = re.sub(r"^.*[:|]", "", name.strip())
     match = _SIDE_FIRST.fullmatch(plain) or _SIDE_LAST.fullmatch(plain)
     side, core = (match["side"].lower(), match["core"]) if match else ("", plain)

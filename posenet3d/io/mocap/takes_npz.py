@@ -1,7 +1,7 @@
-"""3D motion in the project's own npz, between a motion-capture file and the cameras that film it.
+"""Read and write takes as the project's own npz, the input of the virtual cameras.
 
 Arrays: `joints_3d_world` (N, 17, 3), metres, y up; per clip `start`, `length`, `name`, `subject`, `action`, `fps`. Where all
-clips come with the same joints, `joints_source` (N, J, 3) and `joint_names_source` (J,) hold these, too, by their own names.
+clips have the same joints, `joints_source` (N, J, 3) and `joint_names_source` (J,) hold all joints of the source, too.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ FIELDS = ("joints_3d_world", "start", "length", "name", "subject", "action", "fp
 
 
 def write_takes(path: Path, takes: Sequence[Take]) -> None:
-    """Write takes end to end, whole or not at all.
+    """Write takes end to end in one atomic step.
 
     Raises:
         InputError: the file cannot be written.
@@ -48,10 +48,10 @@ def write_takes(path: Path, takes: Sequence[Take]) -> None:
 
 
 def read_takes(path: Path) -> list[Take]:
-    """What `write_takes` wrote, its 17 joints.
+    """Read a file of `write_takes`; each take has the 17 joints.
 
     Raises:
-        InputError: another file, or a field does not fit.
+        InputError: another file, or a field that does not fit.
     """
     data = load_arrays(path, FIELDS)
     joints = numeric(data, "joints_3d_world", path)

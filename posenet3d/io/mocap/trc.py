@@ -1,7 +1,7 @@
-"""TRC: marker trajectories as OpenSim, Pose2Sim, Sports2D and Motion Analysis write them; cells between tabs.
+"""Read TRC: marker trajectories as OpenSim, Pose2Sim, Sports2D and Motion Analysis write them, as a table with tabs.
 
-Five lines of header (kind of file; names and values of the fields; markers; their columns), then a line per frame: its
-number, its time, and x, y, z of every marker. y is up, as OpenSim wants it; some laboratories write z up.
+Five header lines (file type; names and values of the fields; markers; their columns), then one line per frame: its
+number, its time, and x, y, z of every marker. y points up, as OpenSim requires; some laboratories write z up.
 """
 
 from pathlib import Path
@@ -13,30 +13,30 @@ from posenet3d.core.jointsets import canonical_joint
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.io.mocap.take import TURNS, Take, longest_side
+from posenet3d.io.mocap.take import UP_AXES, Take, longest_side
 
 UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 SIZE_M = (0.2, 5.0)
-"""Of what the markers span: from a forearm to somebody with a long pole. A file in pixels that says metres is refused."""
+"""Range of the markers' extent: from a forearm to a person with a long pole. It refuses files in pixels that say metres."""
 
 _HEADER_LINES = 5
 _ALIASES = {"chip": "mid_hip"}  # Pose2Sim's middle of the hips
 
 
 def read_trc(path: Path, *, axes: str = "y_up") -> Take:
-    """The markers of a TRC file, known by the names of detectors: Pose2Sim's 'RHip', 'Neck', 'Head' (its top).
+    """Read the markers of a TRC file as joints by their names: Pose2Sim's 'RHip', 'Neck', 'Head' (the head top).
 
-    An empty cell, or nan, is a marker that was not seen.
+    An empty cell, or nan, is a missing marker.
 
     Args:
         path: the file.
-        axes: a name in `posenet3d.io.mocap.take.TURNS`.
+        axes: a name in `posenet3d.io.mocap.take.UP_AXES`.
 
     Raises:
-        InputError: the header lacks a field or a marker, a cell is no number, or the file is cut off.
-        KeyError: other axes.
+        InputError: the header lacks a field or a marker, a cell is not a number, or the file is truncated.
+        KeyError: unknown axes.
     """
-    R_yup_file = TURNS[axes]
+    R_yup_file = UP_AXES[axes]
     lines = read_text(path).split("\n")
     if not lines[0].startswith("PathFileType") or len(lines) < _HEADER_LINES:
         problem = f"has no TRC header: 'PathFileType' and {_HEADER_LINES - 1} lines more"
@@ -62,26 +62,29 @@ def read_trc(path: Path, *, axes: str = "y_up") -> Take:
     if not np.isnan(size) and not SIZE_M[0] <= size <= SIZE_M[1]:
         problem = f"has markers {size:.3g} m apart, by its Units, '{header['units']}'"
         raise InputError(path, problem, "correct Units in its header; pixels are no unit of length")
-    return Take(path.stem, joints, names, tuple(_known_as(name) for name in names), fps)
+    return Take(path.stem, joints, names, tuple(_canonical_name(name) for name in names), fps)
 
 
-def _known_as(name: str) -> str:
+def _canonical_name(name: str) -> str:
+    """Return a marker's name in the spelling of `posenet3d.core.jointsets`."""
     known = canonical_joint(name)
     return _ALIASES.get(known, known)
 
 
 def _cells(line: str) -> list[str]:
+    """Split a line at its tabs."""
     return [cell.strip() for cell in line.split("\t")]
 
 
 def _field(header: dict[str, str], field: str, path: Path) -> str:
+    """Return a field of the header."""
     if not header.get(field.lower()):
         raise InputError(path, f"field '{field}' is missing in lines 2 and 3", "give a whole TRC file")
     return header[field.lower()]
 
 
 def _row(line: str, n_markers: int, path: Path, where: str) -> Float[np.ndarray, " coordinates"]:
-    """The coordinates in a frame's line, which tabs may follow; NaN where there is none."""
+    """Return the coordinates in the line of a frame, NaN for missing markers; tabs may follow the last cell."""
     cells = _cells(line)
     stop = 2 + 3 * n_markers
     if len(cells) < stop or any(cells[stop:]):

@@ -1,1 +1,1 @@
-"""Annotated pictures, crops, augmentation and rendered people to train the 2D networks on."""
+"""Training data of the 2D networks: annotated photographs, crops, augmentation, mosaics and rendered people."""

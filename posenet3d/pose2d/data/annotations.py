@@ -1,8 +1,8 @@
-"""Labelled photographs in COCO's keypoint format and CrowdPose's: annotations in one JSON, pictures in a folder or a zip.
+"""Annotated photographs in the keypoint formats of COCO and CrowdPose: annotations in one JSON file, images in a folder or a zip.
 
-Traps of the formats that are handled here: most joints of CrowdPose are labelled "hidden" (v = 1), so every v > 0 is a label;
-its `skeleton` is COCO's and means nothing for its 14 joints; it has no `area` (0.53 of the box stands for it); crowds and
-people without any labelled joint are left out of training.
+Peculiarities of the formats: most joints of CrowdPose are labelled "hidden" (v = 1), so every v > 0 counts as a label. Its
+`skeleton` is COCO's and is wrong for its 14 joints. It has no `area` (0.53 of the box's area replaces it). Crowds, and people
+without any labelled joint, are left out of training.
 """
 
 import io
@@ -26,7 +26,7 @@ AREA_OF_BOX = 0.53
 
 @dataclass(frozen=True)
 class LabelledPerson:
-    """One annotation: rows of x, y (pixels) and v (0 not labelled, 1 hidden, 2 visible)."""
+    """One annotated person; a joint is x, y (pixels) and v (0 not labelled, 1 hidden, 2 visible)."""
 
     id: int
     image_id: int
@@ -39,7 +39,7 @@ class LabelledPerson:
 
 @dataclass(frozen=True)
 class Labels:
-    """The people of an annotation file who have a label, and its joint set."""
+    """The people of an annotation file with at least one labelled joint, and the joint set."""
 
     file: Path
     joint_set: JointSet
@@ -50,7 +50,7 @@ def read_labels(path: Path) -> Labels:
     """Read an annotation file of COCO keypoints or CrowdPose.
 
     Raises:
-        InputError: it is neither, or nobody in it has a labelled joint.
+        InputError: the file has another format, or no person in it has a labelled joint.
     """
     content = load_json(path)
     if not isinstance(content, dict):
@@ -64,7 +64,7 @@ def read_labels(path: Path) -> Labels:
     counts = sorted({len(person.joints) for person in people})
     if not counts:
         raise InputError(
-            path, "has nobody with a labelled joint", "give the file of keypoints, not of boxes or captions"
+            path, "has no person with a labelled joint", "give the file of keypoints, not of boxes or captions"
         )
     if len(counts) > 1 or counts[0] not in BY_COUNT:
         problem = f"field 'annotations.keypoints' holds {' and '.join(map(str, counts))} joints"
@@ -97,11 +97,11 @@ def _person(
     )
 
 
-class Pictures:
-    """The pictures of a data set by file name, from a folder or a zip, at whatever depth they lie in it.
+class ImageStore:
+    """The images of a data set by file name, in a folder or a zip, at any depth.
 
     Raises:
-        InputError: there is no such folder or zip; or, from `open`, no such picture, or one that cannot be read.
+        InputError: there is no such folder or zip; or, from `open`, the image is missing or cannot be read.
     """
 
     def __init__(self, path: Path):
@@ -113,17 +113,17 @@ class Pictures:
             try:
                 self._zip = zipfile.ZipFile(path)
             except (OSError, zipfile.BadZipFile) as error:
-                raise InputError(path, "is neither a folder nor a zip", "give the data set's pictures") from error
+                raise InputError(path, "is neither a folder nor a zip", "give the data set's images") from error
             files = {Path(name).name: name for name in self._zip.namelist() if not name.endswith("/")}
         self._files = files
 
     def open(self, file_name: str) -> Image.Image:
-        """A picture, RGB, upright."""
-        inside = self._files.get(Path(file_name).name)
-        if inside is None:
-            raise InputError(self.path, f"has no picture '{file_name}'", "give the pictures that the annotations name")
+        """Open an image: RGB, upright."""
+        stored = self._files.get(Path(file_name).name)
+        if stored is None:
+            raise InputError(self.path, f"has no image '{file_name}'", "give the images that the annotations name")
         try:
-            content = (self.path / inside).read_bytes() if self._zip is None else self._zip.read(inside)
+            content = (self.path / stored).read_bytes() if self._zip is None else self._zip.read(stored)
             return ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError, zipfile.BadZipFile) as error:
-            raise InputError(self.path, f"'{file_name}' cannot be read as a picture", "fetch it again") from error
+            raise InputError(self.path, f"'{file_name}' cannot be read as an image", "download it again") from error

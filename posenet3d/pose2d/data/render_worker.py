@@ -1,7 +1,7 @@
-"""Draws people: a program of its own, for VTK takes the process down with it where GL libraries are missing.
+"""Render people with VTK, as a program of its own, because VTK aborts its process where OpenGL is missing.
 
-``python -m posenet3d.pose2d.data.render_worker SCENES.npz`` (written by `posenet3d.pose2d.data.rendering`) writes for every
-picture RGB bytes and the depth of every pixel (32-bit, metres; 0 where there is nothing) to stdout, and nothing else.
+``python -m posenet3d.pose2d.data.render_worker SCENES.npz`` (written by `posenet3d.pose2d.data.rendering`) writes for every image
+RGB bytes and the depth of every pixel (32-bit, metres; 0 for the background) to stdout, and nothing else.
 """
 
 import os
@@ -20,7 +20,7 @@ MAX_DEPTH = 200.0  # metres
 
 
 def main(file: Path, out: IO[bytes]) -> None:
-    """Draw the pictures of a file."""
+    """Render the scenes of a file."""
     torch.set_num_threads(1)
     with np.load(file, allow_pickle=False) as content:
         scenes = dict(content)
@@ -39,7 +39,7 @@ def main(file: Path, out: IO[bytes]) -> None:
             for skin, colours in zip(skins, scenes["colours"][rows], strict=True)
         ]
         boxes = scenes["boxes"][scenes["picture_of_box"] == number]
-        rgb, depth = _drawn(plotter, meshes, boxes, scenes["light"][number])
+        rgb, depth = _render(plotter, meshes, boxes, scenes["light"][number])
         out.write(rgb.tobytes() + depth.astype(np.float32).tobytes())
         out.flush()
 
@@ -50,7 +50,7 @@ def _mesh(skin: np.ndarray, faces: np.ndarray, colours: np.ndarray) -> pv.PolyDa
     return mesh.compute_normals(cell_normals=False, split_vertices=False, consistent_normals=False)
 
 
-def _drawn(
+def _render(
     plotter: pv.Plotter, meshes: list[pv.PolyData], boxes: np.ndarray, light: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     plotter.clear_actors()
@@ -71,6 +71,6 @@ def _drawn(
 
 if __name__ == "__main__":
     stdout = os.dup(1)
-    os.dup2(2, 1)  # whatever GL libraries print must not end up in the pictures
+    os.dup2(2, 1)  # messages of GL libraries must not end up in the images
     with os.fdopen(stdout, "wb") as pipe:
         main(Path(sys.argv[1]), pipe)

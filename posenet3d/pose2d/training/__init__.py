@@ -1,1 +1,1 @@
-"""Training stages of the 2D networks."""
+"""Training of the 2D networks: pose estimator, refiner and person detector."""
