@@ -25,7 +25,7 @@ from posenet3d.models.discriminators import DiscriminatorConfig, PoseDiscriminat
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.clips import clips_from
 from posenet3d.training.lifter import TeacherTraining
-from posenet3d.training.mirror_guard import handedness, repair_mirror_world
+from posenet3d.training.mirror_guard import handedness, repair_mirrored_depth
 from posenet3d.training.teacher import train_teacher
 
 torch.manual_seed(0)
@@ -222,8 +222,8 @@ print(f"bends that go the right way: {100 * before:.0f} % before, {100 * handedn
 print(f"error {error['small teacher, 2D only']:.0f} mm before, {wrong:.0f} mm now")
 assert handedness(inside_out.pose) < 0.5 < before
 assert wrong > error["flat"], "worse than knowing nothing"
-assert repair_mirror_world(small, batch)
-assert not repair_mirror_world(small, batch), "in the right world it does nothing"
+assert repair_mirrored_depth(small, batch)
+assert not repair_mirrored_depth(small, batch), "in the right world it does nothing"
 repaired = evaluate(SkeletonLifter(small, "repaired")(unseen), unseen).overall.pa_mpjpe
 print(f"after the guard {repaired:.0f} mm")
 assert abs(repaired - error["small teacher, 2D only"]) < 0.1

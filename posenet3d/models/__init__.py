@@ -1,1 +1,1 @@
-"""Networks; the settings of each stand above it."""
+"""Networks, each with its settings in the same file."""

@@ -1,4 +1,4 @@
-"""The residual multi-layer perceptron that every lifter and discriminator is made of."""
+"""Residual multi-layer perceptron, the building block of lifters and discriminators."""
 
 import torch
 from jaxtyping import Float
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """Two layers beside a linear shortcut that also sees the raw input again (Yu et al., ICCV 2021, their code)."""
+    """Two layers and a linear shortcut that also gets the network's input (Yu et al., ICCV 2021, their code)."""
 
     def __init__(self, width: int, inputs: int, dropout: float, has_norm: bool):
         super().__init__()
@@ -22,12 +22,12 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Linear(width + inputs, width)
 
     def forward(self, hidden: Float[Tensor, "batch width"], raw: Float[Tensor, "batch inputs"]) -> Tensor:
-        """One block; `raw` is the network's input."""
+        """Return the output of the block; `raw` is the network's input."""
         return self.main(hidden) + self.shortcut(torch.cat([hidden, raw], -1))
 
 
 class ResidualMLP(nn.Module):
-    """Inputs to outputs through `blocks` residual blocks; the outlet starts small, so that training starts flat."""
+    """Inputs to outputs through `blocks` residual blocks; the last layer starts small, so that outputs start near 0."""
 
     def __init__(self, inputs: int, outputs: int, width: int, blocks: int, dropout: float = 0.0, has_norm: bool = True):
         super().__init__()
@@ -43,7 +43,7 @@ class ResidualMLP(nn.Module):
             self.outlet.weight.mul_(0.1)
 
     def forward(self, raw: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch outputs"]:
-        """The outputs of every row."""
+        """Return the outputs of every row."""
         hidden = self.inlet(raw)
         for block in self.blocks:
             hidden = block(hidden, raw)

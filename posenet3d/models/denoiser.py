@@ -1,6 +1,6 @@
-"""The cleaner: noisy, gappy 2D joints to smooth 2D joints, learnt by corrupting clean 2D.
+"""The denoiser: from noisy 2D joints with gaps to smooth 2D joints, trained on corrupted clean 2D.
 
-A lifter passes the noise of its 2D input straight on (x = ray * depth), so a detector's jitter is worth removing first.
+A lifter passes the noise of its 2D input on (x = ray * depth), so a detector's jitter is worth removing first.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class DenoiserConfig:
     width: int = 160  # 0.5 M weights: a tenth of the lifter's time per frame
     dilations: tuple[int, ...] = (1, 2, 4, 8)  # sees 15 frames to each side: half a second at 30 fps
     near_s: float = 2.0  # frames; the smoothing a person would choose by eye at 30 fps
-    far_s: float = 12.0  # frames; only felt where the near ones are all missing
+    far_s: float = 12.0  # frames; only matters where all near frames are missing
 
 
 def smoothing_kernel(near: float, far: float) -> Float[Tensor, " taps"]:
-    """A Gaussian with a faint wide tail, so that a normalised convolution also bridges gaps."""
+    """Return a Gaussian with a faint wide tail, so that a normalised convolution also bridges gaps."""
     t = torch.arange(-3 * int(far), 3 * int(far) + 1, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (t / near) ** 2) + 1e-3 * torch.exp(-0.5 * (t / far) ** 2)
     return kernel / kernel.sum()
@@ -44,8 +44,8 @@ def smooth(
     confidence: Float[Tensor, "clips frames joints"],
     kernel: Float[Tensor, " taps"],
 ) -> Float[Tensor, "clips frames joints 2"]:
-    """Confidence-weighted smoothing over time; a joint never seen near a frame is put at the middle of those that are."""
-    weight = confidence.square()  # a half-sure joint is much less than half as good
+    """Smooth over time, weighted by confidence; joints unseen near a frame are put at the mean of the seen ones."""
+    weight = confidence.square()  # a joint of confidence 0.5 is much less than half as good
     flat = (rays * weight[..., None]).flatten(2)
     mass = over_time(weight, kernel)[..., None]
     mean = over_time(flat, kernel).view_as(rays) / mass.clamp(min=1e-9)
@@ -77,13 +77,15 @@ class Denoiser(nn.Module):
     def forward(
         self, rays: Float[Tensor, "clips frames joints 2"], confidence: Float[Tensor, "clips frames joints"]
     ) -> Float[Tensor, "clips frames joints 2"]:
-        """Cleaned rays; where `confidence` is 0 the value of `rays` (any finite number) is not looked at."""
+        """Return denoised rays; where `confidence` is 0 the value of `rays` (any finite number) is ignored."""
         smoothed = smooth(rays, confidence, self.near)
-        centre, size = self._where(smoothed)
-        calm = (smoothed - centre) / size
+        centre, size = self._centre_and_size(smoothed)
+        shape = (smoothed - centre) / size
         noisy = (rays - smoothed) / size * (confidence > 0)[..., None]
-        restless = self._restlessness(noisy, rays / size, confidence)
-        features = torch.cat([calm.flatten(2), noisy.clamp(-2, 2).flatten(2), confidence, restless], -1).transpose(1, 2)
+        noise_level = self._noise_level(noisy, rays / size, confidence)
+        features = torch.cat([shape.flatten(2), noisy.clamp(-2, 2).flatten(2), confidence, noise_level], -1).transpose(
+            1, 2
+        )
         hidden = F.relu(self.inlet(features))
         for block in self.blocks:
             hidden = hidden + F.relu(block(hidden))
@@ -91,11 +93,11 @@ class Denoiser(nn.Module):
         keep, residual = out[..., :N_JOINTS].sigmoid(), out[..., N_JOINTS:].view_as(rays)
         return smoothed + size * (keep[..., None] * noisy + residual)
 
-    def _restlessness(self, noisy: Tensor, scaled: Tensor, confidence: Tensor) -> Tensor:
-        """How strongly each joint shakes around a frame (.., 2 * joints), as logarithms.
+    def _noise_level(self, noisy: Tensor, scaled: Tensor, confidence: Tensor) -> Tensor:
+        """Return two measures of each joint's jitter around a frame (.., 2 * joints), as logarithms.
 
-        The distance from the smoothed curve and the second difference: their ratio tells noise, which has both, from a fast
-        movement, which has mostly the first. It spares the network learning to measure variances.
+        They are the distance from the smoothed curve and the second difference. Noise has both, a fast movement has mostly the
+        first, so their ratio separates the two. The network need not learn to measure variances.
         """
         bend = F.pad(scaled.diff(n=2, dim=1).norm(dim=-1), (0, 0, 1, 1))[:, : scaled.shape[1]]  # 0 at the ends
         trusted = confidence * torch.minimum(confidence.roll(1, 1), confidence.roll(-1, 1))
@@ -103,8 +105,8 @@ class Denoiser(nn.Module):
         both = (over_time(trusted * value.clamp(max=0.2), self.slow) / mass for value in (noisy.norm(dim=-1), bend))
         return torch.cat([torch.log(value.clamp(min=1e-4)) / 3 + 2 for value in both], -1)
 
-    def _where(self, smoothed: Tensor) -> tuple[Tensor, Tensor]:
-        """Slowly moving centre (.., 1, 2) and apparent size (.., 1, 1) of the person, so that the network sees shape only."""
+    def _centre_and_size(self, smoothed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the slowly moving centre (.., 1, 2) and apparent size (.., 1, 1) of the person; the network sees shape only."""
         ones = torch.ones_like(smoothed[:, :, :1, 0])
         mass = over_time(ones, self.slow)[..., None]
         centre = over_time(smoothed.mean(2), self.slow)[:, :, None] / mass

@@ -1,4 +1,4 @@
-"""Discriminators: is this 2D pose, or this 2D motion, one that a person makes?"""
+"""Discriminators of 2D poses and of 2D motion: real or generated."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class PoseDiscriminator(nn.Module):
         self.score = ResidualMLP(2 * N_JOINTS, 1, config.width, config.blocks, config.dropout, has_norm=False)
 
     def forward(self, pose: Float[Tensor, "batch joints 2"]) -> Float[Tensor, " batch"]:
-        """One score per pose (in units), trained towards 1 for real and 0 for made."""
+        """Return one score per pose (in units), trained towards 1 for real and 0 for generated poses."""
         return self.score(1.6 * pose.flatten(1))[:, 0]
 
 
@@ -39,7 +39,7 @@ class MotionDiscriminator(nn.Module):
         self.score = ResidualMLP(2 * N_JOINTS * window, 1, config.width, config.blocks, config.dropout, has_norm=False)
 
     def forward(self, motion: Float[Tensor, "batch steps joints 2"]) -> Float[Tensor, " batch"]:
-        """One score per window (in units)."""
+        """Return one score per window (in units)."""
         middle = motion[:, motion.shape[1] // 2, None]
         steps = 4 * motion.diff(dim=1)  # a tenth of a second moves joints by about a quarter of the pose's spread
         return self.score(1.6 * torch.cat([middle, steps], 1).flatten(1))[:, 0]

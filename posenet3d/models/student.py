@@ -1,4 +1,4 @@
-"""The student: a window of 2D joints to the pose, shape and distance of a body in SMPL's format.
+"""The student: from a window of 2D joints to the pose, shape and distance of a body in SMPL's format.
 
 Coordinates as for the teacher: a virtual camera looks at the pelvis. The body is in metres, so its distance is predicted too.
 """
@@ -26,7 +26,7 @@ class StudentConfig:
 
     width: int = 384
     blocks: int = 3
-    window: int = 9  # as the teacher's, so that both see the same 0.8 s
+    window: int = 9  # as the teacher's: both see the same 0.8 s
     stride: int = 3
     temporal_blocks: int = 2
     unit: float = 0.127  # the teacher's
@@ -55,35 +55,35 @@ class Student(nn.Module):
         self.config = config
         outputs = _ROTATIONS + N_BETAS + 1
         self.frame = ResidualMLP(2 * N_JOINTS, outputs, config.width, config.blocks)
-        seen = config.window * (2 * N_JOINTS + outputs)
-        self.temporal = ResidualMLP(seen, config.window * outputs, config.width, config.temporal_blocks)
+        inputs = config.window * (2 * N_JOINTS + outputs)
+        self.temporal = ResidualMLP(inputs, config.window * outputs, config.width, config.temporal_blocks)
         nn.init.zeros_(self.temporal.outlet.weight)  # the refinement starts from the per-frame answer
-        # And that from a mean person at rest: random shapes of four sigma took long to come back from.
+        # The per-frame answer starts from a mean person at rest: training from random shapes of four sigma took long.
         with torch.no_grad():
             self.frame.outlet.weight.mul_(0.1)
             self.frame.outlet.weight[_ROTATIONS:] = 0
-        # The body stands y up; upright before a camera with y down is half a turn about x, which also makes it face us.
+        # The body stands y up. Half a turn about x puts it upright before a camera with y down, facing the camera.
         rest = torch.eye(3).repeat(N_BODY_JOINTS, 1, 1)
         rest[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
         self.register_buffer("rest", rest[..., :2].flatten(), persistent=False)
 
     @property
     def offsets(self) -> Tensor:
-        """Frame offsets of a window, in frames, the middle one 0."""
+        """Frames of a window relative to its middle."""
         return (torch.arange(self.config.window) - self.config.window // 2) * self.config.stride
 
     def forward(self, rays: Float[Tensor, "batch steps joints 2"]) -> BodyWindow:
-        """The body in every frame of the window."""
+        """Return the body in every frame of the window."""
         return self.refine(rays, self.raw_frames(rays.flatten(0, 1)).unflatten(0, rays.shape[:2]))
 
     def raw_frames(self, rays: Float[Tensor, "frames joints 2"]) -> Float[Tensor, "frames outputs"]:
-        """The per-frame answers, before the window has its say."""
+        """Return the per-frame outputs, before temporal refinement."""
         return self.frame(self._scaled(rays).flatten(1))
 
     def refine(
         self, rays: Float[Tensor, "batch steps joints 2"], raw: Float[Tensor, "batch steps outputs"]
     ) -> BodyWindow:
-        """Per-frame answers corrected by the whole window."""
+        """Refine per-frame outputs over the window and return the body."""
         return self.decode(
             rays, raw + self.temporal(torch.cat([self._scaled(rays).flatten(1), raw.flatten(1)], -1)).view_as(raw)
         )
@@ -91,26 +91,26 @@ class Student(nn.Module):
     def decode(
         self, rays: Float[Tensor, "batch steps joints 2"], out: Float[Tensor, "batch steps outputs"]
     ) -> BodyWindow:
-        """The body that the networks' answers describe."""
+        """Convert the networks' outputs to a body."""
         turns, betas, log_ratio = out.split([_ROTATIONS, N_BETAS, 1], dim=-1)
         rotations = roma.special_gramschmidt((turns + self.rest).unflatten(-1, (N_BODY_JOINTS, 3, 2)))
         distance = self.config.spread_m / apparent_size(rays).clamp(min=1e-4) * log_ratio[..., 0].clamp(-1, 1).exp()
-        return BodyWindow(rotations, 3 * torch.tanh(betas.mean(1) / 3), distance)  # beyond 3 sigma nobody was sampled
+        return BodyWindow(rotations, 3 * torch.tanh(betas.mean(1) / 3), distance)  # no shape beyond 3 sigma was sampled
 
     def start_from(self, teacher: ResidualMLP) -> None:
-        """Begin with what the teacher's per-frame lifter sees in a pose, where both have the same shape; all but the outlet."""
-        mine, theirs = self.frame.state_dict(), teacher.state_dict()
-        seen = {name: value for name, value in theirs.items() if not name.startswith("outlet.")}
-        if all(name in mine and mine[name].shape == value.shape for name, value in seen.items()):
-            self.frame.load_state_dict(mine | seen)
+        """Copy the weights of the teacher's per-frame lifter, all but the last layer; do nothing where the sizes differ."""
+        own = self.frame.state_dict()
+        copied = {name: value for name, value in teacher.state_dict().items() if not name.startswith("outlet.")}
+        if all(name in own and own[name].shape == value.shape for name, value in copied.items()):
+            self.frame.load_state_dict(own | copied)
 
     def _scaled(self, rays: Tensor) -> Tensor:
         return rays * (1.6 / self.config.unit)  # about unit variance, as for the teacher
 
 
-def landmarks_in_root_distances(embodied: BodyWindow, landmarks: Landmarks) -> Float[Tensor, "batch steps joints 3"]:
-    """The body's 17 landmarks relative to the pelvis, in the teacher's unit (its distance from the camera is 1)."""
-    batch, steps = embodied.rotations.shape[:2]
-    betas = embodied.betas[:, None].expand(batch, steps, -1)
-    points = landmarks(embodied.rotations.flatten(0, 1), betas.flatten(0, 1)).unflatten(0, (batch, steps))
-    return (points - points[:, :, :1]) / embodied.distance[..., None, None]
+def landmarks_in_root_distances(body: BodyWindow, landmarks: Landmarks) -> Float[Tensor, "batch steps joints 3"]:
+    """Return the body's 17 landmarks relative to the pelvis, in root distances (the pelvis is at distance 1)."""
+    batch, steps = body.rotations.shape[:2]
+    betas = body.betas[:, None].expand(batch, steps, -1)
+    points = landmarks(body.rotations.flatten(0, 1), betas.flatten(0, 1)).unflatten(0, (batch, steps))
+    return (points - points[:, :, :1]) / body.distance[..., None, None]

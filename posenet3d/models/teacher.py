@@ -1,6 +1,6 @@
-"""The teacher: a window of 2D joints to a depth per joint, and the geometry that makes 3D of it.
+"""The teacher: from a window of 2D joints to a depth per joint.
 
-Coordinates: the virtual camera looks at the pelvis, which stands at distance 1 (the *root distance*, the unit of every length
+Coordinates: the virtual camera looks at the pelvis, which is at distance 1 (the *root distance*, the unit of every length
 here). `unit` is the mean head-to-pelvis distance on the image plane, so depth offsets come out near one.
 """
 
@@ -40,7 +40,7 @@ class TeacherConfig:
 
 
 class Teacher(nn.Module):
-    """Depth offsets from a per-frame lifter, refined by what the frames around say (PoseNet3D, section 3.1)."""
+    """Depth offsets from a per-frame lifter, refined over a window of frames (PoseNet3D, section 3.1)."""
 
     depth_sign: Tensor
 
@@ -52,33 +52,33 @@ class Teacher(nn.Module):
         self.frame = ResidualMLP(2 * N_JOINTS, N_JOINTS, width, config.blocks)
         self.temporal = ResidualMLP(3 * N_JOINTS * window, N_JOINTS * window, width, config.temporal_blocks)
         nn.init.zeros_(self.temporal.outlet.weight)  # the refinement starts from the per-frame answer
-        self.register_buffer("depth_sign", torch.ones(()))  # -1 once the mirror guard has turned depth over
+        self.register_buffer("depth_sign", torch.ones(()))  # -1 once the guard against mirrored depth has negated it
 
     @property
     def offsets(self) -> Tensor:
-        """Frame offsets of a window, in frames, the middle one 0."""
+        """Frames of a window relative to its middle."""
         return (torch.arange(self.config.window) - self.config.window // 2) * self.config.stride
 
     def lift_frames(self, rays: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*batch joints"]:
-        """Depth offset of every joint against the pelvis, in units, each frame for itself."""
+        """Return the depth offset of every joint from the pelvis, in units, each frame by itself."""
         return self.depth_sign * self.raw_frames(self.scaled(rays))
 
     def forward(self, rays: Float[Tensor, "batch steps joints 2"]) -> Float[Tensor, "batch steps joints"]:
-        """Depth offset of every joint in every frame of the window, in units."""
+        """Return the depth offset of every joint in every frame of the window, in units."""
         scaled = self.scaled(rays)
         return self.depth_sign * self.refine(scaled, self.raw_frames(scaled))
 
     def refine(self, scaled: Tensor, raw: Tensor) -> Tensor:
-        """Per-frame offsets (before the sign) corrected by the whole window."""
-        seen = torch.cat([scaled.flatten(1), raw.flatten(1)], -1)
-        refined = raw + self.temporal(seen).view_as(raw)
+        """Refine per-frame offsets (before the sign) over the window."""
+        inputs = torch.cat([scaled.flatten(1), raw.flatten(1)], -1)
+        refined = raw + self.temporal(inputs).view_as(raw)
         return refined - refined[..., :1]
 
     def scaled(self, rays: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*batch joints 2"]:
-        """Rays as the networks see them."""
+        """Scale rays to the networks' input range."""
         return rays * (1.6 / self.config.unit)  # about unit variance
 
     def raw_frames(self, scaled: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*batch joints"]:
-        """Per-frame offsets before the sign."""
+        """Return per-frame offsets before the sign."""
         raw = self.frame(scaled.reshape(-1, 2 * N_JOINTS)).view(scaled.shape[:-1])
         return raw - raw[..., :1]

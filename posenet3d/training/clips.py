@@ -1,4 +1,4 @@
-"""Training windows: 2D clips as rays of a virtual camera that looks at the pelvis, and what can be measured on them."""
+"""Training data: 2D clips as rays, random windows of them, and the size and camera tilt measured on them."""
 
 import zlib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PELVIS, _HEAD = JOINT["pelvis"], JOINT["head_top"]
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips laid end to end. `rays` are on the plane z = 1 of the real camera; `first` and `last` bound each frame's clip."""
+    """Concatenated clips. `rays` are on the plane z = 1 of the real camera; `first` and `last` bound each frame's clip."""
 
     rays: Float[Tensor, "frames 17 2"]
     first: Int[Tensor, " frames"]
@@ -27,13 +27,13 @@ class Clips:
 
     @property
     def bounds(self) -> list[tuple[int, int]]:
-        """(start, stop) of every clip."""
+        """Start and stop of every clip."""
         starts = torch.unique(self.first)
         return [(int(a), int(self.last[a]) + 1) for a in starts]
 
 
 def clips_from(sequences: list[PoseSequence]) -> Clips:
-    """Real-camera rays of all fully observed stretches of the sequences, each stretch a clip.
+    """Return real-camera rays of all fully observed stretches of the sequences, each stretch a clip.
 
     Raises:
         InputError: no stretch of at least two frames with all 17 joints seen.
@@ -73,7 +73,7 @@ def split_by_take(
 
 
 def training_clips(sequences: list[PoseSequence]) -> tuple[Clips, Clips]:
-    """Clips to train on and clips to validate on: one take in twenty, or the training clips where that leaves none.
+    """Return clips to train on and clips to validate on: one take in twenty, or the training clips where that leaves none.
 
     Raises:
         InputError: as `clips_from`.
@@ -87,7 +87,7 @@ def training_clips(sequences: list[PoseSequence]) -> tuple[Clips, Clips]:
 def window_indices(
     centres: Int[Tensor, " windows"], clips: Clips, offsets: Int[Tensor, " steps"]
 ) -> Int[Tensor, "windows steps"]:
-    """Frame numbers of the windows; a window that leaves its clip repeats the clip's first or last frame."""
+    """Return the frame numbers of the windows; beyond its clip a window repeats the clip's first or last frame."""
     wanted = centres[:, None] + offsets
     return torch.minimum(torch.maximum(wanted, clips.first[centres][:, None]), clips.last[centres][:, None])
 
@@ -105,7 +105,7 @@ def any_frame(windows: Float[Tensor, "batch steps joints 2"], rng: torch.Generat
 
 
 def usual_sizes(clips: Clips, unit: float) -> tuple[float, float]:
-    """Apparent size, in units, between which nine in ten clips lie (by their medians); `clips` at the pelvis."""
+    """Return the apparent sizes, in units, between which nine in ten clips lie (by their medians); `clips` at the pelvis."""
     size = apparent_size(clips.rays) / unit
     medians = torch.stack([size[start:stop].median() for start, stop in clips.bounds])
     low, high = torch.quantile(medians, torch.tensor([0.05, 0.95])).tolist()
@@ -114,7 +114,7 @@ def usual_sizes(clips: Clips, unit: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Tilt:
-    """How far the cameras of a data set look down, in radians, and on how many clips that rests."""
+    """How far the cameras of a data set look down, in radians, and on how many clips that was measured."""
 
     mean: float
     sd: float
@@ -122,14 +122,14 @@ class Tilt:
 
 
 STATED_TILT = Tilt(mean=float(np.radians(8)), sd=float(np.radians(6)), clips=0)
-"""A hand-held or tripod camera at chest to head height some metres away; used where too few clips tell."""
+"""A hand-held or tripod camera at chest to head height some metres away; used where too few clips can be measured."""
 
 
 def measure_tilt(clips: Clips, min_clips: int = 20) -> Tilt:
-    """Camera tilt from 2D alone: `camera.horizon_tilt` on every clip in which the person's distance changes enough.
+    """Measure camera tilt from 2D alone: `camera.horizon_tilt` on every clip in which the person's distance changes enough.
 
     A clip counts if the apparent size varies by more than 8 % and explains the height in the image (|r| > 0.5). Cameras
-    that see no one approach tell nothing and are left out; with fewer than `min_clips` the stated tilt is returned.
+    in which no person approaches are left out; with fewer than `min_clips` clips the stated tilt is returned.
     """
     tilts = []
     for start, stop in clips.bounds:

@@ -21,7 +21,7 @@ from posenet3d.training.adversarial_steps import (
 from posenet3d.training.clips import Clips, Tilt, random_windows
 from posenet3d.training.loop import LoopSettings
 from posenet3d.training.loss_term import LossTerm, completed, compute
-from posenet3d.training.mirror_guard import handedness, repair_mirror_world
+from posenet3d.training.mirror_guard import handedness, repair_mirrored_depth
 from posenet3d.training.term_inputs import Discriminators, LifterInputs
 
 
@@ -145,7 +145,7 @@ class LifterPhase:
             real / self.unit, cycle.view / self.unit, self.weights, rng,
         )  # fmt: skip
         if step + 1 in self.guard_steps:
-            repair_mirror_world(self.teacher, training.rays[:: max(1, len(training.rays) // 4096)])
+            repair_mirrored_depth(self.teacher, training.rays[:: max(1, len(training.rays) // 4096)])
         return {name: value.mean() for name, value in losses.items()}
 
     @torch.no_grad()

@@ -1,6 +1,6 @@
-"""The loop under every training stage: phases of steps, progress, logs, state on disk, resume, many processes.
+"""The training loop of every stage: phases of steps, progress, logs, state on disk, resume, several processes.
 
-All randomness of a step comes from (seed, phase, step, rank), so a run that was killed and resumed is the run that was not.
+All randomness of a step comes from (seed, phase, step, rank), so a killed and resumed run equals an uninterrupted one.
 """
 
 import json
@@ -28,25 +28,25 @@ _SEED_STRIDE = 1_000_003  # a prime, so that (seed, phase, step, rank) rarely co
 
 @runtime_checkable
 class Phase(Protocol):
-    """One part of a stage: what is optimised, and one step of it."""
+    """One part of a stage: its optimisers, and one step."""
 
     @property
     def optimizers(self) -> Mapping[str, Optimizer]:
-        """What `optimizer_step` is called with, by name; part of the state."""
+        """The optimisers by name; part of the saved state."""
         ...
 
     def train_step(self, step: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """Take step number `step` of the phase and return the raw loss terms, each a scalar."""
+        """Take step number `step` of the phase and return the raw losses, each a scalar."""
         ...
 
     def validate(self) -> dict[str, float]:
-        """Numbers on held-out 2D."""
+        """Return numbers on held-out 2D."""
         ...
 
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """A phase by name and length; it is built only when its turn comes."""
+    """Name and length of a phase; it is built when it begins."""
 
     name: str
     steps: int
@@ -55,7 +55,7 @@ class PhasePlan:
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How often the loop speaks and saves."""
+    """The seed, and the intervals for logging, validation and checkpoints, in steps."""
 
     seed: int = 0
     log_every: int = 25
@@ -70,7 +70,7 @@ class LoopSettings:
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Weighted sum of the means of all terms; terms and weights meet by name.
+    """Return the weighted sum of the means of all terms; `weights` are by name.
 
     Raises:
         KeyError: a term has no weight.
@@ -82,7 +82,7 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
 
 
 def optimizer_step(optimizer: Optimizer, loss: Tensor, max_grad_norm: float | None = None) -> None:
-    """One optimiser step, gradients averaged over processes; `max_grad_norm` is the largest norm that they may have together."""
+    """Take one optimiser step; gradients are averaged over processes and clipped to a total norm of `max_grad_norm`."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     if dist.is_initialized():
@@ -97,7 +97,7 @@ def optimizer_step(optimizer: Optimizer, loss: Tensor, max_grad_norm: float | No
 
 
 def flat_then_cosine(progress: float, flat: float = 0.4, last: float = 0.03) -> float:
-    """Learning-rate factor: 1 for the first `flat` of the phase, then a cosine down to `last`."""
+    """Return the learning-rate factor: 1 for the first `flat` of the phase, then a cosine down to `last`."""
     if progress < flat:
         return 1.0
     return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * (progress - flat) / (1 - flat)))
@@ -112,15 +112,15 @@ def fit(
     resume: bool = False,
     exports: Mapping[str, Iterable[str]],
 ) -> None:
-    """Train through all phases, leaving a run folder that can be resumed and loaded.
+    """Train through all phases and write a run folder that can be resumed and loaded.
 
     Args:
-        modules: a module that holds everything whose weights are part of the state.
+        modules: a module with all networks whose weights are part of the state.
         plans: the phases, in order.
         out: run folder; ``state/`` and ``metrics.jsonl`` are written there.
-        settings: seed and rhythm.
-        resume: go on from ``state/`` if it holds anything.
-        exports: safetensors file name to the names of the modules that go into it, renewed at every save.
+        settings: seed and intervals.
+        resume: continue from ``state/`` if it holds anything.
+        exports: safetensors file name to the names of its modules; written at every save.
     """
     state = _load_state(out) if resume else None
     first_phase, first_step = (state["phase"], state["step"]) if state else (0, 0)
@@ -153,8 +153,8 @@ def fit(
                 log.write_validation(plan.name, done_before + step + 1, phase.validate())
             if (step + 1) % settings.save_every == 0 or step + 1 == plan.steps:
                 ends_phase = step + 1 == plan.steps
-                where = (number + 1, 0) if ends_phase else (number, step + 1)
-                _save(modules, phase, out, where, exports)
+                position = (number + 1, 0) if ends_phase else (number, step + 1)
+                _save(modules, phase, out, position, exports)
     log.close()
     if _rank() == 0:
         (out / "state" / "finished").touch()
@@ -164,9 +164,9 @@ def _one_step(phase: Phase, seed: int, number: int, step: int, steps: int) -> di
     for optimizer in phase.optimizers.values():
         for group in optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * flat_then_cosine(step / steps)
-    draw = (((seed * _SEED_STRIDE) + number) * _SEED_STRIDE + step) * 1009 + _rank()
-    torch.manual_seed(draw % 2**63)  # dropout draws from the global generator
-    return phase.train_step(step, torch.Generator().manual_seed(draw % 2**63))
+    step_seed = (((seed * _SEED_STRIDE) + number) * _SEED_STRIDE + step) * 1009 + _rank()
+    torch.manual_seed(step_seed % 2**63)  # dropout draws from the global generator
+    return phase.train_step(step, torch.Generator().manual_seed(step_seed % 2**63))
 
 
 def _check_finite(means: Mapping[str, float], phase: str, step: int) -> None:
@@ -181,7 +181,7 @@ def _rank() -> int:
 
 
 def _save(
-    modules: nn.Module, phase: Phase, out: Path, where: tuple[int, int], exports: Mapping[str, Iterable[str]]
+    modules: nn.Module, phase: Phase, out: Path, position: tuple[int, int], exports: Mapping[str, Iterable[str]]
 ) -> None:
     if _rank() != 0:
         return
@@ -195,8 +195,8 @@ def _save(
         with atomic_write(out / file_name) as file:
             file.write(safetensors_bytes(tensors))
     state = {
-        "phase": where[0],
-        "step": where[1],
+        "phase": position[0],
+        "step": position[1],
         "modules": modules.state_dict(),
         "optimizers": {name: optimizer.state_dict() for name, optimizer in phase.optimizers.items()},
     }
@@ -226,7 +226,7 @@ def _restore(modules: nn.Module, state: dict[str, Any], out: Path) -> None:
 
 
 class _Log:
-    """Running means to metrics.jsonl and TensorBoard; lines after the resumed step are dropped."""
+    """Writes running means to metrics.jsonl and TensorBoard; lines after the resumed step are dropped."""
 
     def __init__(self, out: Path, *, is_main: bool, keep_until: int):
         self.path, self.is_main = out / "metrics.jsonl", is_main
@@ -269,7 +269,7 @@ class _Log:
 
 
 def _lines_until(path: Path, step: int) -> list[dict[str, Any]]:
-    """The log's lines up to `step`; a half-written last line (a kill in mid-write) is dropped."""
+    """Return the log's lines up to `step`; a half-written last line (the run was killed) is dropped."""
     if step == 0 or not path.exists():
         return []
     lines = []

@@ -17,7 +17,7 @@ def handedness(pose: Float[Tensor, "*batch joints 3"]) -> float:
 
 
 @torch.no_grad()
-def repair_mirror_world(teacher: Teacher, rays: Float[Tensor, "frames joints 2"]) -> bool:
+def repair_mirrored_depth(teacher: Teacher, rays: Float[Tensor, "frames joints 2"]) -> bool:
     """Negate the teacher's depth if its per-frame poses are depth-mirrored; return whether they were.
 
     Mirrored poses explain the 2D equally well, so training settles on either sign. Only anatomy decides: knees bend one way.

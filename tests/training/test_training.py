@@ -29,7 +29,7 @@ from posenet3d.training.corruption import corrupt
 from posenet3d.training.denoiser import DenoiserPhase
 from posenet3d.training.lifter import TeacherTraining
 from posenet3d.training.loop import flat_then_cosine, weighted_sum
-from posenet3d.training.mirror_guard import handedness, repair_mirror_world
+from posenet3d.training.mirror_guard import handedness, repair_mirrored_depth
 from posenet3d.training.teacher import train_teacher
 
 ROOT = Path(__file__).parents[2]
@@ -125,10 +125,10 @@ def test_the_guard_finds_and_repairs_the_mirror_world(motions, tmp_path):
         return handedness(points - points[:, :1])
 
     assert score() > 0.7
-    assert not repair_mirror_world(teacher, rays)
+    assert not repair_mirrored_depth(teacher, rays)
     teacher.depth_sign.neg_()
     assert score() < 0.3
-    assert repair_mirror_world(teacher, rays)
+    assert repair_mirrored_depth(teacher, rays)
     assert score() > 0.7
 
 

@@ -1,1 +1,1 @@
-"""Earlier methods, trained on the same data for comparison."""
+"""Published methods, trained on the same data for comparison."""
