@@ -17,11 +17,11 @@ from explorer.compare.candidates import Candidate, LiftingOptions, Source
 from explorer.notebooks import Lab, Notebook
 from explorer.uploads import Upload, clip_name
 from explorer.viewer.payload import ViewerPayload, make_payload
+from posenet3d import api
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.evaluation.evaluate import Evaluation, evaluate
-from posenet3d.io.keypoints.read import read_keypoints
+from posenet3d.evaluation.evaluate import Evaluation
 from posenet3d.lifting.checkpoint import list_checkpoints, load_teacher
 from posenet3d.lifting.lifter import BodyLifter, Lifter, SkeletonLifter
 from posenet3d.lifting.single_frame import lift_single_frames
@@ -60,7 +60,7 @@ def read_upload(files: tuple[Upload, ...], fps: float | None = None) -> list[Pos
             (folder / Path(name).name).write_bytes(content)
         source = folder / Path(files[0][0]).name if len(files) == 1 else folder
         try:
-            return read_keypoints(source, fps=fps)
+            return api.read(source, fps=fps)
         except InputError as error:
             raise InputError(Path(error.file).name, error.problem, error.remedy) from error
 
@@ -153,7 +153,7 @@ def evaluate_clips(
                 progress((done + min(share, 1.0)) / steps, text)
 
             lifted.append(lift(clip, candidate.source, options, report)[1])
-        results[candidate.label] = evaluate(lifted, clips)
+        results[candidate.label] = api.evaluate(lifted, clips)
     _keep(_evaluations(), _evaluation_key(clips, networks, options), results, KEPT_EVALUATIONS)
 
 

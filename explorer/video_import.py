@@ -1,15 +1,14 @@
 """Import a video: detect the people in it, and make a copy that the viewer shows behind their joints."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.browser_video import BrowserVideo, transcode
+from posenet3d.api import read_people
+from posenet3d.core.progress import OnProgress, part
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.detection.detectors import Detector
-from posenet3d.detection.people import find_people
-from posenet3d.io.video import open_video
 
 DETECTION_SHARE = 0.9
 """Share of the progress bar for detection; the rest is for transcoding."""
@@ -24,7 +23,7 @@ class ImportedVideo:
     notes: list[str]
 
 
-def import_video(file: Path, fps: float | None, detector: Detector, progress: Callable[[float], None]) -> ImportedVideo:
+def import_video(file: Path, fps: float | None, detector: Detector, progress: OnProgress) -> ImportedVideo:
     """Detect the people in a video and transcode it; detections of an earlier call are read from the disk cache.
 
     Args:
@@ -37,13 +36,10 @@ def import_video(file: Path, fps: float | None, detector: Detector, progress: Ca
         InputError: the file is not a video, no person was detected, or the detector fails.
     """
     started = time.perf_counter()
-    video = open_video(file, fps)
-    people = find_people(video, detector, progress=lambda share: progress(DETECTION_SHARE * share))
+    people = read_people(file, fps=fps, detector=detector.name, progress=part(progress, 0.0, DETECTION_SHARE))
     tracks, notes = people.sequences, list(people.notes)
     detected = time.perf_counter()
-    copy = transcode(
-        file, len(tracks[0]), video.fps, lambda share: progress(DETECTION_SHARE + (1 - DETECTION_SHARE) * share)
-    )
+    copy = transcode(file, len(tracks[0]), tracks[0].fps, part(progress, DETECTION_SHARE, 1.0))
     copied = time.perf_counter()
     notes.append(
         f"Time: detection with {detector.name} {detected - started:.1f} s, copy for the viewer {copied - detected:.1f} s."

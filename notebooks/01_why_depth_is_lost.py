@@ -16,7 +16,7 @@ from posenet3d.core.normalise import unproject
 from posenet3d.core.skeleton import JOINT
 from posenet3d.evaluation import metrics
 from posenet3d.losses.bones import bending, lengths
-from posenet3d.losses.consistency import see
+from posenet3d.losses.consistency import project_pose
 from posenet3d.synthetic.sequences import synthetic_sequence
 
 kick = synthetic_sequence("kick", distance=3.8, azimuth_deg=55.0)
@@ -73,7 +73,7 @@ def seen_from(joints: np.ndarray, angle_deg: float) -> np.ndarray:
     pose = torch.from_numpy((joints - joints[JOINT["pelvis"]]) / pelvis_depth)
     angle = np.radians(angle_deg)
     turn = torch.tensor([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
-    return see(pose @ turn.T).numpy()
+    return project_pose(pose @ turn.T).numpy()
 
 
 plot, axes = row(4)

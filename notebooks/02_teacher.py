@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from pictures import row, skeleton_2d, skeleton_3d
 
+import posenet3d as p3
 from posenet3d.config import override
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import at_pelvis, head_length
 from posenet3d.core.rotation import random_views
-from posenet3d.evaluation.evaluate import evaluate
-from posenet3d.lifting.lifter import Lifter, SkeletonLifter
+from posenet3d.lifting.lifter import SkeletonLifter
 from posenet3d.losses import adversarial, consistency
 from posenet3d.models.discriminators import DiscriminatorConfig, PoseDiscriminator
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
@@ -179,14 +179,14 @@ for one in axes:
 
 # %%
 lifted = {
-    "small teacher, 2D only": Lifter.load(folder)(unseen),
-    "bundled teacher, 2D only": Lifter.load("teacher")(unseen),
+    "small teacher, 2D only": p3.Lifter.load(folder)(unseen),
+    "bundled teacher, 2D only": p3.Lifter.load("teacher")(unseen),
 }
 flat = [
     Lifted(s.name, np.concatenate([s.keypoints_px / 1000, np.full((len(s), 17, 1), 5.0)], -1).astype(np.float32))
     for s in unseen
 ]
-error = {name: evaluate(result, unseen).overall.pa_mpjpe for name, result in {"flat": flat, **lifted}.items()}
+error = {name: p3.evaluate(result, unseen).overall.pa_mpjpe for name, result in {"flat": flat, **lifted}.items()}
 for name, value in error.items():
     print(f"{name:28} {value:6.1f} mm PA-MPJPE on views that were not trained on")
 assert error["small teacher, 2D only"] < 0.85 * error["flat"]
@@ -217,14 +217,14 @@ before = handedness(consistency.cycle(small.lift_frames, first, turns, unit).pos
 small.depth_sign.neg_()
 with torch.no_grad():
     inside_out = consistency.cycle(small.lift_frames, first, turns, unit)
-wrong = evaluate(SkeletonLifter(small, "inside out")(unseen), unseen).overall.pa_mpjpe
+wrong = p3.evaluate(SkeletonLifter(small, "inside out")(unseen), unseen).overall.pa_mpjpe
 print(f"bends that go the right way: {100 * before:.0f} % before, {100 * handedness(inside_out.pose):.0f} % now")
 print(f"error {error['small teacher, 2D only']:.0f} mm before, {wrong:.0f} mm now")
 assert handedness(inside_out.pose) < 0.5 < before
 assert wrong > error["flat"], "worse than knowing nothing"
 assert repair_mirrored_depth(small, batch)
 assert not repair_mirrored_depth(small, batch), "in the right world it does nothing"
-repaired = evaluate(SkeletonLifter(small, "repaired")(unseen), unseen).overall.pa_mpjpe
+repaired = p3.evaluate(SkeletonLifter(small, "repaired")(unseen), unseen).overall.pa_mpjpe
 print(f"after the guard {repaired:.0f} mm")
 assert abs(repaired - error["small teacher, 2D only"]) < 0.1
 

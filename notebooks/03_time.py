@@ -13,12 +13,12 @@ import torch
 from pictures import row, skeleton_3d
 from scipy.ndimage import gaussian_filter1d
 
+import posenet3d as p3
 from posenet3d.core.skeleton import JOINT
 from posenet3d.evaluation import metrics
 from posenet3d.evaluation.evaluate import errors_per_frame
 from posenet3d.evaluation.motion import HUMAN_HZ, share_above, velocity_spectrum
 from posenet3d.lifting.checkpoint import find_checkpoint, load_teacher
-from posenet3d.lifting.lifter import Lifter
 from posenet3d.lifting.single_frame import lift_single_frames
 from posenet3d.losses import bones
 from posenet3d.synthetic.detector_noise import with_detector_noise
@@ -40,7 +40,7 @@ print(f"joints that it did not see: {100 * (~noisy.is_observed).mean():.1f} %")
 # gone over the 2D. We can ask the first part alone.
 
 # %%
-with_time = Lifter.load("joint")([noisy])[0]
+with_time = p3.Lifter.load("joint")([noisy])[0]
 alone = lift_single_frames(load_teacher(find_checkpoint("joint")), noisy, with_time.joints_3d)
 results = {"each frame alone": replace(with_time, joints_3d=alone.astype(np.float32)), "with time": with_time}
 wrist = JOINT["r_wrist"]
@@ -98,7 +98,7 @@ assert above["each frame alone"] > 5 * above["with time"]
 kick = synthetic_sequence("kick", distance=3.8, azimuth_deg=55.0)
 noisy_kick = with_detector_noise(kick, np.random.default_rng(1))
 true_kick = kick.joints_3d.astype(np.float64)
-timed = Lifter.load("joint")([noisy_kick])[0]
+timed = p3.Lifter.load("joint")([noisy_kick])[0]
 single = lift_single_frames(load_teacher(find_checkpoint("joint")), noisy_kick, timed.joints_3d)
 bridged = np.where(np.isfinite(single), single, timed.joints_3d)  # a filter needs every frame
 foot = JOINT["r_ankle"]

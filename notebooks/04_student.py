@@ -14,15 +14,14 @@ import numpy as np
 import torch
 from pictures import bodies, show
 
+import posenet3d as p3
 from posenet3d.body.files import load_body
 from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import BODY_PARENTS, pose_rotations
 from posenet3d.config import override
 from posenet3d.core.body_parameters import BodyParameters
-from posenet3d.evaluation.evaluate import evaluate
 from posenet3d.evaluation.metrics import bone_length_drift
 from posenet3d.lifting.checkpoint import find_checkpoint
-from posenet3d.lifting.lifter import Lifter
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
 from posenet3d.training.student import StudentTraining, train_student
 
@@ -175,14 +174,14 @@ axes.legend()
 
 # %%
 lifters = {
-    "its teacher": Lifter.load("teacher"),
-    "small student": Lifter.load(folder, model="student"),
-    "bundled student": Lifter.load("student", model="student"),
+    "its teacher": p3.Lifter.load("teacher"),
+    "small student": p3.Lifter.load(folder, model="student"),
+    "bundled student": p3.Lifter.load("student", model="student"),
 }
 lifted = {name: lifter(unseen) for name, lifter in lifters.items()}
 numbers = {}
 for name, results in lifted.items():
-    overall = evaluate(results, unseen).overall
+    overall = p3.evaluate(results, unseen).overall
     drift = float(np.nanmean([bone_length_drift(result.joints_3d)[0].mean() for result in results]))
     numbers[name] = (overall["pa_mpjpe"], drift)
     print(f"{name:16} PA-MPJPE {overall['pa_mpjpe']:5.1f} mm   bones change by {drift:5.2f} %")

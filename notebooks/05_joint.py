@@ -14,12 +14,12 @@ import numpy as np
 from IPython.display import Markdown
 from pictures import row, skeleton_2d, skeleton_3d
 
+import posenet3d as p3
 from posenet3d.config import override
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.evaluation.ablation import table
-from posenet3d.evaluation.evaluate import errors_per_frame, evaluate
+from posenet3d.evaluation.evaluate import errors_per_frame
 from posenet3d.evaluation.metrics import n_mpjpe
-from posenet3d.lifting.lifter import Lifter
 from posenet3d.paths import BUNDLED
 from posenet3d.synthetic.sequences import MOTIONS, bundled_sequences, synthetic_sequence
 from posenet3d.training.joint import JointTraining, train_joint
@@ -71,13 +71,13 @@ for one, names in zip(
 
 # %%
 lifted = {
-    (name, model): Lifter.load(runs / run, model=model)(unseen)
+    (name, model): p3.Lifter.load(runs / run, model=model)(unseen)
     for name, run, model in (
         ("before", "teacher", "teacher"), ("before", "student", "student"), ("after", "joint", "teacher"), ("after", "joint", "student"),
     )
 }  # fmt: skip
 for (name, model), results in lifted.items():
-    print(f"{model:8} {name:7} {evaluate(results, unseen).overall.pa_mpjpe:5.1f} mm PA-MPJPE")
+    print(f"{model:8} {name:7} {p3.evaluate(results, unseen).overall.pa_mpjpe:5.1f} mm PA-MPJPE")
 apart = {
     name: float(np.nanmean(np.concatenate([
         n_mpjpe(a.joints_3d, b.joints_3d) for a, b in zip(lifted[name, "teacher"], lifted[name, "student"], strict=True)
@@ -120,7 +120,7 @@ for model in ("teacher", "student"):
 
 # %%
 clips = bundled_sequences()
-results = Lifter.load("joint", model="student")(clips)
+results = p3.Lifter.load("joint", model="student")(clips)
 errors = {clip.name: errors_per_frame(result, clip)["pa_mpjpe"] for result, clip in zip(results, clips, strict=True)}
 by_joint = np.nanmean(np.concatenate(list(errors.values())), axis=0)
 plot, axes = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")

@@ -15,17 +15,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from pictures import bodies, row, show, skeleton_2d, skeleton_3d
 
+import posenet3d as p3
 from posenet3d.core.camera import project
 from posenet3d.core.skeleton import JOINT_NAMES
-from posenet3d.detection.detectors import find_detector
-from posenet3d.detection.people import find_people
 from posenet3d.evaluation import metrics
 from posenet3d.evaluation.metrics import METRICS
 from posenet3d.evaluation.motion import HUMAN_HZ, share_above, velocity_spectrum
 from posenet3d.io.keypoints.csv_table import write_csv
-from posenet3d.io.keypoints.read import read_keypoints
-from posenet3d.io.video import is_video, open_video
-from posenet3d.lifting.lifter import Lifter
 from posenet3d.synthetic.detector_noise import with_detector_noise
 from posenet3d.synthetic.sequences import synthetic_sequence
 
@@ -41,15 +37,10 @@ else:
 # %% [markdown]
 # ## Read it
 #
-# A video is looked at picture by picture; people are followed, and sides that the detector exchanged for a moment are put right.
+# In a video, people are detected frame by frame and tracked. Where the detector exchanged left and right for a moment, this is corrected.
 
 # %%
-if is_video(file):
-    found = find_people(open_video(file), find_detector())
-    people = found.sequences
-    print(*found.notes, sep="\n")
-else:
-    people = read_keypoints(file)
+people = p3.read(file)  # a video or a file of 2D joints
 for person in people:
     print(
         f"{person.name}: {len(person)} frames at {person.fps:g} per second, {100 * person.is_observed.mean():.0f} % of joints seen"
@@ -62,8 +53,8 @@ clip = people[0]  # the most complete one
 # **Predict:** which joint will the teacher's skeleton and the student's body disagree about most?
 
 # %%
-teacher = Lifter.load("joint")([clip])[0]
-student = Lifter.load("joint", model="student")([clip])[0]
+teacher = p3.lift(clip, checkpoint="joint")
+student = p3.lift(clip, checkpoint="joint", model="student")
 known = np.flatnonzero(np.isfinite(teacher.joints_3d[:, 0, 0]))
 assert len(known), "nobody was seen long enough to be lifted"
 four = known[np.linspace(0, len(known) - 1, 6).astype(int)[1:5]]

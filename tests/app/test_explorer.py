@@ -505,7 +505,7 @@ def test_broken_video_is_an_error_message(app, with_detector):
     assert not app.exception
     assert [error.value for error in app.error] == [
         "holiday.mp4: cannot be read as a video (Invalid data found when processing input); "
-        "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictures."
+        "give a video (mp4, mov, avi, webm, gif), an image or a folder of images."
     ]
 
 
