@@ -101,6 +101,8 @@ def read_people(
 ) -> People:
     """Read as `read` does, and return the video and the notes as well."""
     path = Path(path)
+    if fov_deg is not None and not 1 <= fov_deg <= 175:
+        raise InputError("fov_deg", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
     if is_video(path):
         if joint_set is not None:
             raise InputError("joint_set", "is for files of 2D joints", "leave it out: the detector knows its own")
@@ -114,12 +116,22 @@ def read_people(
             if value is not None:
                 raise InputError(name, "is for videos", "leave it out: the input holds 2D joints already")
         people = People(read_keypoints(path, joint_set=joint_set, fps=fps))
-    sequences = people.sequences
+    return replace(people, sequences=_with_camera(people.sequences, image_size, fov_deg))
+
+
+def _with_camera(
+    sequences: list[PoseSequence], image_size: tuple[int, int] | None, fov_deg: float | None
+) -> list[PoseSequence]:
+    """Return the sequences with the camera that the caller knows."""
     if image_size is not None:
         sequences = [replace(sequence, image_size=image_size) for sequence in sequences]
-    if fov_deg is not None:
-        sequences = [sequence.with_fov(fov_deg) for sequence in sequences]
-    return replace(people, sequences=sequences)
+    if fov_deg is None:
+        return sequences
+    for sequence in sequences:
+        if sequence.image_size is None:
+            problem = f"needs the image size, which '{sequence.name}' does not have"
+            raise InputError("field of view", problem, "give image_size (--image-size 1920x1080)")
+    return [sequence.with_fov(fov_deg) for sequence in sequences]
 
 
 def detect(

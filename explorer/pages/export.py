@@ -2,7 +2,7 @@
 
 import mimetypes
 import tempfile
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -44,7 +44,7 @@ def file_buttons(candidate: Candidate) -> None:
         options = {"frame": frame} if "frame" in one.options else {}
         st.download_button(
             one.description,
-            partial(file_content, candidate, one.name, options),
+            file_content(candidate, one.name, options),
             file_name=name + one.suffix,
             on_click="ignore",
             disabled=one.needs_body and not has_body,
@@ -56,9 +56,9 @@ def file_buttons(candidate: Candidate) -> None:
         )
 
 
-def file_content(candidate: Candidate, format_name: str, options: dict[str, int]) -> bytes:
-    """Return the candidate's clip as the content of a file."""
-    return formats.export_clip(candidate.lifted, format_name, **options).content
+def file_content(candidate: Candidate, format_name: str, options: dict[str, int]) -> Callable[[], bytes]:
+    """Return the function that makes the file when its button is pressed."""
+    return lambda: formats.export_clip(candidate.lifted, format_name, **options).content
 
 
 def movie() -> None:

@@ -52,6 +52,13 @@ def run(options: argparse.Namespace) -> None:
 
     _check(options)
     check_target(options.out, options.input)  # before the work, not after it
+    lift = api.load_lifter(  # first: a mistake in these options shows before the work
+        options.model,
+        options.checkpoint,
+        height_m=options.height,
+        refine=options.refine,
+        fit=False if options.no_fit else None,
+    )
     watch = _Watch()
     people = _read(options)
     for note in people.notes:
@@ -59,15 +66,7 @@ def run(options: argparse.Namespace) -> None:
     sequences = _chosen(people.sequences, options)
     watch.lap("detect" if people.video else "read")
     with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
-        results = api.lift(
-            sequences,
-            model=options.model,
-            checkpoint=options.checkpoint,
-            height_m=options.height,
-            refine=options.refine,
-            fit=False if options.no_fit else None,
-            progress=lambda share: bar.update(round(share * bar.total) - bar.n),
-        )
+        results = lift(sequences, lambda share: bar.update(round(share * bar.total) - bar.n))
     watch.lap("lift")
     results = [api.at_video_frames(result, people.video) for result in results]
     write_lifted(options.out, results)
@@ -119,9 +118,10 @@ def _read(options: argparse.Namespace) -> People:
     if is_video(options.input):
         if options.joint_set is not None:
             raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
+        n_frames = len(open_video(options.input, options.fps))
         detector = choose_detector(options.input, options)
         given["detector"] = detector.name
-        bar = progress_bar(detector, len(open_video(options.input, options.fps)))
+        bar = progress_bar(detector, n_frames)
     else:
         for name, value in given.items():
             if value is not None:

@@ -5,15 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from posenet3d.core.jointsets import JOINT_SETS
+from posenet3d.core.skeleton import JOINT
 from posenet3d.io.keypoints.packed import write_packed
+from posenet3d.pose2d.data.annotations import ImageStore
 from posenet3d.synthetic.sequences import bundled_sequences
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WALK = bundled_sequences()[0].frames(0, 40)
+PICTURE = "000006.jpg"  # a drawn person that the built-in networks find
 
 
 def run(name: str, *arguments: str | Path) -> str:
@@ -47,8 +51,6 @@ def test_lift_array(tmp_path):
 
 def shared(names: tuple[str, ...]) -> dict[str, int]:
     """The joints of a set that Human3.6M has under the same name."""
-    from posenet3d.core.skeleton import JOINT
-
     return {name: JOINT[name] for name in names if name in JOINT}
 
 
@@ -71,22 +73,13 @@ def test_train_on_your_2d(tmp_path):
 
 def test_lift_video(tmp_path):
     """The built-in networks look at drawn people, for they are the detector that is always there."""
-    import zipfile
-
-    import av
-    from PIL import Image
-
     video = tmp_path / "drawn.mp4"
-    with zipfile.ZipFile(EXAMPLES.parent / "notebooks" / "people" / "pictures.zip") as archive:
-        name = sorted(archive.namelist())[0]
-        with archive.open(name) as content, av.open(str(video), "w") as out:
-            picture = np.asarray(Image.open(content).convert("RGB"))
-            height, width = (side // 2 * 2 for side in picture.shape[:2])
-            stream = out.add_stream("libx264", rate=10)
-            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            for _ in range(4):
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
-                out.mux(stream.encode(frame))
-            out.mux(stream.encode())
+    picture = np.asarray(ImageStore(EXAMPLES.parent / "notebooks" / "people" / "pictures.zip").open(PICTURE))
+    with av.open(str(video), "w") as out:
+        stream = out.add_stream("libx264", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "yuv420p"
+        for _ in range(4):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(stream.encode())
     run("lift_video.py", video)
     assert list(tmp_path.glob("*.glb"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from posenet3d.core import camera, rotation
 from posenet3d.core.normalise import at_pelvis, mirror, unproject
 from posenet3d.core.sequence import PoseSequence
-from posenet3d.losses.consistency import cycle, distance, see
+from posenet3d.losses.consistency import cycle, distance, project_pose
 from posenet3d.training.clips import STATED_TILT, Clips, measure_tilt, window_indices
 
 K = np.array([[900.0, 0, 480], [0, 880, 520], [0, 0, 1]])
@@ -107,15 +107,15 @@ def test_a_true_pose_closes_the_cycle():
     pose = torch.randn(4, 3, 17, 3, generator=rng, dtype=torch.float64) * 0.08
     pose = pose - pose[:, :, :1]
     R = rotation.random_views(4, 0.1, 0.05, 0.02, rng).double()
-    rays = see(pose)
+    rays = project_pose(pose)
     seen = iter([pose, torch.einsum("bij,bskj->bski", R, pose)])
 
     def oracle(_rays):
         return next(seen)[..., 2] / unit
 
     loop = cycle(oracle, rays, R, unit)
-    assert float(distance(loop.back, rays).max()) < 1e-4
-    assert float(distance(loop.turned_again, loop.turned).max()) < 1e-4
+    assert float(distance(loop.reprojected, rays).max()) < 1e-4
+    assert float(distance(loop.relifted, loop.rotated).max()) < 1e-4
     torch.testing.assert_close(loop.pose, pose)
 
 
