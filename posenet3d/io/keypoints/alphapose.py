@@ -89,7 +89,7 @@ FORMAT = KeypointFormat(
     name="AlphaPose",
     suffixes=(".json",),
     recognise=lambda file: isinstance(file.json, list),
-    read=lambda file, joint_set, fps: read_results(file.json, file.path, joint_set=joint_set, fps=fps),
+    read=lambda file, options: read_results(file.json, file.path, joint_set=options.joint_set, fps=options.fps),
     description=(
         "a .json with a list of people, also COCO's results format. COCO-17, COCO-133, CrowdPose-14, Halpe-26 and -136."
     ),

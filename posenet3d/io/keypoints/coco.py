@@ -174,7 +174,7 @@ FORMAT = KeypointFormat(
     name="COCO",
     suffixes=(".json",),
     recognise=lambda file: file.has_json_key("annotations"),
-    read=lambda file, joint_set, fps: read_coco(file.json, file.path, joint_set=joint_set, fps=fps),
+    read=lambda file, options: read_coco(file.json, file.path, joint_set=options.joint_set, fps=options.fps),
     description=(
         "a .json with `images`, `annotations` and `categories`. COCO-17, CrowdPose-14, Halpe-26 and -136, "
         "or any joints by the names in the category."

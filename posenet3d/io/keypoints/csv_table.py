@@ -141,6 +141,6 @@ FORMAT = KeypointFormat(
     name="CSV table",
     suffixes=(".csv",),
     recognise=lambda file: file.suffix == ".csv",
-    read=lambda file, joint_set, fps: read_csv(file.path, joint_set=joint_set, fps=fps),
+    read=lambda file, options: read_csv(file.path, joint_set=options.joint_set, fps=options.fps),
     description=f"a .csv with the columns `{', '.join(COLUMNS)}`. Joints of any known joint set, by their names.",
 )

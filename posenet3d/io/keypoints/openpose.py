@@ -174,7 +174,7 @@ FORMAT = KeypointFormat(
     name="OpenPose",
     suffixes=(".json", ".zip"),
     recognise=_is_openpose,
-    read=lambda file, joint_set, fps: read_openpose(file.path, joint_set=joint_set, fps=fps),
+    read=lambda file, options: read_openpose(file.path, joint_set=options.joint_set, fps=options.fps),
     description=(
         "a folder with one .json per frame, a .zip of it, or one frame. BODY_25, BODY_25B, COCO-18; "
         "also the old key `pose_keypoints`."
