@@ -91,7 +91,7 @@ def joint_set_of_names(names: Sequence[str], path: Path, field: str) -> JointSet
 
 
 def joints_of(
-    points: object, scores: object, path: Path, field: str, scale: tuple[float, float] = (1.0, 1.0)
+    points: object, scores: object, path: Path, field: str, scale: tuple[float, float] | tuple[int, int] = (1.0, 1.0)
 ) -> Float[np.ndarray, "joints 3"]:
     """Return x, y in pixels and confidence per joint from a list of points and a list of scores.
 

@@ -22,8 +22,8 @@ from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 
 FORMATS: tuple[KeypointFormat, ...] = (
     ultralytics.LABELS,
+    framewise_json.JSON_LINES,  # before those that parse the whole file as JSON
     openpose.FORMAT,
-    framewise_json.JSON_LINES,
     coco.FORMAT,
     mmpose.FORMAT,
     ultralytics.RESULTS,
