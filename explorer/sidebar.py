@@ -11,7 +11,7 @@ from explorer import cache
 from explorer.browser_video import Backdrop
 from explorer.cache import Lifting
 from explorer.compare.candidates import GROUND_TRUTH, NOBODY, Actor, Source, sources_of, truth_of
-from posenet3d.core.camera import DEFAULT_FOV_DEG, pinhole
+from posenet3d.core.camera import DEFAULT_FOV_DEG
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
 
@@ -216,9 +216,7 @@ def _lifting_options(models: Sequence[str], sequence: PoseSequence) -> tuple[Lif
                 help="Across the longer side of the image; the file does not say it. A phone's main lens has about 65, a "
                 "webcam 45 to 55. Too narrow puts the person too far away (the command line's --fov).",
             )
-            width, height = sequence.image_size
-            camera = pinhole(float(max(width, height)), width / 2, height / 2, fov_deg)
-            sequence = replace(sequence, K=camera) if fov_deg != DEFAULT_FOV_DEG else sequence
+            sequence = sequence.with_fov(fov_deg) if fov_deg != DEFAULT_FOV_DEG else sequence
     return how, sequence
 
 

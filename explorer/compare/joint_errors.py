@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import find_peaks
 
+from posenet3d.core.camera import to_rays
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import BONE_CHILDREN, N_JOINTS
@@ -153,9 +154,8 @@ def smoothness(sequence: PoseSequence, lifted: Lifted) -> Curve:
 
 def at_lifted_depth(sequence: PoseSequence, lifted: Lifted) -> np.ndarray:
     """The input's own joints in metres, each at the depth that the lifter gave it: what it looked like unsmoothed."""
-    K = sequence.intrinsics()
     depth = lifted.joints_3d[..., 2:]
-    rays = (sequence.keypoints_px - K[:2, 2]) / np.diag(K)[:2]
+    rays = to_rays(sequence.keypoints_px, sequence.intrinsics())
     return np.concatenate([rays * depth, depth], -1)
 
 

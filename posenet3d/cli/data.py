@@ -1,4 +1,4 @@
-"""``posenet3d data``: convert data sets, and film motion capture with virtual cameras."""
+"""``posenet3d data``: convert data sets, and project motion capture with virtual cameras."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ def add(commands: Commands) -> None:
     convert.add_argument(
         "--source-fps", "--fps", type=float, help="frames per second, where the file does not say it (amc: 120)"
     )
-    film = actions.add_parser("film", help="virtual cameras around motion in 3D: packed clips")
-    film.add_argument("--cameras", type=int, default=4, help="around each take (default %(default)s)")
-    film.add_argument("--seed", type=int, default=0, help="of their places (default %(default)s)")
-    film.add_argument("--fps", type=float, help="frames per second where a take has more")
-    film.add_argument("--source-fps", type=float, help="frames per second of an .amc (default 120)")
-    film.add_argument("--train", action="store_true", help="leave the 3D out: a file to train on")
-    for action in (convert, film):
+    project = actions.add_parser(
+        "project", aliases=["film"], help="2D as virtual cameras around 3D motion see it: packed clips"
+    )
+    project.set_defaults(action="project")  # under its old name, too
+    project.add_argument("--cameras", type=int, default=4, help="around each take (default %(default)s)")
+    project.add_argument("--seed", type=int, default=0, help="of their places (default %(default)s)")
+    project.add_argument("--fps", type=float, help="frames per second where a take has more")
+    project.add_argument("--source-fps", type=float, help="frames per second of an .amc (default 120)")
+    project.add_argument("--train", action="store_true", help="leave the 3D out: a file to train on")
+    for action in (convert, project):
         action.add_argument(
             "source", type=Path, metavar="SRC", help="data set, motion-capture file or folder of them, or 2D joints"
         )
@@ -53,7 +56,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write data sets in the packed format, or film motion in 3D with virtual cameras."""
+    """Write data sets in the packed format, or project motion in 3D with virtual cameras."""
     from tqdm import tqdm
 
     from posenet3d.io.atomic import check_target
@@ -67,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
     if options.action == "convert":
         _convert(content, options)
     else:
-        _film(content, options)
+        _project(content, options)
 
 
 def _convert(content: Content, options: argparse.Namespace) -> None:
@@ -83,7 +86,8 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
         write_takes(options.out, content.takes)
         frames = sum(len(take) for take in content.takes)
         tqdm.write(
-            f"{options.out}: {_count(content.takes, 'take')} in 3D, {frames} frames; 'posenet3d data film' films them"
+            f"{options.out}: {_count(content.takes, 'take')} in 3D, {frames} frames; "
+            "'posenet3d data project' puts cameras around them"
         )
         _tell_unknown(np.concatenate([np.isfinite(take.h36m17()).all(-1) for take in content.takes]))
     else:
@@ -91,18 +95,18 @@ def _convert(content: Content, options: argparse.Namespace) -> None:
         tqdm.write(f"{options.out}: {_told(content.sequences)}")
 
 
-def _film(content: Content, options: argparse.Namespace) -> None:
+def _project(content: Content, options: argparse.Namespace) -> None:
     import numpy as np
     from tqdm import tqdm
 
     from posenet3d.io.datasets.formats import names_of_motion_formats
     from posenet3d.io.keypoints.packed import write_packed
-    from posenet3d.synthetic.virtual_cameras import film
+    from posenet3d.synthetic.virtual_cameras import project_with_cameras
 
     if not content.takes:
         remedy = f"give a file of {', '.join(names_of_motion_formats())}, or what 'posenet3d data convert' made of it"
         raise InputError(options.source, "is no motion in 3D without cameras", remedy)
-    sequences = film(
+    sequences = project_with_cameras(
         content.takes, cameras=options.cameras, seed=options.seed, fps=options.fps, has_truth=not options.train
     )
     _check_seen(content.takes, sequences[:: options.cameras], options.source)
@@ -184,7 +188,7 @@ def _check(options: argparse.Namespace) -> None:
     for name, fps in rates.items():
         if fps is not None and not MIN_FPS <= fps <= MAX_FPS:
             raise InputError(name, f"{fps:g} is not usable", f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second")
-    if options.action == "film" and not 1 <= options.cameras <= 100:
+    if options.action == "project" and not 1 <= options.cameras <= 100:
         raise InputError("--cameras", f"{options.cameras} is not usable", "give 1 to 100")
-    if options.action == "film" and options.seed < 0:
+    if options.action == "project" and options.seed < 0:
         raise InputError("--seed", f"{options.seed} is negative", "give 0 or more")

@@ -145,14 +145,12 @@ def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[
 
 
 def _with_fov(sequence: PoseSequence, fov_deg: float) -> PoseSequence:
-    from posenet3d.core.camera import pinhole
 
     if not 1 <= fov_deg <= 175:
         raise InputError("--fov", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
     if sequence.image_size is None:
         raise InputError("--fov", f"the image size of '{sequence.name}' is unknown", "add --image-size")
-    width, height = sequence.image_size
-    return replace(sequence, K=pinhole(float(max(width, height)), width / 2, height / 2, fov_deg))
+    return sequence.with_fov(fov_deg)
 
 
 def _image_size(text: str) -> tuple[int, int]:

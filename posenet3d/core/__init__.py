@@ -1,1 +1,1 @@
-"""The nouns and their geometry: joints, cameras, sequences, lifted results. No files, no networks."""
+"""Joints, cameras, 2D sequences and lifted results, and their geometry. No files, no networks."""

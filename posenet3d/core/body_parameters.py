@@ -1,4 +1,4 @@
-"""Pose and shape of a body over time, with the name of the body they belong to."""
+"""Pose and shape of a body over time, with the name of the body model they belong to."""
 
 from dataclasses import dataclass, replace
 
@@ -10,14 +10,14 @@ from posenet3d.errors import InputError
 
 @dataclass(frozen=True)
 class BodyParameters:
-    """Parameters of a body in SMPL's format; one shape per clip, one pose per frame.
+    """Parameters of a body in SMPL's format: one shape per clip, one pose per frame.
 
-    Poses carry over between bodies, betas do not: the same ten numbers are another person on another body. So they are
-    labelled, and `check_for` refuses a body that is not theirs.
+    Poses mean the same on every body. Betas do not: the same ten numbers are another person on another body model. So
+    they carry the name of their body model, and `check_for` refuses any other.
 
     Attributes:
         body_model: `Body.name` of the body that the betas describe.
-        betas: (clips, 10).
+        betas: shape, (clips, 10).
         global_orient: rotation of the root, axis-angle in radians, (frames, 3).
         body_pose: rotations of the 23 other joints against their parents, axis-angle in radians, (frames, 69).
         transl: metres, (frames, 3).
@@ -42,19 +42,19 @@ class BodyParameters:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
 
     def at(self, rows: Int[np.ndarray, " rows"]) -> "BodyParameters":
-        """The same person in these frames alone."""
+        """Return the parameters of these frames only."""
         per_frame = {name: getattr(self, name)[rows] for name in ("global_orient", "body_pose", "transl")}
         return replace(self, **per_frame)
 
     def check_for(self, body_name: str, file: str = "body parameters") -> None:
-        """Refuse a body to which the betas do not belong.
+        """Refuse a body model to which the betas do not belong.
 
         Args:
-            body_name: `Body.name` of the body that is about to be posed.
-            file: where the parameters came from, for the message.
+            body_name: `Body.name` of the body that is to be posed.
+            file: origin of the parameters, for the message.
 
         Raises:
-            InputError: the betas are another body's.
+            InputError: the betas belong to another body model.
         """
         if self.body_model != body_name:
             raise InputError(

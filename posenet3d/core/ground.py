@@ -1,4 +1,4 @@
-"""Where the floor is under a person, as far as one view of a body can tell."""
+"""Estimate the height of the floor under a person from one view."""
 
 import numpy as np
 from jaxtyping import Float
@@ -10,14 +10,14 @@ ANKLE_HEIGHT_M = 0.08
 """From the floor to the ankle joint of a standing adult."""
 
 GROUND_WINDOW_S = 2.0
-"""The floor is where the lower foot was within this time: longer than a jump, shorter than a walk into the distance."""
+"""The floor is at the lowest foot within this time: longer than a jump, shorter than a walk into the distance."""
 
 
 def ground_y(joints_3d: Float[np.ndarray, "frames 17 3"], fps: float) -> Float[np.ndarray, " frames"]:
-    """Height of the floor (y down, metres) in each frame, from the lower foot around it.
+    """Return the height of the floor (y down, metres) in each frame: the lowest ankle around it, smoothed.
 
-    A camera that looks down sees the floor rise with distance, so one height for the whole clip would let a person who
-    walks away float or sink.
+    In the frame of a camera that looks down the floor rises with distance, so with one height for the whole clip a
+    person who walks away would float or sink.
     """
     lowest = joints_3d[:, [JOINT["l_ankle"], JOINT["r_ankle"]], 1].max(1).astype(np.float64)
     known = np.flatnonzero(np.isfinite(lowest))

@@ -1,7 +1,7 @@
-"""Joint sets of other programs as data, and their conversion to the 17 joints of Human3.6M.
+"""Joint sets of detectors and data sets, and their conversion to the 17 joints of Human3.6M.
 
-A joint set is only a tuple of names. The same name means the same place on the body in every set, so one list of
-recipes per Human3.6M joint serves all of them, and a file that brings its own joint names needs no code.
+A joint set is a tuple of names. A name means the same place on the body in every set, so one list of recipes per
+Human3.6M joint serves all sets, and a file with its own joint names needs no code.
 
 The weights were measured on a neutral adult body (heights above the middle of the hips, as a share of hips to
 shoulders: shoulders 1, nose 1.33, ears 1.37, Human3.6M's neck_nose 1.35, its head_top 1.58, top of the skull 1.61).
@@ -19,7 +19,7 @@ from posenet3d.core.skeleton import JOINT_NAMES, N_JOINTS
 
 @dataclass(frozen=True)
 class JointSet:
-    """The joints of one detector or data set, in the order in which it writes them."""
+    """The joints of one detector or data set, in its order."""
 
     name: str
     joints: tuple[str, ...]
@@ -29,31 +29,32 @@ class JointSet:
 
 
 class Recipe(NamedTuple):
-    """A joint as a weighted mean of others (weights sum to 1; a negative one extrapolates), and how far to trust it."""
+    """A joint as a weighted mean of others (weights sum to 1; negative ones extrapolate), and a factor of its confidence."""
 
     weights: dict[str, float]
     trust: float = 1.0
 
 
 def _both(joint: str, share: float) -> dict[str, float]:
+    """Return the weights of a left and a right joint that share `share` equally."""
     return {f"l_{joint}": share / 2, f"r_{joint}": share / 2}
 
 
 def _above_shoulders(landmarks: dict[str, float], reach: float, trust: float) -> Recipe:
-    """The line from the middle of the shoulders to the landmarks, drawn on to `reach` times its length."""
+    """Return the point on the line from the middle of the shoulders to the landmarks, at `reach` times its length."""
     return Recipe({name: reach * share for name, share in landmarks.items()} | _both("shoulder", 1 - reach), trust)
 
 
-# Tried in order. A joint that the set has itself is taken as it is or stays missing; only others are estimated.
+# Tried in order. A joint that the set has itself is copied or stays missing; only other joints are estimated.
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     **{name: (Recipe({name: 1.0}),) for name in JOINT_NAMES},
-    # Human3.6M's pelvis is the middle of its hips: both hips come before a detector's guess; one hip is not enough.
+    # Human3.6M's pelvis is the middle of its hips: both hips come before a detector's estimate; one hip is not enough.
     "pelvis": (Recipe({"pelvis": 1.0}), Recipe(_both("hip", 1.0)), Recipe({"mid_hip": 1.0})),
     "spine": (Recipe({"spine": 1.0}), Recipe(_both("hip", 0.5) | _both("shoulder", 0.5))),
     # The base of the neck. OpenPose's and Halpe's neck is on the shoulder line; an upper neck is not a thorax.
     "thorax": (Recipe({"thorax": 1.0}), Recipe(_both("shoulder", 1.0)), Recipe({"neck": 1.0}, 0.8)),
-    # The middle of neck and head, half-way from thorax to head top: so defined in the mocap the lifter learnt from, where
-    # Human3.6M's own point lies a few centimetres further forward. Estimated from the same lines as the head top.
+    # The middle of neck and head, half-way from thorax to head top. The motion capture that the lifter was trained on
+    # defines it so; Human3.6M's own point lies a few centimetres further forward. Estimated like the head top.
     "neck_nose": (
         Recipe({"neck_nose": 1.0}),
         Recipe({"head_top": 0.5} | _both("shoulder", 0.5)),
@@ -69,7 +70,7 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe({"head_top": 1.0}),
         _above_shoulders(_both("ear", 1.0), 1.6, 0.5),
         _above_shoulders(_both("eye", 1.0), 1.45, 0.4),
-        # The near ear alone, for profiles: half a head's width off sideways when seen from the front.
+        # The visible ear alone, for profiles: half a head's width off sideways when seen from the front.
         _above_shoulders({"l_ear": 1.0}, 1.6, 0.3),
         _above_shoulders({"r_ear": 1.0}, 1.6, 0.3),
         _above_shoulders({"head_joint": 1.0}, 1.8, 0.5),
@@ -78,11 +79,12 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
 
 
 def _names(text: str) -> tuple[str, ...]:
+    """Split a text of names at its spaces."""
     return tuple(text.split())
 
 
 def _unnamed(first: int, stop: int) -> tuple[str, ...]:
-    """Face and hand points, which no recipe uses."""
+    """Return names of face and hand points, which no recipe uses."""
     return tuple(f"point_{index}" for index in range(first, stop))
 
 
@@ -149,7 +151,7 @@ JOINT_SETS: dict[str, JointSet] = {
                 "l_hip r_hip l_knee r_knee l_ankle r_ankle l_heel r_heel l_foot_index r_foot_index"
             ),
         ),
-        # SMPL's pelvis lies 8 cm above the middle of its hips, its head at the base of the skull: names of their own.
+        # SMPL's pelvis lies 8 cm above the middle of its hips and its head at the base of the skull, so they have other names.
         JointSet(
             "smpl24",
             _names(
@@ -175,12 +177,12 @@ _ALIASES = {
 
 
 def find_joint_set(name: str) -> JointSet | None:
-    """The joint set of that name, however it is written: 'BODY_25B', 'Halpe-26', 'coco17'."""
+    """Return the joint set with this name in any spelling ('BODY_25B', 'Halpe-26', 'coco17'); None if there is none."""
     return JOINT_SETS.get(re.sub(r"[^a-z0-9]", "", name.lower()))
 
 
 def canonical_joint(name: str) -> str:
-    """A joint's name as this module writes it: 'left_shoulder', 'LShoulder' and 'l_shoulder' are one joint."""
+    """Return a joint's name in this module's spelling: 'left_shoulder', 'LShoulder' and 'l_shoulder' are one joint."""
     snake = re.sub(r"[\s\-]+", "_", name.strip())
     snake = re.sub(r"^([LR])(?=[A-Z][a-z])", r"\1_", snake)
     snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", snake).lower()
@@ -196,10 +198,10 @@ def to_h36m17(
     confidence: Float[np.ndarray, "frames joints"],
     joint_set: JointSet | str,
 ) -> tuple[Float[np.ndarray, "frames 17 axes"], Float[np.ndarray, "frames 17"]]:
-    """The 17 Human3.6M joints as weighted means of a joint set's own, in the unit of `keypoints` (2D or 3D).
+    """Convert keypoints (2D or 3D, any unit) to the 17 joints of Human3.6M, as weighted means of the set's joints.
 
-    A joint is as sure as the least sure of its sources, times its recipe's trust. Frame by frame the first recipe whose
-    sources are all seen (finite, confidence above 0) is taken; where none is, the joint is NaN with confidence 0.
+    In each frame the first recipe is used whose sources are all seen (finite, confidence above 0); without any the joint
+    is NaN with confidence 0. The confidence is the lowest among the sources times the recipe's `trust`.
 
     Raises:
         ValueError: an unknown joint set, or a number of joints that is not the set's.
@@ -223,7 +225,7 @@ def to_h36m17(
 
 
 def usable_recipes(joint: str, joint_set: JointSet) -> tuple[Recipe, ...]:
-    """The recipes for a Human3.6M joint whose sources the set has; its own joint, if it has that, is the only one."""
+    """Return the recipes for a Human3.6M joint whose sources the set has; only the joint itself if the set has it."""
     recipes = RECIPES[joint]
     if joint in joint_set.joints:
         return recipes[:1]

@@ -1,4 +1,4 @@
-"""The result of lifting: 3D joints of one sequence, with the body where there is one."""
+"""The result of lifting: the 3D joints of one sequence, and the body parameters if the student lifted it."""
 
 from dataclasses import dataclass, replace
 
@@ -11,11 +11,11 @@ from posenet3d.core.sequence import DEFAULT_FPS
 
 @dataclass(frozen=True)
 class Lifted:
-    """3D joints of one sequence, row by row with its frames.
+    """3D joints of one sequence, with one row per frame of the sequence.
 
-    `joints_3d` is NaN in frames too far from any detection to say anything (nothing is invented there).
-    `cleaned_px` is the 2D that was lifted: the input with noise removed and short gaps bridged. `confidence` is the
-    input's own: where it is 0 the joint was not seen, and its 3D is what the network filled in.
+    `joints_3d` is NaN in frames that are too far from any detection. `cleaned_px` is the 2D that was lifted: the input
+    with noise removed and short gaps filled. `confidence` is that of the input: where it is 0 the joint was not seen,
+    and the network filled in its 3D position.
     """
 
     name: str
@@ -26,13 +26,13 @@ class Lifted:
     checkpoint: str = ""
     confidence: Float[np.ndarray, "frames 17"] | None = None
     packed_at: tuple[int, int] | None = None  # as `PoseSequence.packed_at`
-    body: BodyParameters | None = None  # the student's: one shape, a pose per frame, in the camera's frame
+    body: BodyParameters | None = None  # student only: one shape, one pose per frame, in the camera's frame
 
     def __len__(self) -> int:
         return len(self.joints_3d)
 
     def at(self, rows: Int[np.ndarray, " rows"]) -> "Lifted":
-        """These rows alone; beyond the last there are none."""
+        """Return the result of these rows only; rows beyond the last are left out."""
         rows = rows[rows < len(self)]
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""How poses are normalised for the networks: mirrored, centred on the pelvis, measured, and unprojected again."""
+"""Normalise poses for the networks: mirror them, centre them on the pelvis, measure their size, and unproject them."""
 
 import numpy as np
 import torch
@@ -12,30 +12,34 @@ _PELVIS, _HEAD = JOINT["pelvis"], JOINT["head_top"]
 
 
 def at_pelvis(rays: Float[Tensor, "frames 17 2"]) -> Float[Tensor, "frames 17 2"]:
-    """Rays of the virtual camera that looks straight at the pelvis of each frame (pelvis at exactly 0, 0)."""
+    """Return the rays of a virtual camera that looks straight at the pelvis of each frame (pelvis at exactly 0, 0)."""
     exact = rays.double().numpy()
     turned = camera.turn_rays(camera.look_at_rays(exact[:, _PELVIS]), exact)
     return torch.from_numpy(turned.astype(np.float32))
 
 
 def mirror(pose: Float[Tensor, "*batch 17 axes"]) -> Float[Tensor, "*batch 17 axes"]:
-    """The pose of a person seen in a mirror: x negated, left and right joints exchanged (2D or 3D)."""
+    """Return the mirrored pose, 2D or 3D: x negated, left and right joints exchanged."""
     flip = torch.ones(pose.shape[-1], dtype=pose.dtype, device=pose.device)
     flip[0] = -1
     return pose[..., list(MIRROR), :] * flip
 
 
 def head_length(pelvis_rays: Float[Tensor, "frames 17 2"]) -> float:
-    """Mean distance from head top to pelvis on the image plane: the library's unit of apparent size."""
+    """Return the mean distance from head top to pelvis on the plane z = 1: the library's unit of apparent size."""
     return float((pelvis_rays[:, _HEAD] - pelvis_rays[:, _PELVIS]).norm(dim=-1).mean())
 
 
 def apparent_size(rays: Float[Tensor, "*batch joints 2"]) -> Float[Tensor, "*batch"]:
-    """Spread of the joints about their middle (root mean square) on the image plane; falls as 1 / distance."""
+    """Return the root mean square distance of the joints from their mean on the plane z = 1; it falls as 1 / distance."""
     return (rays - rays.mean(-2, keepdim=True)).square().sum(-1).mean(-1).sqrt()
 
 
 def unproject(rays: Float[Tensor, "*batch joints 2"], offsets: Float[Tensor, "*batch joints"], unit: float) -> Tensor:
-    """Points (*batch, joints, 3) in root distances: along each ray at z = 1 + unit * offset, kept in front of the camera."""
+    """Return the points on the rays at depth z = 1 + unit * offset, clamped to 0.3 to 3 so that they stay in front.
+
+    Returns:
+        (*batch, joints, 3), in multiples of the root's distance.
+    """
     z = (1 + unit * offsets).clamp(0.3, 3.0)[..., None]
     return torch.cat([rays * z, z], -1)

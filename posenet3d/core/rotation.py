@@ -1,4 +1,4 @@
-"""Rotations for training code: named turns and random views, on top of roma."""
+"""Rotations for training: about a coordinate axis, and to random camera views; built on roma."""
 
 import math
 
@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 
 def turn_about(axis: str, angle: Float[torch.Tensor, " batch"]) -> Float[torch.Tensor, "batch 3 3"]:
-    """Rotation matrices by `angle` radians about 'x', 'y' or 'z' (right-handed)."""
+    """Return rotation matrices by `angle` radians about 'x', 'y' or 'z' (right-handed)."""
     unit = torch.zeros(len(angle), 3, dtype=angle.dtype, device=angle.device)
     unit[:, "xyz".index(axis)] = 1.0
     return roma.rotvec_to_rotmat(unit * angle[:, None])
@@ -17,11 +17,18 @@ def turn_about(axis: str, angle: Float[torch.Tensor, " batch"]) -> Float[torch.T
 def random_views(
     count: int, tilt_mean: float, tilt_sd: float, roll_sd: float, rng: torch.Generator
 ) -> Float[torch.Tensor, "batch 3 3"]:
-    """R_other_cam: turn a person about the true vertical, as seen from another camera of the same kind.
+    """Draw R_other_cam: rotations of a person about the true vertical, as another camera of the same kind sees them.
 
-    The camera looks down by some angle, so its y axis is not the vertical. Undo the mean tilt, spin about the vertical by
-    any angle, tilt again by an angle drawn from the cameras' distribution, and roll a little (ElePose, CVPR 2022, section
-    3.3, with a shared mean in place of a tilt per pose).
+    The camera looks down by some angle, so its y axis is not the vertical. The rotation undoes the mean tilt, turns about
+    the vertical by any angle, tilts again by an angle from the distribution of the cameras, and rolls a little.
+    Source: ElePose (CVPR 2022), section 3.3, with one mean tilt instead of a tilt per pose.
+
+    Args:
+        count: number of rotations.
+        tilt_mean: mean angle by which the cameras look down (rad).
+        tilt_sd: its standard deviation (rad).
+        roll_sd: standard deviation of the roll (rad).
+        rng: random numbers.
     """
 
     def normal() -> torch.Tensor:

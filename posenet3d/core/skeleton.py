@@ -1,7 +1,9 @@
 """The 17 joints of Human3.6M: names, order, parents, bones and mirror pairs.
 
-Everything inside the library speaks this joint set; `posenet3d.core.jointsets` converts all others to it.
+All code inside the library uses this joint set; `posenet3d.core.jointsets` converts all others to it.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,12 +24,13 @@ BONE_PARENTS = np.array([parent for parent, _ in BONES])
 BONE_CHILDREN = np.array([child for _, child in BONES])
 
 
-def _mirrored(name: str) -> str:
-    swap = {"l_": "r_", "r_": "l_"}
-    return swap.get(name[:2], name[:2]) + name[2:]
+def mirror_indices(names: Sequence[str]) -> list[int]:
+    """Return for every joint the index of its left-right partner, by the prefixes l_ and r_; without one its own index."""
+    swapped = {"l_": "r_", "r_": "l_"}
+    return [names.index(swapped.get(name[:2], name[:2]) + name[2:]) for name in names]
 
 
-MIRROR: tuple[int, ...] = tuple(JOINT[_mirrored(name)] for name in JOINT_NAMES)
+MIRROR: tuple[int, ...] = tuple(mirror_indices(JOINT_NAMES))
 """Index of each joint's left-right partner; a joint on the midline is its own."""
 
 SIDES: tuple[str, ...] = tuple({"l": "left", "r": "right"}[n[0]] if n[1] == "_" else "middle" for n in JOINT_NAMES)

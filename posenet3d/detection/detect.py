@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from posenet3d.core.camera import pinhole
 from posenet3d.core.jointsets import JOINT_SETS, JointSet
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.detection import cache
@@ -70,9 +69,8 @@ def sequences_in(video: Video, detections: Detections) -> list[PoseSequence]:
     n_rows = int(frame_index[len(detections["images"]) - 1]) + 1
     footage = Footage(video.file, n_rows, video.fps, video.size)
     sequences = sequences_of_people(people, footage, JointSet("the detector's", names), "annotations.keypoints")
-    width, height = video.size
-    K = None if video.fov_deg is None else pinhole(float(max(video.size)), width / 2, height / 2, video.fov_deg)
-    return [replace(sequence, video_path=video.file, K=K) for sequence in sequences]
+    sequences = [replace(sequence, video_path=video.file) for sequence in sequences]
+    return sequences if video.fov_deg is None else [sequence.with_fov(video.fov_deg) for sequence in sequences]
 
 
 def _to_first(video: Video, number: int) -> np.ndarray:
@@ -99,7 +97,7 @@ def _in_coco_format(video: Video, seen: Sequence[list[np.ndarray]], joint_set: J
     people = [Person(frame, joints) for frame, found in enumerate(seen) for joints in found]
     if people:
         common_count(people, video.file, "keypoints")
-    tracks = track_ids(people, joint_set, len(seen))
+    tracks = track_ids(people, joint_set, len(seen), video.fps)
     frame_index = video.frame_index
     images = [
         {

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: write beside the target, then rename over it."""
+"""Write files atomically: to a temporary file beside the target, which is then renamed over it."""
 
 import os
 import tempfile
@@ -15,8 +15,8 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     """Open a binary file that replaces `path` when the block ends without an exception.
 
     Raises:
-        InputError: the folder does not exist or cannot be written, the disk is full, or `path` is something other than
-            a file, which a rename would replace (a folder cannot be, but /dev/null can).
+        InputError: the folder does not exist or cannot be written, the disk is full, or `path` is not a plain file,
+            which the rename would replace (not a folder, but /dev/null).
     """
     path = Path(path)
     try:
@@ -33,7 +33,7 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes private files; a result should be readable like any other
+        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes private files; results get the usual permissions
         Path(temporary).replace(path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
@@ -45,10 +45,14 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def check_target(out: Path, source: Path) -> None:
-    """Whether a result can be written there; asked before the work, not after it.
+    """Check that a result can be written to a path, before the work instead of after it.
+
+    Args:
+        out: the file that is to be written.
+        source: the input file.
 
     Raises:
-        InputError: there is no such folder, something else has the name, or it is the input.
+        InputError: the folder does not exist, `out` is not a plain file, or it is the input.
     """
     if not out.parent.is_dir():
         raise InputError(out, "its folder does not exist", "make the folder first")

@@ -1,4 +1,4 @@
-"""JSON from anywhere, checked value by value: what is not what it should be raises `InputError` naming the field."""
+"""Validated JSON access; every failure is an InputError that names the field."""
 
 import json
 import re
@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.errors import InputError
 
 MAX_BYTES = 2**30
-"""A whole day of one person in verbose JSON; anything larger would exhaust the memory before it could be refused."""
+"""A whole day of one person in verbose JSON; a larger file would exhaust the memory."""
+
+JOINT_COUNTS = frozenset(map(len, JOINT_SETS.values()))
 
 MAX_PIXEL = 1e6
-"""No image is this wide: such a coordinate is a broken file, and its square would swamp every sum."""
+"""No image is this wide. A file with such a coordinate is broken, and its square would dominate every sum."""
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a regular file of bounded size.
+    """Read a plain file of limited size.
 
     Raises:
         InputError: there is no such file, it cannot be read, is not a plain file, is empty or too large.
@@ -40,7 +43,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def load_json(path: Path) -> Any:
-    """The value in a JSON file.
+    """Read a JSON file.
 
     Raises:
         InputError: as `read_bytes` and `parse_json`.
@@ -49,10 +52,10 @@ def load_json(path: Path) -> Any:
 
 
 def parse_json(content: bytes, file: str | Path) -> Any:
-    """The value in JSON text; NaN and Infinity are allowed, as numpy users write them.
+    """Parse JSON; NaN and Infinity are allowed, because numpy users write them.
 
     Raises:
-        InputError: it is not JSON in UTF-8, or is nested beyond reason.
+        InputError: it is not JSON in UTF-8, or is nested too deeply.
     """
     try:
         return json.loads(content.decode("utf-8-sig"))
@@ -66,10 +69,10 @@ def parse_json(content: bytes, file: str | Path) -> Any:
 
 
 def records(value: object, file: str | Path, field: str) -> list[dict[str, Any]]:
-    """`value`, which must be a list of objects.
+    """Return `value` after checking that it is a list of objects.
 
     Raises:
-        InputError: it is not.
+        InputError: it is something else.
     """
     if not isinstance(value, list):
         raise InputError(file, f"field '{field}' is {describe(value)}", "it must be a list of objects")
@@ -80,30 +83,61 @@ def records(value: object, file: str | Path, field: str) -> list[dict[str, Any]]
 
 
 def joint_triplets(value: object, file: str | Path, field: str) -> Float[np.ndarray, "joints 3"]:
-    """A flat list x, y, confidence, x, y, ... as rows; null and NaN stand for missing.
+    """Return joints as rows of x, y, confidence; null and NaN are missing values.
+
+    Written flat (x, y, confidence, x, y, ...) or a list per joint; numbers may be written as text. Without confidences
+    (x, y, x, y, ...) every joint that is not missing has confidence 1. A flat list whose length fits both readings is
+    the one with a known number of joints, with confidences if both have.
 
     Raises:
-        InputError: not a flat list of numbers, not a multiple of three of them, or a coordinate beyond any image.
+        InputError: not such a list, another number of values, or a coordinate beyond any image.
     """
-    if not isinstance(value, list):
-        raise InputError(file, f"field '{field}' is {describe(value)}", "it must be a list x, y, confidence, ...")
-    for item in value:
-        if type(item) not in (float, int, type(None)):
-            raise InputError(file, f"field '{field}' holds {describe(item)}", "it must hold plain numbers")
-    if not value or len(value) % 3:
+    if not isinstance(value, list) or not value:
+        problem = f"field '{field}' is {describe(value)}" if value != [] else f"field '{field}' holds 0 numbers"
+        raise InputError(file, problem, "it must be a list x, y, confidence, ...")
+    if all(isinstance(item, list) for item in value):
+        width = len(value[0])
+        if width not in (2, 3) or any(len(item) != width for item in value):
+            raise InputError(
+                file, f"field '{field}' holds lists of other lengths", "it must hold x, y, confidence per joint"
+            )
+        flat = [number for item in value for number in item]
+    else:
+        flat, width = value, _values_per_joint(len(value))
+    if width == 0:
         raise InputError(file, f"field '{field}' holds {len(value)} numbers", "it must hold x, y, confidence per joint")
     try:
-        rows = np.array(value, dtype=np.float64).reshape(-1, 3)
+        rows = np.array([_number(item, file, field) for item in flat], dtype=np.float64).reshape(-1, width)
     except OverflowError as error:
         raise InputError(
             file, f"field '{field}' holds a number that is no pixel", "write coordinates in pixels"
         ) from error
+    if width == 2:
+        rows = np.column_stack([rows, np.isfinite(rows).all(1).astype(float)])
     check_pixels(rows[:, :2], file, field)
     return rows
 
 
+def _values_per_joint(length: int) -> int:
+    """Return whether a flat list of this length has 3 or 2 values per joint; 0 if neither."""
+    fits = [width for width in (3, 2) if length % width == 0]
+    known = [width for width in fits if length // width in JOINT_COUNTS]
+    return (known or fits or [0])[0] if 3 in fits or known else 0
+
+
+def _number(item: object, file: str | Path, field: str) -> float:
+    """Return a number, also one written as text; null is NaN."""
+    if item is None:
+        return np.nan
+    if isinstance(item, str) and re.fullmatch(r"\s*-?[0-9]{1,12}(\.[0-9]{0,20})?(e-?[0-9]{1,2})?\s*", item):
+        return float(item)
+    if type(item) not in (float, int):
+        raise InputError(file, f"field '{field}' holds {describe(item)}", "it must hold plain numbers")
+    return float(item)  # type: ignore[arg-type]
+
+
 def check_pixels(pixels: Float[np.ndarray, "*any"], file: str | Path, field: str) -> None:
-    """Refuse coordinates beyond any image; NaN and infinity are missing joints and pass.
+    """Check that no coordinate is beyond any image; NaN and infinity are allowed, as missing joints.
 
     Raises:
         InputError: a finite coordinate is larger than `MAX_PIXEL`.
@@ -115,10 +149,10 @@ def check_pixels(pixels: Float[np.ndarray, "*any"], file: str | Path, field: str
 
 
 def whole_number(value: object, file: str | Path, field: str) -> int:
-    """An integer, also when written 12.0, within 15 digits.
+    """Return a value as an integer of at most 15 digits; 12.0 is allowed.
 
     Raises:
-        InputError: it is not.
+        InputError: it is no whole number.
     """
     is_number = type(value) is int or (type(value) is float and value.is_integer())
     if not is_number or abs(value) >= 1e15:  # type: ignore[operator, arg-type]
@@ -127,10 +161,10 @@ def whole_number(value: object, file: str | Path, field: str) -> int:
 
 
 def image_size(record: Mapping[str, object], file: str | Path, field: str) -> tuple[int, int] | None:
-    """`width` and `height` in pixels, None where either is absent.
+    """Return `width` and `height` in pixels; None if either is absent.
 
     Raises:
-        InputError: they are not positive whole numbers of a believable size.
+        InputError: they are not whole numbers from 1 to `MAX_PIXEL`.
     """
     if record.get("width") is None or record.get("height") is None:
         return None
@@ -142,13 +176,13 @@ def image_size(record: Mapping[str, object], file: str | Path, field: str) -> tu
 
 
 def last_number(text: str) -> int | None:
-    """The last number in a file name without its suffix: 12 for 'cam1_000012_keypoints.json'."""
+    """Return the last number in a file name without its suffix: 12 for 'cam1_000012_keypoints.json'; None without any."""
     found = re.findall(r"[0-9]+", re.sub(r"\.[A-Za-z][A-Za-z0-9]*$", "", text.rsplit("/", 1)[-1]))
     return int(found[-1]) if found and len(found[-1]) <= 15 else None
 
 
 def describe(value: object) -> str:
-    """A wrong value in few words, for an error message."""
+    """Return a short description of a wrong value, for an error message."""
     kinds = {dict: "an object", list: "a list", type(None): "null"}
     if type(value) in kinds:
         return kinds[type(value)]

@@ -1,4 +1,4 @@
-"""Npz from anywhere, checked field by field: what is not what it should be raises `InputError` naming the field."""
+"""Validated npz access; every failure is an InputError that names the field."""
 
 import zipfile
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
 
 MAX_UNPACKED_BYTES = 2**32
-"""Ten million frames; a compressed file that unpacks to more is a mistake or a trap."""
+"""Ten million frames; a compressed file that unpacks to more is a mistake or an attack."""
 
 Arrays = dict[str, np.ndarray]
 
 
 def load_arrays(path: Path, fields: Sequence[str]) -> Arrays:
-    """The named fields of an npz, as far as it has them; anything else in it is not even read.
+    """Read the named fields of an npz; fields that it lacks are left out, and no other field is read.
 
     Raises:
         InputError: there is no such file, or it is damaged, not an npz, pickled or beyond `MAX_UNPACKED_BYTES`.
@@ -30,7 +30,7 @@ def load_arrays(path: Path, fields: Sequence[str]) -> Arrays:
             return {field: stored[field] for field in fields if field in stored.files}
     except InputError:
         raise
-    except Exception as error:  # zipfile, zlib, numpy's header parser: a dozen kinds for a damaged or pickled file
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds for a damaged or pickled file
         raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
 
 
@@ -54,10 +54,10 @@ def load_npy(path: Path) -> np.ndarray:
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write an npz, whole or not at all.
+    """Write an npz in one atomic step.
 
     Raises:
-        InputError: it cannot be written there, or could not be read again for its size.
+        InputError: it cannot be written, or is too large to be read again.
     """
     size = sum(array.nbytes for array in arrays.values())
     if size > MAX_UNPACKED_BYTES:
@@ -67,14 +67,14 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def check_npz(path: Path) -> list[str]:
-    """The names of the fields of an npz.
+    """Return the names of the fields of an npz.
 
     Raises:
         InputError: there is no such file, it is no npz, or it unpacks to more than `MAX_UNPACKED_BYTES`.
     """
     if not path.exists():
         raise InputError(path, "there is no such file", "check the path")
-    if not path.is_file():  # a pipe would be waited for without end
+    if not path.is_file():  # reading a pipe would wait for ever
         raise InputError(path, "is not a plain file", "give an npz file")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -88,10 +88,10 @@ def check_npz(path: Path) -> list[str]:
 
 
 def numeric(data: Arrays, field: str, path: Path) -> np.ndarray | None:
-    """A field as numbers in floating point (float32 stays); None where absent.
+    """Return a field as float64 (float32 is kept); None if it is absent.
 
     Raises:
-        InputError: it holds something else.
+        InputError: it holds no numbers.
     """
     array = data.get(field)
     if array is None:
@@ -102,10 +102,10 @@ def numeric(data: Arrays, field: str, path: Path) -> np.ndarray | None:
 
 
 def texts(data: Arrays, field: str, count: int, path: Path) -> list[str]:
-    """One text per clip (or joint); empty where the field is absent.
+    """Return one text per clip (or joint); an empty list if the field is absent.
 
     Raises:
-        InputError: other than `count` texts.
+        InputError: it does not hold `count` texts.
     """
     if field not in data:
         return []
@@ -117,17 +117,17 @@ def texts(data: Arrays, field: str, count: int, path: Path) -> list[str]:
 
 
 def expect(array: np.ndarray, shape: tuple[int, ...], field: str, path: Path) -> None:
-    """Refuse an array of another shape.
+    """Check the shape of an array.
 
     Raises:
-        InputError: naming the field and the shape it must have.
+        InputError: another shape; the message names the field and the shape that it must have.
     """
     if array.shape != shape:
         raise wrong(path, field, f"has shape {array.shape}", f"it must be {shape}")
 
 
 def clip_rows(data: Arrays, n_frames: int, path: Path) -> list[slice]:
-    """The rows of every clip.
+    """Return the rows of every clip; all rows as one clip if the file has no `start` and `length`.
 
     Raises:
         InputError: `start` and `length` are not whole numbers, disagree, leave the array or overlap.
@@ -154,7 +154,7 @@ def clip_rows(data: Arrays, n_frames: int, path: Path) -> list[slice]:
 
 
 def clip_table(clips: Sequence[Any]) -> Arrays:
-    """`start`, `length`, `name`, `subject`, `action` and `fps` of sequences or takes that lie end to end."""
+    """Return `start`, `length`, `name`, `subject`, `action` and `fps` of sequences or takes that are stored end to end."""
     lengths = np.array([len(clip) for clip in clips], np.int64)
     return {
         "start": np.cumsum(lengths) - lengths,
@@ -167,10 +167,10 @@ def clip_table(clips: Sequence[Any]) -> Arrays:
 
 
 def rates(data: Arrays, count: int, path: Path) -> Float[np.ndarray, " clips"]:
-    """Frames per second of every clip; one number serves all, the default where `fps` is absent.
+    """Return the frames per second of every clip; `fps` may be one number for all, and the default if it is absent.
 
     Raises:
-        InputError: not numbers, not one per clip, or no frame rate.
+        InputError: not numbers, not one per clip, or out of range.
     """
     fps = numeric(data, "fps", path)
     if fps is None:
@@ -185,15 +185,15 @@ def rates(data: Arrays, count: int, path: Path) -> Float[np.ndarray, " clips"]:
 
 
 def refuse(bad: Bool[np.ndarray, " clips"], field: str, path: Path, rule: str) -> None:
-    """Refuse a field that is bad for any clip, naming the first.
+    """Raise an error for the first clip whose field is bad.
 
     Raises:
-        InputError: it is.
+        InputError: `bad` is true for a clip; the message names it and the `rule`.
     """
     if bad.any():
         raise wrong(path, field, f"of clip {int(bad.argmax())} is not usable", f"it {rule}")
 
 
 def wrong(path: Path, field: str, problem: str, remedy: str) -> InputError:
-    """The error for a field that is not what it should be."""
+    """Return the error for a field that is not valid."""
     return InputError(path, f"field '{field}' {problem}", remedy)

@@ -1,6 +1,6 @@
-"""Pickled dictionaries of arrays, in files of their own (3DPW, AIST++) and in npz (VideoPose3D and its successors).
+"""Validated access to pickled dictionaries of arrays, in pickles (3DPW, AIST++) and in npz (VideoPose3D and its successors).
 
-Nothing in them is executed: `posenet3d.safe_pickle` knows arrays and nothing else.
+Nothing in them is executed: `posenet3d.safe_pickle` accepts arrays only.
 """
 
 from pathlib import Path
@@ -15,10 +15,10 @@ from posenet3d.safe_pickle import UnsafePickle, plain, read_object_npz, read_pic
 
 
 def load_pickle(path: Path, fields: tuple[str, ...]) -> dict[str, Any]:
-    """These fields of the dictionary in a pickle, as far as it has them, their arrays opened; the others stay closed.
+    """Read the named fields of the dictionary in a pickle; fields that it lacks are left out, no other field is unpacked.
 
     Raises:
-        InputError: it cannot be read, names anything but arrays, or has none of the fields.
+        InputError: it cannot be read, holds anything but arrays, or has none of the fields.
     """
     try:
         content = read_pickle(path)
@@ -35,10 +35,10 @@ def load_pickle(path: Path, fields: tuple[str, ...]) -> dict[str, Any]:
 
 
 def load_dictionary(path: Path, field: str) -> dict[str, Any]:
-    """The dictionary in a field of an npz, keys as texts.
+    """Read the dictionary in a field of an npz, with its keys as texts.
 
     Raises:
-        InputError: there is none, or it names anything but arrays.
+        InputError: there is none, or it holds anything but arrays.
     """
     check_npz(path)
     try:
@@ -63,20 +63,26 @@ def load_object(path: Path, field: str) -> Any:
         raise InputError(path, f"is not usable: {error}", f"give the file that has '{field}'") from error
 
 
-LARGEST = 1e9
-"""A thousand kilometres in millimetres: what is larger is a damaged number, and its square would overflow."""
+MAX_ABS = 1e9
+"""A thousand kilometres in millimetres; larger numbers are damaged, and their squares would overflow."""
 
 MAX_NUMBERS = 10**8
-"""In nested lists; lists that hold one another many times would unfold to more than any memory."""
+"""In nested lists; lists that contain each other many times would expand to more than any memory."""
 
 
 def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Path) -> np.ndarray:
-    """A part of such a dictionary as float64 numbers, NaN among them; None in `shape` is any length but 0.
+    """Convert a value of such a dictionary to float64 numbers, which may be NaN.
+
+    Args:
+        value: an array or nested lists.
+        shape: that it must have; None is any length but 0.
+        where: name of the value, for errors.
+        path: of the file, for errors.
 
     Raises:
-        InputError: it is something else; `where` names it.
+        InputError: no numbers, another shape, or a number beyond `MAX_ABS`.
     """
-    is_usable = isinstance(value, np.ndarray) or (isinstance(value, list) and _unfolded(value) <= MAX_NUMBERS)
+    is_usable = isinstance(value, np.ndarray) or (isinstance(value, list) and _nested_size(value) <= MAX_NUMBERS)
     try:
         array = np.asarray(value) if is_usable else np.empty(0)
     except ValueError:  # lists of different lengths
@@ -88,16 +94,16 @@ def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Pa
         wanted = " x ".join("n" if size is None else str(size) for size in shape)
         raise wrong(path, where, f"has shape {array.shape} and type {array.dtype}", f"it must be {wanted} numbers")
     numbers = array.astype(np.float64)
-    if (np.abs(numbers) > LARGEST).any():
+    if (np.abs(numbers) > MAX_ABS).any():
         raise wrong(path, where, f"holds {np.nanmax(np.abs(numbers)):g}", "download the file again")
     return numbers
 
 
 def camera_matrix(value: Any, where: str, path: Path) -> np.ndarray:
-    """K in pixels.
+    """Return a camera's intrinsics K in pixels.
 
     Raises:
-        InputError: as `number_array`, or no camera has it.
+        InputError: as `number_array`, or the values cannot be intrinsics.
     """
     K = number_array(value, (3, 3), where, path)
     if not (np.isfinite(K).all() and min(K[0, 0], K[1, 1]) > 1 and np.abs(K).max() <= MAX_PIXEL):
@@ -105,8 +111,8 @@ def camera_matrix(value: Any, where: str, path: Path) -> np.ndarray:
     return K
 
 
-def _unfolded(value: Any) -> int:
-    """How many numbers nested lists hold, by their first entries."""
+def _nested_size(value: Any) -> int:
+    """Return the number of values in nested lists, judged by their first entries."""
     count = 1
     while isinstance(value, list) and value:
         count, value = count * len(value), value[0]

@@ -1,4 +1,4 @@
-"""Motion capture as text, for BVH, AMC and TRC: read whole, checked number by number, and bounded before it is computed."""
+"""Validated text files of motion capture (BVH, AMC, TRC); every failure is an InputError that names the line or field."""
 
 import io
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe, read_bytes
 
 MAX_VALUE = 1e7
-"""Ten kilometres in millimetres, or an angle after thousands of turns: what is larger is a damaged number."""
+"""Ten kilometres in millimetres, or an angle after thousands of turns; larger numbers are damaged."""
 
 MAX_JOINTS = 1000
 """A skeleton with every finger and a face has 200."""
@@ -22,10 +22,10 @@ MAX_POINTS = 10**8
 
 
 def read_text(path: Path) -> str:
-    r"""The text of a file in UTF-8, with or without a byte order mark; every line ends in '\n', however it ended.
+    r"""Read a text file in UTF-8, with or without a byte order mark; all line ends become '\n'.
 
     Raises:
-        InputError: as `posenet3d.io.checked_json.read_bytes`, with a remedy that does not speak of detectors.
+        InputError: as `posenet3d.io.checked_json.read_bytes`, with a remedy for motion capture.
     """
     try:
         content = read_bytes(path)
@@ -35,7 +35,7 @@ def read_text(path: Path) -> str:
 
 
 def numbers(words: Sequence[str], path: Path, where: str) -> Float[np.ndarray, " numbers"]:
-    """Words as numbers.
+    """Convert words to numbers.
 
     Raises:
         InputError: one is not a number, not finite or beyond `MAX_VALUE`; the message says where.
@@ -49,6 +49,7 @@ def numbers(words: Sequence[str], path: Path, where: str) -> Float[np.ndarray, "
 
 
 def _float(word: str) -> float:
+    """Return a word as a number; NaN if it is none."""
     try:
         return float(word)
     except ValueError:
@@ -56,7 +57,7 @@ def _float(word: str) -> float:
 
 
 def number(word: str, path: Path, where: str) -> float:
-    """One word as a number.
+    """Convert one word to a number.
 
     Raises:
         InputError: as `numbers`.
@@ -65,10 +66,10 @@ def number(word: str, path: Path, where: str) -> float:
 
 
 def check_rate(fps: float, path: Path, where: str) -> float:
-    """The frame rate, if it is one.
+    """Return the frame rate after checking its range.
 
     Raises:
-        InputError: it is not.
+        InputError: it is out of range.
     """
     if not MIN_FPS <= fps <= MAX_FPS:
         remedy = f"it must be {MIN_FPS:g} to {MAX_FPS:g} frames per second"
@@ -77,10 +78,10 @@ def check_rate(fps: float, path: Path, where: str) -> float:
 
 
 def check_size(path: Path, *, frames: int, joints: int, announced: float = 1) -> None:
-    """Refuse what is not whole or would fill the memory; a file that has more frames than announced passes.
+    """Check the size of a file: it must be complete and must not fill the memory. More frames than announced are allowed.
 
     Raises:
-        InputError: no frame, fewer than the file announces, or beyond `MAX_JOINTS` or `MAX_POINTS`.
+        InputError: no frame, fewer than the file announces, or more than `MAX_JOINTS` or `MAX_POINTS`.
     """
     if frames == 0:
         raise InputError(path, "holds no frame", "export it with its motion")

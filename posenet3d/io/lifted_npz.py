@@ -1,4 +1,4 @@
-"""Read and write OUT.npz, the file that carries lifted clips between the command line, the explorer and other programs."""
+"""Read and write lifted clips as npz, for the command line, the explorer and other programs."""
 
 import io
 from collections.abc import Sequence
@@ -17,13 +17,17 @@ FIELDS = ("joints_3d", "cleaned_px", "confidence", "start", "length", "name", "f
 BODY_FIELDS = ("body_model", "betas", "global_orient", "body_pose", "transl")
 
 MAX_PARAMETER = 1e6
-"""Radians, metres or betas beyond this are damage, and would overflow once a body is posed with them."""
+"""Radians, metres or betas beyond this are damaged, and would overflow when a body is posed with them."""
 
 
 def write_lifted(path: Path, results: Sequence[Lifted]) -> None:
-    """Write results with `start`, `length` and `name` per clip; whole or not at all.
+    """Write results with `start`, `length` and `name` per clip in one atomic step.
 
-    Clips of a packed file keep its rows (NaN where it has rows of no clip), others follow one another.
+    Clips of a packed file are written to its rows (`Lifted.packed_at`; NaN in rows of no clip), so that they line up with
+    its truth. All other clips are written end to end.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     arrays = _arrays(results)
     with atomic_write(path) as file:
@@ -31,13 +35,14 @@ def write_lifted(path: Path, results: Sequence[Lifted]) -> None:
 
 
 def lifted_bytes(results: Sequence[Lifted]) -> bytes:
-    """What `write_lifted` would write, but end to end: a clip that was picked from a packed file stands alone."""
+    """Return the content of the file that `write_lifted` would write, but with all clips end to end."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **_arrays([replace(r, packed_at=None) for r in results]))
     return buffer.getvalue()
 
 
 def _arrays(results: Sequence[Lifted]) -> Arrays:
+    """Return the arrays of the file."""
     start, length, n_rows = _layout(results)
 
     def laid_out(values: Sequence[np.ndarray], empty: float = np.nan) -> np.ndarray:
@@ -69,7 +74,10 @@ def _arrays(results: Sequence[Lifted]) -> Arrays:
 
 
 def _layout(results: Sequence[Lifted]) -> tuple[np.ndarray, np.ndarray, int]:
-    """First row and length of every clip, and the number of rows: as in the packed file all came from, else end to end."""
+    """Return the first row and the length of every clip, and the number of rows.
+
+    They are those of the packed file if all clips are from one, otherwise the clips follow each other.
+    """
     length = np.array([len(r) for r in results], np.int64)
     origins = [r.packed_at for r in results if r.packed_at is not None]
     if len(origins) == len(results) and len({n_rows for _, n_rows in origins}) == 1:
@@ -81,10 +89,10 @@ def _layout(results: Sequence[Lifted]) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def read_lifted(path: Path) -> list[Lifted]:
-    """Read what `write_lifted` wrote; only `joints_3d` is needed, and a body has all of `BODY_FIELDS` or none.
+    """Read a file of `write_lifted`; only `joints_3d` is required, and of `BODY_FIELDS` there must be all or none.
 
     Raises:
-        InputError: not an npz, without `joints_3d` of shape (N, 17, 3), or a field does not fit it.
+        InputError: not an npz, no `joints_3d` of shape (N, 17, 3), or a field that does not fit it.
     """
     data = load_arrays(path, FIELDS + BODY_FIELDS)
     joints, cleaned_px, confidence = (numeric(data, field, path) for field in ("joints_3d", "cleaned_px", "confidence"))
@@ -115,10 +123,10 @@ def read_lifted(path: Path) -> list[Lifted]:
 
 
 def _bodies(data: Arrays, clips: list[slice], n_frames: int, path: Path) -> Sequence[BodyParameters | None]:
-    """The body of every clip; None where the file has none.
+    """Return the body parameters of every clip; None for each if the file has no body.
 
     Raises:
-        InputError: a field is missing beside the others, has another shape, or is not finite where it must be.
+        InputError: a field is missing beside the others, has another shape, or is not finite where it must be finite.
     """
     present = [field for field in BODY_FIELDS if field in data]
     if not present:
@@ -143,8 +151,9 @@ def _bodies(data: Arrays, clips: list[slice], n_frames: int, path: Path) -> Sequ
 
 
 def _parameter(data: Arrays, field: str, shape: tuple[int, ...], path: Path) -> np.ndarray:
+    """Return one field of the body in float32, after checking its shape and range."""
     array = numeric(data, field, path)
-    assert array is not None  # seen by the caller
+    assert array is not None  # checked by the caller
     expect(array, shape, field, path)
     if (np.abs(array) > MAX_PARAMETER).any():  # infinite ones too; NaN are frames without a person
         raise wrong(path, field, f"holds values beyond {MAX_PARAMETER:g}", "it is damaged, lift again")

@@ -1,6 +1,6 @@
-"""Films and folders of pictures: what is known about one before it is looked at, and its pictures one after the other.
+"""Open videos and folders of images, and decode their frames one after the other.
 
-Pictures are decoded as they are asked for, so that a film of any length takes the memory of a few of them.
+Frames are decoded on demand, so that a video of any length takes the memory of a few frames.
 """
 
 from collections.abc import Iterator
@@ -22,55 +22,55 @@ from posenet3d.io.checked_json import last_number
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".gif", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
-ACCEPTED_INPUT = "give a video (mp4, mov, avi, webm, gif), a picture or a folder of pictures"
+ACCEPTED_INPUT = "give a video (mp4, mov, avi, webm, gif), an image or a folder of images"
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
 
 class ImageFile(NamedTuple):
-    """A picture of a film."""
+    """An image file of a folder."""
 
-    name: str  # of its file
+    name: str
     size: tuple[int, int]  # upright width and height, pixels
 
 
 @dataclass(frozen=True)
 class Video:
-    """What is known about a film: when each picture is shown, how large they are, and perhaps the lens.
+    """What is known about a video without decoding it: the times of its frames, their size, and perhaps the lens.
 
-    A film of uneven rate is one of even rate in which some pictures are missing: `rows` says where each picture stands
-    on the even clock of `fps`. For a steady film that is 0, 1, 2 ...
+    A video of variable rate is treated as one of constant rate with dropped frames: `frame_index` is the index of each
+    decoded frame at the constant rate `fps`. For a video of constant rate that is 0, 1, 2 ...
     """
 
     file: Path
-    times_s: Float[np.ndarray, " pictures"]
-    size: tuple[int, int]  # upright width and height of the first picture, pixels
+    times_s: Float[np.ndarray, " frames"]
+    size: tuple[int, int]  # upright width and height of the first frame, pixels
     fps: float
-    fov_deg: float | None = None  # across the longer side, as the camera wrote it
-    image_files: tuple[ImageFile, ...] = ()  # of a folder of pictures, which may differ in size
+    fov_deg: float | None = None  # across the longer side, from the metadata
+    image_files: tuple[ImageFile, ...] = ()  # of a folder of images, which may differ in size
 
     def __len__(self) -> int:
         return len(self.times_s)
 
     def image_file(self, number: int) -> ImageFile:
-        """One of its pictures."""
+        """Return the image file of a frame; for a video a record with the file's name and the frame size."""
         return self.image_files[number] if self.image_files else ImageFile(self.file.name, self.size)
 
     @property
-    def frame_index(self) -> Int[np.ndarray, " pictures"]:
-        """The row of each picture on the even clock; no two share one."""
+    def frame_index(self) -> Int[np.ndarray, " frames"]:
+        """The index of each frame at the constant rate `fps`; all differ."""
         nearest = np.round(self.times_s * self.fps).astype(int)
         steps = np.arange(len(nearest))
         return np.maximum.accumulate(nearest - steps) + steps
 
     @property
     def has_constant_rate(self) -> bool:
-        """Whether no picture is missing on the even clock."""
+        """Whether no frame was dropped."""
         return int(self.frame_index[-1]) == len(self) - 1
 
 
 def is_video(path: Path) -> bool:
-    """Whether the name is that of a video or a picture, or the folder holds pictures and no JSON (OpenPose's may hold both)."""
+    """Return whether a path is a video, an image, or a folder of images without JSON (OpenPose's folders may hold both)."""
     if path.is_dir():
         try:
             suffixes = {file.suffix.lower() for file in path.iterdir()}
@@ -81,18 +81,19 @@ def is_video(path: Path) -> bool:
 
 
 def _is_of_images(path: Path) -> bool:
+    """Return whether a path is an image or a folder, not a video file."""
     return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def open_video(path: str | Path, fps: float | None = None) -> Video:
-    """Look at a film without decoding more than its first picture.
+    """Open a video and decode its first frame only.
 
     Args:
-        path: a video, a picture, or a folder of pictures, which are taken in the order of the numbers in their names.
-        fps: overrides the film's own rate; for pictures the default is 30.
+        path: a video, an image, or a folder of images, which are sorted by the numbers in their names.
+        fps: overrides the video's own rate; for images the default is 30.
 
     Raises:
-        InputError: it is not there, is no film, or holds no picture.
+        InputError: there is no such file, or it has no frame that can be decoded.
     """
     path = Path(path)
     if not path.exists():
@@ -101,15 +102,15 @@ def open_video(path: str | Path, fps: float | None = None) -> Video:
         return _video_from_images(path, fps)
     with _reading(path), av.open(path, "r") as container:
         if not container.streams.video:
-            raise InputError(path, "has no picture", ACCEPTED_INPUT)
+            raise InputError(path, "has no video stream", ACCEPTED_INPUT)
         stream = container.streams.video[0]
-        # The last packet is empty: the end. AVI has no pts. Packets are let go at once: they hold the whole file.
+        # The last packet is empty and marks the end. AVI has no pts. Packets are not kept: they hold the whole file.
         stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
         base, declared = stream.time_base or Fraction(1), stream.average_rate
         focal_mm = _focal_length({**container.metadata, **stream.metadata})
     first = next(read_frames(path), None)
     if first is None or not stamps:
-        raise InputError(path, "has no picture that can be read", ACCEPTED_INPUT)
+        raise InputError(path, "has no frame that can be decoded", ACCEPTED_INPUT)
     known = all(stamp is not None for stamp in stamps)
     times = np.sort(np.array(stamps, np.float64)) * float(base) if known else np.arange(len(stamps)) / DEFAULT_FPS
     times -= times[0]
@@ -121,12 +122,16 @@ def open_video(path: str | Path, fps: float | None = None) -> Video:
 
 
 def read_frames(path: Path, height_px: int | None = None) -> Iterator[Picture]:
-    """Every picture in turn, upright, RGB; with `height_px` no higher than that and with even sides.
+    """Yield every frame in order, upright, RGB.
 
-    What is damaged at the end of a video is left out, as a player leaves it out.
+    Damaged frames at the end of a video are left out, as in a player.
+
+    Args:
+        path: a video, an image, or a folder of images.
+        height_px: scale higher frames down to this height, with even sides; None keeps their size.
 
     Raises:
-        InputError: it cannot be opened, or a picture of a folder cannot be read.
+        InputError: the video cannot be opened, or an image of a folder cannot be read.
     """
     if _is_of_images(path):
         for file in _image_paths(path):
@@ -144,7 +149,8 @@ def read_frames(path: Path, height_px: int | None = None) -> Iterator[Picture]:
 
 
 def _upright(frame: av.VideoFrame, height_px: int | None) -> Picture:
-    turns = round(frame.rotation / 90)  # phones film sideways and note it: degrees counter-clockwise
+    """Return a decoded frame as upright RGB, scaled as in `read_frames`."""
+    turns = round(frame.rotation / 90)  # phones record sideways and store the rotation: degrees counter-clockwise
     if height_px is not None:
         height = frame.width if turns % 2 else frame.height
         scale = min(1.0, height_px / height)
@@ -153,11 +159,12 @@ def _upright(frame: av.VideoFrame, height_px: int | None) -> Picture:
 
 
 def _round_to_even(length: float) -> int:
+    """Return the nearest even number of pixels, at least 2."""
     return max(2, 2 * round(length / 2))
 
 
 def _rate(times: np.ndarray, declared: float | None) -> float:
-    """Pictures per second: the declared rate where the stamps agree with it, else the one of the usual step."""
+    """Return the frames per second: the declared rate if the time stamps agree with it, else that of their median step."""
     if len(times) < 2:
         return declared or DEFAULT_FPS
     usual = 1 / max(float(np.median(np.diff(times))), 1 / MAX_FPS)
@@ -166,7 +173,7 @@ def _rate(times: np.ndarray, declared: float | None) -> float:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """FFmpeg's errors as one sentence."""
+    """Turn FFmpeg's errors into an InputError."""
     try:
         yield
     except av.error.FFmpegError as error:
@@ -174,16 +181,17 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _video_from_images(folder: Path, fps: float | None) -> Video:
+    """Return the video that a folder of images, or a single image, makes."""
     files = _image_paths(folder)
     if not files:
-        raise InputError(folder, "holds no picture", ACCEPTED_INPUT)
+        raise InputError(folder, "holds no image", ACCEPTED_INPUT)
     rate = fps or DEFAULT_FPS
     image_files = tuple(ImageFile(file.name, _size(file)) for file in files)
     return Video(folder, np.arange(len(files)) / rate, image_files[0].size, rate, _field_of_view(files[0]), image_files)
 
 
 def _image_paths(folder: Path) -> list[Path]:
-    """Pictures in the order of the last numbers in their names, then of the names; a picture is a folder of one."""
+    """Return the images sorted by the last number in their names, then by name; a single image is returned alone."""
     if folder.is_file():
         return [folder]
     try:
@@ -194,11 +202,11 @@ def _image_paths(folder: Path) -> list[Path]:
 
 
 SIDEWAYS = (5, 6, 7, 8)
-"""Values of EXIF's orientation that exchange width and height."""
+"""Values of EXIF's orientation with width and height exchanged."""
 
 
 def _size(file: Path) -> tuple[int, int]:
-    """Upright width and height; the pixels are not decoded."""
+    """Return the upright width and height of an image, without decoding its pixels."""
     with _open_image(file) as image:
         width, height = image.size
         return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
@@ -206,14 +214,16 @@ def _size(file: Path) -> tuple[int, int]:
 
 @contextmanager
 def _open_image(file: Path) -> Iterator[Image.Image]:
+    """Open an image, with an InputError for one that cannot be read."""
     try:
         with Image.open(file) as image:
             yield image
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
-        raise InputError(file, "is no picture that can be read", "take it out, or save it again") from error
+        raise InputError(file, "is not a readable image", "remove it, or save it again") from error
 
 
 def _read_image(file: Path, height_px: int | None) -> Picture:
+    """Return an image as upright RGB, scaled as in `read_frames`."""
     with _open_image(file) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     if height_px is not None:
@@ -223,14 +233,17 @@ def _read_image(file: Path, height_px: int | None) -> Picture:
 
 
 def _field_of_view(file: Path) -> float | None:
-    """Degrees across the longer side of a picture; None where EXIF does not say."""
+    """Return the field of view across the longer side of an image in degrees; None if EXIF has no focal length."""
     with Image.open(file) as image:
         focal_mm = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
     return _fov_from_focal_length(float(focal_mm) if focal_mm else None)
 
 
 def _focal_length(metadata: dict[str, str]) -> float | None:
-    """In terms of 36 mm film, as telephones note it in a video (com.apple.quicktime.camera.focal_length.35mm_equivalent)."""
+    """Return the focal length that phones store in a video, as on 36 mm film; None if there is none.
+
+    The key is com.apple.quicktime.camera.focal_length.35mm_equivalent.
+    """
     for key, value in metadata.items():
         if "focal" in key.lower() and "35mm" in key.lower():
             try:
@@ -241,5 +254,5 @@ def _focal_length(metadata: dict[str, str]) -> float | None:
 
 
 def _fov_from_focal_length(focal_mm: float | None) -> float | None:
-    """Degrees across 36 mm of film; None for what no lens can have."""
+    """Return the field of view in degrees across 36 mm of film; None for a focal length that no lens has."""
     return float(np.degrees(2 * np.arctan(36 / 2 / focal_mm))) if focal_mm and 5 <= focal_mm <= 2000 else None

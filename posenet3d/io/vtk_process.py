@@ -1,4 +1,4 @@
-"""The talk with a program that draws with VTK: it runs by itself, for where GL libraries are missing VTK kills its process."""
+"""Run a VTK renderer in a subprocess, because VTK aborts its process if OpenGL is missing."""
 
 import subprocess
 import tempfile
@@ -10,22 +10,26 @@ import posenet3d
 from posenet3d.errors import InputError
 
 ROOT = Path(posenet3d.__file__).parents[1]
-"""The folder that `posenet3d` lies in, for a process that must find it even where it is not installed."""
+"""The folder that contains the package `posenet3d`: the working directory of the worker, which need not be installed."""
 
 
 def no_opengl(what: str) -> InputError:
-    """The error to raise where nothing can be drawn; `what` should have been."""
+    """Return the error that `what` cannot be rendered without OpenGL."""
     remedy = "install it (Debian, Ubuntu: apt-get install libegl1 libgl1-mesa-dri) and start again"
-    return InputError(what, "it cannot be drawn here, for VTK finds no OpenGL to draw with", remedy)
+    return InputError(what, "it cannot be drawn here, because VTK finds no OpenGL", remedy)
 
 
 @contextmanager
 def drawn_by(command: Sequence[str], what: str) -> Iterator[Callable[[int], bytes]]:
-    """Run a worker; yields a function that reads so many bytes of what it writes. It is gone when the block ends.
+    """Run a worker and yield a function that reads a number of bytes of its output; the worker ends with the block.
+
+    Args:
+        command: of the worker.
+        what: the thing that is rendered, for the error.
 
     Raises:
-        InputError: from the function, if VTK found no OpenGL.
-        RuntimeError: from the function, if the worker stopped early for any other reason; with its words.
+        InputError: from the yielded function, if VTK found no OpenGL.
+        RuntimeError: from the yielded function, if the worker ended early for another reason; with its stderr.
     """
     with tempfile.TemporaryFile() as errors:
         worker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors)

@@ -117,11 +117,10 @@ class Lifter:
         if body is not None:
             for rows in (body.global_orient, body.body_pose, body.transl):
                 rows[is_empty] = np.nan
-        focal, centre = np.array([K[0, 0], K[1, 1]]), K[:2, 2]
         return Lifted(
             name=sequence.name,
             joints_3d=joints.astype(np.float32),
-            cleaned_px=(cleaned * focal + centre).astype(np.float32),
+            cleaned_px=camera.to_pixels(cleaned, K).astype(np.float32),
             fps=sequence.fps,
             model="teacher" if self.student is None else "student",
             checkpoint=self.name,

@@ -13,7 +13,7 @@ from torch import Tensor
 from posenet3d.body.layer import BODY_PARENTS
 from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.core.normalise import mirror
-from posenet3d.core.skeleton import MIRROR
+from posenet3d.core.skeleton import MIRROR, mirror_indices
 from posenet3d.models.student import Student
 from posenet3d.models.teacher import Teacher
 
@@ -21,8 +21,7 @@ TRAINED_FPS = 30.0
 _SMOOTHING_S = 2 / TRAINED_FPS  # depth and rotations change more slowly than their per-frame estimates shake
 _BATCH = 1024
 
-_SMPL_NAMES = JOINT_SETS["smpl24"].joints
-_SMPL_MIRROR = [_SMPL_NAMES.index({"l_": "r_", "r_": "l_"}.get(n[:2], n[:2]) + n[2:]) for n in _SMPL_NAMES]
+_SMPL_MIRROR = mirror_indices(JOINT_SETS["smpl24"].joints)
 assert len(_SMPL_MIRROR) == len(BODY_PARENTS)
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from posenet3d.core.camera import pinhole, project
+from posenet3d.core.camera import look_at, pinhole_of_image, project
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.synthetic.detector_noise import with_detector_noise
 from posenet3d.synthetic.motions import MOTIONS
-from posenet3d.synthetic.stick_figure import joints
+from posenet3d.synthetic.stick_figure import forward_kinematics
 
 FPS = 30.0
 IMAGE_SIZE = (1000, 1000)
@@ -38,10 +38,10 @@ def synthetic_sequence(
         raise ValueError(f"no motion '{motion}'; there are {', '.join(MOTIONS)}")
     act, duration = MOTIONS[motion]
     times = np.arange(round(duration * fps)) / fps
-    joints_world = joints(act(times, np.random.default_rng(seed)))
+    joints_world = forward_kinematics(act(times, np.random.default_rng(seed)))
     R_cam_world, camera_world = _camera(distance, azimuth_deg)
     joints_3d = (joints_world - camera_world) @ R_cam_world.T
-    K = pinhole(float(max(IMAGE_SIZE)), IMAGE_SIZE[0] / 2, IMAGE_SIZE[1] / 2)
+    K = pinhole_of_image(IMAGE_SIZE)
     keypoints_px = project(joints_3d, K)
     return PoseSequence(
         name=f"synthetic {motion}",
@@ -78,7 +78,4 @@ def _camera(distance: float, azimuth_deg: float) -> tuple[Float[np.ndarray, "3 3
     middle, height = np.array([0, 0.95, 0]), 1.5
     azimuth = np.radians(azimuth_deg)
     position = np.array([distance * np.sin(azimuth), height, distance * np.cos(azimuth)])
-    z = (middle - position) / np.linalg.norm(middle - position)
-    x = np.cross(z, [0, 1, 0])
-    x /= np.linalg.norm(x)
-    return np.stack([x, np.cross(z, x), z]), position
+    return look_at(position, middle), position

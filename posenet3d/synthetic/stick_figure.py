@@ -50,7 +50,7 @@ class Motion:
     splay_deg: float = 8.0  # how far the knees point outwards
 
 
-def joints(motion: Motion) -> Float[np.ndarray, "frames 17 3"]:
+def forward_kinematics(motion: Motion) -> Float[np.ndarray, "frames 17 3"]:
     """Joint positions (m, world) of every frame."""
     R_world_pelvis = _bend(motion.pelvis_deg)
     # Half of the trunk's bend happens at the waist, half between spine and thorax.

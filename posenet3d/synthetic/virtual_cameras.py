@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from posenet3d.core.camera import project
+from posenet3d.core.camera import look_at, project
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT, N_JOINTS
 from posenet3d.errors import InputError
@@ -25,7 +25,7 @@ MARGIN = 0.9
 STEP_BACK, MAX_DISTANCE_M = 1.1, 1000.0
 
 
-def film(
+def project_with_cameras(
     takes: Sequence[Take], *, cameras: int = 4, seed: int = 0, fps: float | None = None, has_truth: bool = True
 ) -> list[PoseSequence]:
     """Every take, seen by cameras around it.
@@ -48,7 +48,7 @@ def film(
     rng = np.random.default_rng(seed)
     sequences = []
     for take in takes:
-        chosen = take if fps is None else take.every(fps)
+        chosen = take if fps is None else take.downsample(fps)
         world = chosen.h36m17()
         first = rng.uniform(0, 2 * np.pi)
         for number in range(cameras):
@@ -79,7 +79,7 @@ def _seen_from(
     while is_near and distance < MAX_DISTANCE_M:
         position = middle + distance * np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
         position[1] = low[1] + height
-        R_cam_world = _look_at(position, middle)
+        R_cam_world = look_at(position, middle)
         cam = (known - position) @ R_cam_world.T
         if (cam[:, 2] > 0.5).all() and (np.abs(cam[:, :2]) < reach * cam[:, 2:]).all():
             return (world - position) @ R_cam_world.T
@@ -87,14 +87,6 @@ def _seen_from(
     raise InputError(
         f"take {name!r}", f"does not fit a picture from {MAX_DISTANCE_M:g} m away", "check its unit (--unit)"
     )
-
-
-def _look_at(position: Float[np.ndarray, " 3"], target: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "3 3"]:
-    """R_cam_world of a camera that is held level: x right, y down, z towards the target."""
-    z = (target - position) / np.linalg.norm(target - position)
-    x = np.cross(z, [0.0, 1.0, 0.0])
-    x /= np.linalg.norm(x)
-    return np.stack([x, np.cross(z, x), z])
 
 
 def _sequence(take: Take, name: str, cam: Float[np.ndarray, "frames 17 3"], has_truth: bool) -> PoseSequence:

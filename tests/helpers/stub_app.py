@@ -15,6 +15,7 @@ import numpy as np
 from explorer import cache
 from posenet3d.body.files import default_arrays
 from posenet3d.core.body_parameters import BodyParameters
+from posenet3d.core.camera import to_rays
 from posenet3d.core.lifted import Lifted
 
 DEPTH_M = 4.0
@@ -49,8 +50,7 @@ def waving(joints_3d):
 
 def flat(sequence):
     """The input's joints on a plane, unseen ones at the middle of the seen; NaN where nobody was seen."""
-    K = sequence.intrinsics()
-    rays = (sequence.keypoints_px - K[:2, 2]) / np.diag(K)[:2]
+    rays = to_rays(sequence.keypoints_px, sequence.intrinsics())
     middle = np.array(
         [r[s].mean(0) if s.any() else [np.nan] * 2 for r, s in zip(rays, sequence.is_observed, strict=True)]
     )

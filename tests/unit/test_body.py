@@ -30,12 +30,12 @@ from posenet3d.body.layer import BODY_PARENTS, Body, BodyArrays, pose_rotations
 from posenet3d.body.smplx_model import to_smplx
 from posenet3d.core.body_parameters import BodyParameters
 from posenet3d.core.jointsets import JOINT_SETS
-from posenet3d.core.skeleton import JOINT, MIRROR
+from posenet3d.core.skeleton import JOINT, MIRROR, mirror_indices
 from posenet3d.errors import InputError
 from posenet3d.safe_pickle import UnsafePickle, as_array, read_pickle
 
 NAMES = JOINT_SETS["smpl24"].joints
-SWAP = [NAMES.index({"l_": "r_", "r_": "l_"}.get(n[:2], n[:2]) + n[2:]) for n in NAMES]
+SWAP = mirror_indices(NAMES)
 HARD_ANGLES = [0.0, 1e-8, torch.pi - 1e-6, torch.pi, 2 * torch.pi]
 
 

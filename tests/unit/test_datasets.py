@@ -33,7 +33,7 @@ from posenet3d.io.mocap.amass import read_amass
 from posenet3d.io.mocap.take import Take
 from posenet3d.io.mocap.takes_npz import read_takes, write_takes
 from posenet3d.synthetic.sequences import MOTIONS, synthetic_sequence
-from posenet3d.synthetic.virtual_cameras import film
+from posenet3d.synthetic.virtual_cameras import project_with_cameras
 
 FRAMES = 40
 K = np.array([[1145.0, 0, 512], [0, 1143.0, 515], [0, 0, 1]])
@@ -409,7 +409,7 @@ def walk_take(fps: float = 30.0) -> Take:
 
 def test_takes_come_back_from_their_file(tmp_path):
     take = walk_take()
-    write_takes(tmp_path / "takes.npz", [take, take.every(10.0)])
+    write_takes(tmp_path / "takes.npz", [take, take.downsample(10.0)])
     first, second = read_takes(tmp_path / "takes.npz")
     assert np.allclose(first.joints, take.joints, atol=1e-6)
     assert (second.fps, len(second), second.subject) == (10, 14, "somebody")
@@ -418,7 +418,7 @@ def test_takes_come_back_from_their_file(tmp_path):
 
 def test_virtual_cameras_see_everybody_upright_and_agree_with_the_truth():
     take = walk_take()
-    sequences = film([take], cameras=3, seed=1)
+    sequences = project_with_cameras([take], cameras=3, seed=1)
     assert len(sequences) == 3
     for sequence in sequences:
         assert ((sequence.keypoints_px > 0) & (sequence.keypoints_px < 1000)).all()
@@ -431,17 +431,17 @@ def test_virtual_cameras_see_everybody_upright_and_agree_with_the_truth():
         assert (sequence.keypoints_px[:, JOINT["head_top"], 1] < sequence.keypoints_px[:, JOINT["l_ankle"], 1]).all()
     ways = [s.joints_3d[0, JOINT["l_shoulder"]] - s.joints_3d[0, JOINT["r_shoulder"]] for s in sequences]
     assert np.linalg.norm(ways[0] - ways[1]) > 0.1  # from different sides
-    assert all(s.joints_3d is None for s in film([take], cameras=1, has_truth=False))
+    assert all(s.joints_3d is None for s in project_with_cameras([take], cameras=1, has_truth=False))
 
 
 @pytest.mark.parametrize("size", [1e5, 1e30])
 def test_a_take_in_a_wrong_unit_is_refused(size):
     take = Take("giant", size * walk_take().joints, JOINT_NAMES, JOINT_NAMES, 30.0)
     with pytest.raises(InputError, match="unit"):
-        film([take], cameras=1)
+        project_with_cameras([take], cameras=1)
 
 
-def test_the_command_converts_and_films(tmp_path, capsys):
+def test_the_command_converts_and_projects(tmp_path, capsys):
     h36m_folder(tmp_path, subjects=("S9", "S11"))
     out = tmp_path / "h36m.npz"
     assert main(["data", "convert", str(tmp_path), str(out), "--subjects", "S9"]) == 0
@@ -449,21 +449,22 @@ def test_the_command_converts_and_films(tmp_path, capsys):
     assert len(read_packed(out)) == 8
 
     write_takes(tmp_path / "takes.npz", [walk_take()])
-    assert main(["data", "film", str(tmp_path / "takes.npz"), str(out), "--cameras", "2", "--train"]) == 0
+    for name in ("film", "project"):  # the old name of the action, and the new one
+        assert main(["data", name, str(tmp_path / "takes.npz"), str(out), "--cameras", "2", "--train"]) == 0
     (first, _) = read_packed(out)
     assert first.joints_3d is None
     assert first.K is not None
 
     for wrong in (
-        ["film", str(tmp_path), str(out)],
-        ["film", str(tmp_path / "takes.npz"), str(out), "--cameras", "0"],
+        ["project", str(tmp_path), str(out)],
+        ["project", str(tmp_path / "takes.npz"), str(out), "--cameras", "0"],
         ["convert", str(tmp_path / "takes.npz"), str(tmp_path / "out.json")],
         ["convert", str(tmp_path / "nothing.bvh"), str(out)],
         ["convert", str(tmp_path), str(out), "--format", "panoptic"],
         ["convert", str(tmp_path), str(out), "--unit", "furlong"],
         ["convert", str(tmp_path), str(out), "--unit", "cm"],  # is for BVH
-        ["film", str(tmp_path / "takes.npz"), str(out), "--source-fps", "60"],
-        ["film", str(tmp_path / "takes.npz"), str(out), "--source-fps", "0"],
+        ["project", str(tmp_path / "takes.npz"), str(out), "--source-fps", "60"],
+        ["project", str(tmp_path / "takes.npz"), str(out), "--source-fps", "0"],
         ["convert", "a" * 300, str(out)],
     ):
         assert main(["data", *wrong]) == 2, wrong
@@ -534,12 +535,12 @@ def test_a_damaged_file_does_not_stop_a_folder(tmp_path, capsys):
     assert main(["data", "convert", str(tmp_path / "all"), str(tmp_path / "out.npz")]) == 2
 
 
-def test_filming_says_what_is_never_known(tmp_path, capsys):
+def test_projecting_says_what_is_never_known(tmp_path, capsys):
     take = walk_take()
     joints = take.joints.copy()
     joints[:, JOINT["l_wrist"]] = np.nan
     write_takes(tmp_path / "takes.npz", [Take("walk", joints, JOINT_NAMES, JOINT_NAMES, 30.0)])
-    assert main(["data", "film", str(tmp_path / "takes.npz"), str(tmp_path / "out.npz")]) == 0
+    assert main(["data", "project", str(tmp_path / "takes.npz"), str(tmp_path / "out.npz")]) == 0
     assert "not known in any frame: l_wrist\n" in capsys.readouterr().out
 
 
@@ -572,12 +573,12 @@ def test_photographs_are_clips_of_one_frame(tmp_path):
     assert np.allclose(sequences[2].keypoints_px[0, JOINT["l_knee"]], [12, 20])
 
 
-def test_every_synthetic_motion_can_be_filmed():
+def test_virtual_cameras_see_every_synthetic_motion():
     for motion in MOTIONS:
         truth = synthetic_sequence(motion, fps=3.0).joints_3d
         assert truth is not None
         take = Take(motion, truth * [1, -1, -1], JOINT_NAMES, JOINT_NAMES, 3.0)
-        (sequence,) = film([take], cameras=1)
+        (sequence,) = project_with_cameras([take], cameras=1)
         assert np.isfinite(sequence.keypoints_px).all()
 
 

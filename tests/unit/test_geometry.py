@@ -1,6 +1,7 @@
 """Camera, rotation and the lifting geometry: round trips, hard angles, behind the camera."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from posenet3d.core import camera, rotation
 from posenet3d.core.normalise import at_pelvis, mirror, unproject
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.losses.consistency import cycle, distance, see
 from posenet3d.training.clips import STATED_TILT, Clips, measure_tilt, window_indices
 
@@ -22,6 +24,44 @@ def test_projection_and_rays_are_inverse(seed):
     points = rng.normal(size=(5, 17, 3)) + np.array([0, 0, 6])
     rays = camera.to_rays(camera.project(points, K), K)
     np.testing.assert_allclose(rays, points[..., :2] / points[..., 2:], atol=1e-12)
+
+
+@given(st.integers(0, 10_000))
+def test_rays_and_pixels_are_inverse(seed):
+    pixels = np.random.default_rng(seed).uniform(-500, 2000, (4, 17, 2))
+    np.testing.assert_allclose(camera.to_pixels(camera.to_rays(pixels, K), K), pixels, atol=1e-9)
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 1.0, 3.0, 5.0])
+def test_a_level_camera_sees_its_target_in_the_middle_and_the_world_upright(azimuth):
+    position, target = np.array([4 * math.sin(azimuth), 1.5, 4 * math.cos(azimuth)]), np.array([0.1, 0.9, 0.2])
+    R = camera.look_at(position, target)
+    np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(R) == pytest.approx(1)
+    np.testing.assert_allclose(R @ (target - position), [0, 0, np.linalg.norm(target - position)], atol=1e-12)
+    up = R @ np.array([0.0, 1, 0])
+    assert up[0] == pytest.approx(0, abs=1e-12)  # level
+    assert up[1] < -0.9  # y points down
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1080, 1920)])
+def test_the_field_of_view_is_across_the_longer_side(size):
+    clip = PoseSequence("a", np.zeros((1, 17, 2)), np.ones((1, 17)), image_size=size).with_fov(65.0)
+    edge = np.array(size) / 2
+    edge[np.argmax(size)] = 0
+    angle = math.degrees(math.atan(abs(camera.to_rays(edge, clip.K)[np.argmax(size)])))
+    assert angle == pytest.approx(65 / 2)
+    np.testing.assert_array_equal(clip.K[:2, 2], np.array(size) / 2)
+    np.testing.assert_array_equal(clip.with_fov(camera.DEFAULT_FOV_DEG).K, replace(clip, K=None).intrinsics())
+
+
+def test_a_field_of_view_needs_an_image_size_and_an_angle():
+    clip = PoseSequence("a", np.zeros((1, 17, 2)), np.ones((1, 17)))
+    with pytest.raises(ValueError, match="image_size"):
+        clip.with_fov(65.0)
+    for angle in (0.0, 180.0, math.nan):
+        with pytest.raises(ValueError, match="not between 0 and 180"):
+            replace(clip, image_size=(10, 10)).with_fov(angle)
 
 
 def test_points_behind_the_camera_have_no_pixel():

@@ -9,7 +9,7 @@ from posenet3d.evaluation import metrics
 from posenet3d.synthetic.detector_noise import DetectorNoise, with_detector_noise
 from posenet3d.synthetic.motions import MOTIONS
 from posenet3d.synthetic.sequences import bundled_sequences, synthetic_sequence
-from posenet3d.synthetic.stick_figure import ANKLE_HEIGHT, joints
+from posenet3d.synthetic.stick_figure import ANKLE_HEIGHT, forward_kinematics
 
 FPS = 30
 every_motion = pytest.mark.parametrize("motion", list(MOTIONS))
@@ -17,7 +17,7 @@ every_motion = pytest.mark.parametrize("motion", list(MOTIONS))
 
 def in_world(motion, seed=0):
     act, duration = MOTIONS[motion]
-    return joints(act(np.arange(round(duration * FPS)) / FPS, np.random.default_rng(seed)))
+    return forward_kinematics(act(np.arange(round(duration * FPS)) / FPS, np.random.default_rng(seed)))
 
 
 def at(points, name):

@@ -10,7 +10,7 @@ from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.io.keypoints.packed import read_packed, write_packed
 from posenet3d.io.mocap.take import Take
 from posenet3d.synthetic.sequences import synthetic_sequence
-from posenet3d.synthetic.virtual_cameras import film
+from posenet3d.synthetic.virtual_cameras import project_with_cameras
 from posenet3d.training.clips import clips_from, split_by_take, training_clips
 
 N_TAKES, CAMERAS = 300, 4
@@ -22,7 +22,7 @@ def filmed():
     truth = synthetic_sequence("walk").joints_3d[:2]
     world = (truth - [0, 0.9, 4.5]) * [1, -1, -1] + [0, 0.9, 0]
     takes = [Take(f"walk {n}", world, JOINT_NAMES, JOINT_NAMES, 30.0) for n in range(N_TAKES)]
-    return film(takes, cameras=CAMERAS)
+    return project_with_cameras(takes, cameras=CAMERAS)
 
 
 def h36m_clips():

@@ -1,4 +1,4 @@
-"""Films: what is known before decoding, pictures upright and in order, sentences for what is no film."""
+"""Videos: what is known before decoding, frames upright and in order, sentences for what is no video."""
 
 import io
 from fractions import Fraction
@@ -65,7 +65,7 @@ def test_gif(tmp_path):
     assert greys(path) == pytest.approx(LEVELS, abs=8)
 
 
-def test_uneven_rate_has_rows_on_an_even_clock(tmp_path):
+def test_variable_rate_has_an_index_at_constant_rate(tmp_path):
     stamps = [0, 1, 2, 3, 6, 7, 8, 9, 10, 14, *range(15, 25)]
     video = open_video(write_video(tmp_path / "a.mp4", stamps))
     assert video.fps == pytest.approx(30, rel=0.02)
@@ -73,7 +73,7 @@ def test_uneven_rate_has_rows_on_an_even_clock(tmp_path):
     assert not video.has_constant_rate
 
 
-def test_rows_never_coincide():
+def test_indices_never_coincide():
     video = Video(Path("a.mp4"), np.array([0, 0.001, 0.002, 0.1]), (8, 8), 30.0)
     assert video.frame_index.tolist() == [0, 1, 2, 3]
 
@@ -118,7 +118,7 @@ def test_picture_from_a_phone_is_turned_upright_and_tells_its_lens(tmp_path):
     assert video.fov_deg == pytest.approx(69.4, abs=0.1)
 
 
-def test_a_picture_is_a_film_of_one(tmp_path):
+def test_an_image_is_a_video_of_one_frame(tmp_path):
     Image.new("RGB", (30, 20), (90,) * 3).save(tmp_path / "img.png")
     video = open_video(tmp_path / "img.png")
     assert is_video(tmp_path / "img.png")
@@ -137,13 +137,13 @@ def test_video_tells_its_lens(tmp_path):
     assert open_video(file).fov_deg == pytest.approx(69.4, abs=0.1)
 
 
-def test_openpose_folder_with_pictures_is_no_film(tmp_path):
+def test_openpose_folder_with_images_is_no_video(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "a.json").write_text("{}")
     assert not is_video(tmp_path)
 
 
-def test_video_filmed_sideways_is_turned_upright(tmp_path):
+def test_video_recorded_sideways_is_turned_upright(tmp_path):
     path = write_video(tmp_path / "a.mp4", size=(64, 48))
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 40  # version 0: flags, times, ids, duration, layer, volume come before
@@ -180,7 +180,7 @@ def test_sound_alone_is_refused(tmp_path):
         frame.rate = 44100
         out.mux(stream.encode(frame))
         out.mux(stream.encode())
-    with pytest.raises(InputError, match="has no picture"):
+    with pytest.raises(InputError, match="has no video stream"):
         open_video(path)
 
 
@@ -188,5 +188,5 @@ def test_missing_file_and_damaged_picture(tmp_path):
     with pytest.raises(InputError, match="there is no such file"):
         open_video(tmp_path / "nothing.mp4")
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match="is no picture that can be read"):
+    with pytest.raises(InputError, match="is not a readable image"):
         open_video(tmp_path)

@@ -1,1 +1,1 @@
-"""Files of 2D keypoints; `read` chooses the reader, one file per format."""
+"""Files of 2D keypoints: `read` reads any of them, `formats` lists the formats, one module per format."""

@@ -1,5 +1,6 @@
 """From people with a frame label each, as most detectors write them, to sequences: frame numbers, joint set, tracks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,13 @@ from posenet3d.io.keypoints.people import (
     Footage,
     Person,
     check_span,
-    common_count,
     named_joint_set,
-    nothing_seen,
+    no_person_error,
     sequences_of_people,
 )
+
+MAX_SHARE = 2.0
+"""Joints a little outside of the image are shares beyond 1; no person in pixels lies within two of the corner."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,31 @@ class Entry:
     track_id: int | None = None
 
 
+@dataclass
+class Skipped:
+    """Counts entries that cannot be used; one of them does not refuse a file, all of them do."""
+
+    count: int = 0
+    first: InputError | None = None
+
+    def add(self, error: InputError) -> None:
+        """Count one entry, and remember the first reason."""
+        self.count += 1
+        self.first = self.first or error
+
+    def notes(self, used: int) -> tuple[str, ...]:
+        """Return the sentence to show, none if nothing was skipped.
+
+        Raises:
+            InputError: nothing could be used; the first reason.
+        """
+        if self.first is None:
+            return ()
+        if used == 0:
+            raise self.first
+        return (f"{self.count} of {self.count + used} entries were left out; the first: {self.first.problem}.",)
+
+
 def sequences_of_entries(
     entries: Sequence[Entry],
     path: Path,
@@ -49,6 +77,7 @@ def sequences_of_entries(
     joint_set: JointSet | None = None,
     image_size: tuple[int, int] | None = None,
     frames: tuple[int, int] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> list[PoseSequence]:
     """Return one sequence per person, most complete first; rows run from the first frame to the last.
 
@@ -60,25 +89,45 @@ def sequences_of_entries(
         joint_set: the file's own, if it names its joints; else it is recognised by number and geometry.
         image_size: width and height in pixels, if the file has them.
         frames: first and last frame of the file, where frames without people are listed too.
+        notes: sentences about what was left out.
 
     Raises:
         InputError: nobody is seen, the frames cannot be told, or the joint set is not known.
     """
     if not entries:
-        raise nothing_seen(path)
+        raise no_person_error(path)
     numbers = frame_numbers([entry.frame for entry in entries], path, "frame")
     first, last = (min(numbers), max(numbers)) if frames is None else frames
     n_frames = check_span(first, last, max(len(set(numbers)), 1 if frames is None else last - first + 1), path, "frame")
     people = [
         Person(number - first, entry.joints, entry.track_id) for number, entry in zip(numbers, entries, strict=True)
     ]
-    common_count(people, path, field)
+    people, left_out = most_common_count(people)
     if options.joint_set is not None:
         wanted = named_joint_set(options.joint_set, path)
     else:
         wanted = joint_set or joint_set_by_geometry(people, path, field)
-    footage = Footage(path, n_frames, options.fps, image_size or options.image_size)
+    footage = Footage(path, n_frames, options.fps, image_size or options.image_size, (*notes, *left_out))
     return sequences_of_people(people, footage, wanted, field)
+
+
+def most_common_count(people: list[Person]) -> tuple[list[Person], tuple[str, ...]]:
+    """Return the people with the number of joints that most have, and a sentence if that leaves some out."""
+    counts = Counter(len(person.joints) for person in people)
+    count, number = counts.most_common(1)[0]
+    if number == len(people) or number <= 0.9 * len(people):  # a file of two joint sets is refused later
+        return people, ()
+    kept = [person for person in people if len(person.joints) == count]
+    return kept, (f"{len(people) - number} of {len(people)} people were left out: they do not have {count} joints.",)
+
+
+def pixels_of_shares(
+    joints: Float[np.ndarray, "joints 3"], size: tuple[int, int] | None
+) -> Float[np.ndarray, "joints 3"]:
+    """Return joints in pixels where all of them are shares of an image of known size; else as they are."""
+    finite = joints[:, :2][np.isfinite(joints[:, :2])]
+    is_share = len(finite) > 0 and np.abs(finite).max() <= MAX_SHARE
+    return joints * [*size, 1] if size is not None and is_share else joints
 
 
 def joint_set_of_names(names: Sequence[str], path: Path, field: str) -> JointSet | None:

@@ -10,7 +10,7 @@ from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import image_size, joint_triplets, read_bytes, records, whole_number
-from posenet3d.io.keypoints.entries import Entry, joint_set_of_names, joints_of, sequences_of_entries
+from posenet3d.io.keypoints.entries import Entry, joint_set_of_names, joints_of, pixels_of_shares, sequences_of_entries
 from posenet3d.io.keypoints.keypoint_format import KeypointFormat, KeypointOptions
 
 OPENPOSE_FIELD = "people.pose_keypoints_2d"
@@ -58,17 +58,10 @@ def read_controlnet(content: list[Any], path: Path, options: KeypointOptions) ->
             values = person.get("pose_keypoints_2d")
             if values:
                 joints = joint_triplets(values, path, f"[{number}].{OPENPOSE_FIELD}")
-                entries.append(Entry(number, _in_pixels(joints, size)))
+                entries.append(Entry(number, pixels_of_shares(joints, size)))
     return sequences_of_entries(
         entries, path, options, OPENPOSE_FIELD, image_size=size, frames=(0, max(len(frames) - 1, 0))
     )
-
-
-def _in_pixels(joints: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """Return joints in pixels where all of them are shares of a known canvas; else as they are."""
-    finite = joints[:, :2][np.isfinite(joints[:, :2])]
-    is_share = len(finite) > 0 and np.abs(finite).max() <= 2
-    return joints * [*size, 1] if size is not None and is_share else joints
 
 
 def recognise_kinetics(content: object) -> bool:

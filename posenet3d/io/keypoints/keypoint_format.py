@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.io.checked_json import load_json
 
 
@@ -41,12 +41,12 @@ class KeypointOptions:
 
     Attributes:
         joint_set: name of the joint set; None recognises it.
-        fps: frames per second, where the file has none.
+        fps: frames per second, where the file has none; None assumes the default and says so.
         image_size: width and height in pixels, where the file has none.
     """
 
     joint_set: str | None = None
-    fps: float = DEFAULT_FPS
+    fps: float | None = None
     image_size: tuple[int, int] | None = None
 
 

@@ -1,8 +1,8 @@
-"""Packed clips: an npz with many clips end to end and what is known of each, as training and benchmark sets are.
+"""Read and write packed clips: an npz with many clips end to end, the format of training and benchmark sets.
 
-Arrays: `keypoints_2d` (N, 17, 2) px is needed. The rest is optional: `confidence` (N, 17), `joints_3d_cam` (N, 17, 3)
+Arrays: `keypoints_2d` (N, 17, 2) px is required. The rest is optional: `confidence` (N, 17), `joints_3d_cam` (N, 17, 3)
 m, and per clip `start`, `length`, `name`, `subject`, `action`, `take`, `K` (clips, 3, 3) px, `image_size` (2,) or (clips, 2)
-px, `fps` () or (clips,). `joint_names` says the order of the joints if that is not Human3.6M's.
+px, `fps` () or (clips,). `joint_names` is the order of the joints if it is not Human3.6M's.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ from posenet3d.io.checked_npz import (
     wrong,
 )
 from posenet3d.io.keypoints.keypoint_format import KeypointFormat
-from posenet3d.io.keypoints.people import named_joint_set, nothing_seen
+from posenet3d.io.keypoints.people import named_joint_set, no_person_error
 
 FIELDS = ("keypoints_2d", "confidence", "joints_3d_cam", "start", "length", "name", "subject", "action", "take", "K",
           "image_size", "fps", "joint_names")  # fmt: skip
 
 
 def read_packed(path: Path, *, joint_set: str | None = None) -> list[PoseSequence]:
-    """All clips of a packed file, in its order.
+    """Read all clips of a packed file, in its order.
 
     Raises:
         InputError: not an npz, a field of a wrong type, shape or value, or no joint seen in any frame.
@@ -74,7 +74,7 @@ def read_packed(path: Path, *, joint_set: str | None = None) -> list[PoseSequenc
 
 
 def write_packed(path: Path, sequences: Sequence[PoseSequence]) -> None:
-    """Write clips end to end, whole or not at all; `read_packed` reads them back.
+    """Write clips end to end in one atomic step; `read_packed` reads them back.
 
     `K`, `image_size` and `joints_3d_cam` are written only where every clip has them, `take` where any clip has it.
 
@@ -105,7 +105,7 @@ def write_packed(path: Path, sequences: Sequence[PoseSequence]) -> None:
 
 
 def _joints(data: Arrays, joint_set: str | None, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """All clips' 17 joints (N, 17, 2) in pixels and their confidence (N, 17)."""
+    """Return the 17 joints of all clips (N, 17, 2) in pixels and their confidence (N, 17)."""
     keypoints_px, confidence = numeric(data, "keypoints_2d", path), numeric(data, "confidence", path)
     if keypoints_px is None:
         raise InputError(path, "field 'keypoints_2d' is missing", "store the joints as (N, 17, 2) in pixels")
@@ -119,12 +119,12 @@ def _joints(data: Arrays, joint_set: str | None, path: Path) -> tuple[np.ndarray
     if wanted.joints != JOINT_NAMES:
         keypoints_px, confidence = to_h36m17(keypoints_px, confidence, wanted)
     if not (np.isfinite(keypoints_px).all(-1) & (np.nan_to_num(confidence) > 0)).any():
-        raise nothing_seen(path)
+        raise no_person_error(path)
     return keypoints_px, confidence
 
 
 def _joint_set(data: Arrays, joint_set: str | None, count: int, path: Path) -> JointSet:
-    """The caller's joint set, else the names in the file, else Human3.6M's."""
+    """Return the joint set that the caller names, else the joints that the file names, else Human3.6M's."""
     wanted = JOINT_SETS["h36m17"]
     if joint_set:
         wanted = named_joint_set(joint_set, path)
@@ -137,11 +137,12 @@ def _joint_set(data: Arrays, joint_set: str | None, count: int, path: Path) -> J
 
 
 def _default_names(path: Path, count: int) -> list[str]:
+    """Return names made of the file's name, for a file without `name`."""
     return [path.stem] if count == 1 else [f"{path.stem}.clip{index}" for index in range(count)]
 
 
 def _cameras(data: Arrays, count: int, path: Path) -> Float[np.ndarray, "clips 3 3"] | None:
-    """Intrinsics per clip; one matrix serves all."""
+    """Return the intrinsics of every clip; the file may hold one matrix for all."""
     K = numeric(data, "K", path)
     if K is None:
         return None
@@ -155,6 +156,7 @@ def _cameras(data: Arrays, count: int, path: Path) -> Float[np.ndarray, "clips 3
 
 
 def _sizes(data: Arrays, count: int, path: Path) -> Float[np.ndarray, "clips 2"] | None:
+    """Return the image size of every clip; the file may hold one size for all."""
     sizes = numeric(data, "image_size", path)
     if sizes is None:
         return None

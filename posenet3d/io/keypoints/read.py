@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
+from posenet3d.core.sequence import MAX_FPS, MIN_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.keypoints import formats
 from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointOptions
@@ -41,13 +41,23 @@ def read_keypoints(
         remedy = f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second"
         raise InputError(path, f"the frame rate {fps:g} is not usable", remedy)
     try:
-        options = KeypointOptions(joint_set, DEFAULT_FPS if fps is None else float(fps), image_size)
+        options = KeypointOptions(joint_set, None if fps is None else float(fps), image_size)
         sequences = in_pixels(_read(KeypointFile(path), options), path, units, image_size)
     except OSError as error:  # even asking whether it is a folder can fail: no permission, or too long a name
         raise InputError(path, "cannot be read", "check the path and its permissions") from error
+    sequences = [_with_empty_note(sequence) for sequence in sequences]
     if image_size is not None:
         sequences = [replace(sequence, image_size=image_size) for sequence in sequences]
     return sequences if fps is None else [replace(sequence, fps=float(fps)) for sequence in sequences]
+
+
+def _with_empty_note(sequence: PoseSequence) -> PoseSequence:
+    """Return the sequence with a note that counts its rows without a person, if there are any."""
+    empty = int((~sequence.is_observed.any(1)).sum())
+    if empty == 0:
+        return sequence
+    note = f"{sequence.name} is not seen in {empty} of {len(sequence)} frames; these rows stay empty."
+    return replace(sequence, notes=(*sequence.notes, note))
 
 
 def choose_track(

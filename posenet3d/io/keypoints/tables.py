@@ -143,14 +143,14 @@ def read_wide(table: Table, path: Path, options: KeypointOptions) -> list[PoseSe
             values[index] = [x, y, sure] if np.isfinite(x + y) else [0, 0, 0]
         if not (values[:, 2] > 0).any():
             continue
-        number: object = row if frame is None else _frame(cells[frame], path, line)
+        number: object = row if frame is None else frame_label(cells[frame], path, line)
         entries.append(Entry(number, values, None if track is None else people.index(cells[track]) + 1))
     joint_set = joint_set_of_names(list(joints), path, "header")
     span = (0, len(table.rows) - 1) if frame is None else None
     return sequences_of_entries(entries, path, options, "columns", joint_set=joint_set, frames=span)
 
 
-def _frame(cell: str, path: Path, line: int) -> object:
+def frame_label(cell: str, path: Path, line: int) -> object:
     """Return a frame number, or an image's name as it is."""
     return cell if re.search(r"[A-Za-z]", cell) else whole(cell, path, line, "frame")
 

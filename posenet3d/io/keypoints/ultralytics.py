@@ -1,5 +1,6 @@
 """Read Ultralytics' YOLO pose results: label files (.txt, one per frame) and the JSON of ``Results.to_json``."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,19 @@ BOX_VALUES = 5  # class, then the bounding box's centre and size
 
 
 def recognise_labels(path: Path) -> bool:
-    """Return whether a folder holds .txt files and no .json, or the path is a .txt file."""
+    """Return whether a .txt file, or a folder of them without .json, holds lines of numbers."""
     if path.is_dir():
-        suffixes = {file.suffix.lower() for file in path.iterdir() if file.is_file()}
-        return ".txt" in suffixes and ".json" not in suffixes
-    return path.suffix.lower() == ".txt"
+        files = [file for file in path.iterdir() if file.is_file()]
+        labels = [file for file in files if _is_label(file)]
+        return not any(file.suffix.lower() == ".json" for file in files) and any(map(_has_numbers, labels[:20]))
+    return path.suffix.lower() == ".txt" and path.is_file() and _has_numbers(path)
+
+
+def _has_numbers(file: Path) -> bool:
+    """Return whether the first line is a class, a bounding box and more numbers."""
+    with file.open("rb") as content:
+        words = content.readline(100_000).decode("utf-8", "replace").split()
+    return len(words) > BOX_VALUES and all(re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", word) for word in words)
 
 
 def read_labels(path: Path, options: KeypointOptions) -> list[PoseSequence]:

@@ -53,7 +53,7 @@ class Take:
         known = np.isfinite(self.joints).all(-1).astype(float)
         return to_h36m17(self.joints, known, joint_set)[0]
 
-    def every(self, fps: float) -> "Take":
+    def downsample(self, fps: float) -> "Take":
         """At a lower frame rate: every frame whose time comes next; at the own rate or above it nothing changes."""
         if fps >= self.fps:
             return self

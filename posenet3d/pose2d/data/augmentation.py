@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from posenet3d.core.jointsets import JOINT_SETS
+from posenet3d.core.skeleton import mirror_indices
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,7 @@ class Batch:
 
 def mirrored_joints(joint_set: str) -> list[int]:
     """For every joint the one on the other side."""
-    names = JOINT_SETS[joint_set].joints
-    other = {"l_": "r_", "r_": "l_"}
-    return [names.index(other.get(name[:2], name[:2]) + name[2:]) for name in names]
+    return mirror_indices(JOINT_SETS[joint_set].joints)
 
 
 def warp(

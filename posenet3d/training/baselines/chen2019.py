@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from posenet3d.config import from_dict, to_dict
+from posenet3d.core.camera import to_rays
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.normalise import head_length, unproject
 from posenet3d.core.rotation import turn_about
@@ -102,9 +103,8 @@ def lift_chen2019(network: Teacher, sequence: PoseSequence) -> Lifted:
     Returns:
         Joints of unknown size and place, one scale for the clip: to be compared after alignment only.
     """
-    K = sequence.intrinsics()
     px = _interpolated(sequence.keypoints_px.astype(np.float64), sequence.is_observed)
-    rays = torch.from_numpy((px / [K[0, 0], K[1, 1]]).astype(np.float32))
+    rays = torch.from_numpy(to_rays(px, sequence.intrinsics()).astype(np.float32))
     rays = _normalised(rays)
     joints = unproject(rays, network.lift_frames(rays), network.config.unit)
     return Lifted(
