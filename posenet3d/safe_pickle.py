@@ -60,6 +60,15 @@ def read_object_npz(path: Path, field: str) -> Any:
     return plain(content)
 
 
+def load_plain(file: io.BufferedIOBase | IO[bytes]) -> Any:
+    """What a pickle in an open file holds, as `plain` data.
+
+    Raises:
+        UnsafePickle: it is damaged, or names anything but arrays.
+    """
+    return plain(_load(file))
+
+
 def plain(value: Any, depth: int = 0, opened: dict[int, Any] | None = None) -> Any:
     """Dictionaries, lists, texts and numbers as they are, with the arrays in them opened; object arrays become lists.
 

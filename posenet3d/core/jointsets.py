@@ -130,6 +130,20 @@ JOINT_SETS: dict[str, JointSet] = {
         JointSet("halpe136", _HALPE + _unnamed(26, 136)),
         JointSet("coco133", (*_COCO, *_OPENPOSE_FEET, *_unnamed(23, 133))),
         JointSet(
+            "mpii16",
+            _names(
+                "r_ankle r_knee r_hip l_hip l_knee l_ankle pelvis thorax upper_neck head_top "
+                "r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist"
+            ),
+        ),
+        JointSet(
+            "mpi15",
+            _names(
+                "head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist "
+                "r_hip r_knee r_ankle l_hip l_knee l_ankle chest"
+            ),
+        ),
+        JointSet(
             "mediapipe33",
             _names(
                 "nose l_eye_inner l_eye l_eye_outer r_eye_inner r_eye r_eye_outer l_ear r_ear l_mouth r_mouth "

@@ -45,6 +45,7 @@ class PoseSequence:
     # files set it, the lifter copies it to `Lifted`, and `posenet3d.io.lifted_npz` writes the result to the same rows,
     # so that predictions line up with the truth of the packed file row by row. None for all other inputs.
     packed_at: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()  # sentences about what was assumed or repaired on the way here
     take: str = ""  # the recording that the clip is from; its people and cameras share it; empty if not known
 
     def __post_init__(self) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
-MAX_GAP = 15
-"""Frames that a track may miss: half a second behind a pillar at 30 fps."""
+MAX_GAP_S = 0.5
+"""Seconds that a track may be lost while other people are in view: a walk behind a pillar."""
 
 SPREAD = 0.1
 """Tolerance of a joint's movement from frame to frame, as a share of the person's size.
@@ -60,16 +60,21 @@ def completeness(track: Track) -> float:
     return float(sum(d.confidence.sum() for d in track.detections.values()))
 
 
-def link(frames: Sequence[Sequence[Detection]], max_gap: int = MAX_GAP) -> list[Track]:
+def link(frames: Sequence[Sequence[Detection]], fps: float = 30.0) -> list[Track]:
     """Track people through the frames by pose similarity, with the best one-to-one assignment in each frame.
+
+    Where no frame has two people, there is one person, however long the gaps.
 
     Args:
         frames: for each frame the people detected in it, in any order.
-        max_gap: frames that a track may miss before the person gets a new track.
+        fps: frames per second; a track may be lost for `MAX_GAP_S` before the person gets a new track.
 
     Returns:
         Tracks numbered from 1 in order of appearance, most complete first.
     """
+    if max(map(len, frames), default=0) <= 1:
+        return _one_track(frames)
+    max_gap = max(1, round(MAX_GAP_S * fps))
     tracks: list[Track] = []
     active: list[Track] = []
     for frame, people in enumerate(frames):
@@ -82,6 +87,15 @@ def link(frames: Sequence[Sequence[Detection]], max_gap: int = MAX_GAP) -> list[
         tracks += new
         active += new
     return most_complete_first(tracks)
+
+
+def _one_track(frames: Sequence[Sequence[Detection]]) -> list[Track]:
+    """Return all detections as one track; none if there is no detection."""
+    track = Track(1)
+    for frame, people in enumerate(frames):
+        for person in people:
+            track.add(frame, person)
+    return [track] if track.detections else []
 
 
 def most_complete_first(tracks: Iterable[Track]) -> list[Track]:

@@ -64,12 +64,14 @@ def _run(
 
 
 def _cache_key(video: Video, detector: Detector, model_file: Path | None) -> str:
-    """Hash the content of the video and of the detector's weights; file names and folders do not count."""
-    digest = hashlib.sha256(f"2 {detector.name} {detector.pip} {video.fps}".encode())
+    """Hash what the result depends on: the frames in their order, their names, and the detector's weights."""
+    digest = hashlib.sha256(f"3 {detector.name} {detector.pip} {video.fps}".encode())
+    frames = [video.file / image.name for image in video.image_files] if video.file.is_dir() else [video.file]
     weights = model_file or detector.weights
-    for path in (video.file, *([] if weights is None else [weights])):
+    for path in (*frames, *([] if weights is None else [weights])):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
+                digest.update(f"\n{file.name}\n".encode())
                 with file.open("rb") as content:
                     digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()

@@ -155,7 +155,7 @@ class Detections:
         if people:
             common_count(people, video.file, "keypoints")
         converted = to_detections(people, joint_set)
-        tracks = track_ids(people, converted, len(keypoints))
+        tracks = track_ids(people, converted, len(keypoints), video.fps)
         found = tuple(
             DetectedPerson(frame, person.joints, _bbox(joints), round(float(joints[:, 2].mean()), 4), detection, track)
             for (frame, joints), person, detection, track in zip(raw, people, converted, tracks, strict=True)

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.errors import InputError
 
 MAX_BYTES = 2**30
 """A whole day of one person in verbose JSON; a larger file would exhaust the memory."""
+
+JOINT_COUNTS = frozenset(map(len, JOINT_SETS.values()))
 
 MAX_PIXEL = 1e6
 """No image is this wide. A file with such a coordinate is broken, and its square would dominate every sum."""
@@ -80,26 +83,57 @@ def records(value: object, file: str | Path, field: str) -> list[dict[str, Any]]
 
 
 def joint_triplets(value: object, file: str | Path, field: str) -> Float[np.ndarray, "joints 3"]:
-    """Convert a flat list x, y, confidence, x, y, ... to rows; null and NaN are missing values.
+    """Return joints as rows of x, y, confidence; null and NaN are missing values.
+
+    Written flat (x, y, confidence, x, y, ...) or a list per joint; numbers may be written as text. Without confidences
+    (x, y, x, y, ...) every joint that is not missing has confidence 1. A flat list whose length fits both readings is
+    the one with a known number of joints, with confidences if both have.
 
     Raises:
-        InputError: not a flat list of numbers, not a multiple of three of them, or a coordinate beyond any image.
+        InputError: not such a list, another number of values, or a coordinate beyond any image.
     """
-    if not isinstance(value, list):
-        raise InputError(file, f"field '{field}' is {describe(value)}", "it must be a list x, y, confidence, ...")
-    for item in value:
-        if type(item) not in (float, int, type(None)):
-            raise InputError(file, f"field '{field}' holds {describe(item)}", "it must hold plain numbers")
-    if not value or len(value) % 3:
+    if not isinstance(value, list) or not value:
+        problem = f"field '{field}' is {describe(value)}" if value != [] else f"field '{field}' holds 0 numbers"
+        raise InputError(file, problem, "it must be a list x, y, confidence, ...")
+    if all(isinstance(item, list) for item in value):
+        width = len(value[0])
+        if width not in (2, 3) or any(len(item) != width for item in value):
+            raise InputError(
+                file, f"field '{field}' holds lists of other lengths", "it must hold x, y, confidence per joint"
+            )
+        flat = [number for item in value for number in item]
+    else:
+        flat, width = value, _values_per_joint(len(value))
+    if width == 0:
         raise InputError(file, f"field '{field}' holds {len(value)} numbers", "it must hold x, y, confidence per joint")
     try:
-        rows = np.array(value, dtype=np.float64).reshape(-1, 3)
+        rows = np.array([_number(item, file, field) for item in flat], dtype=np.float64).reshape(-1, width)
     except OverflowError as error:
         raise InputError(
             file, f"field '{field}' holds a number that is no pixel", "write coordinates in pixels"
         ) from error
+    if width == 2:
+        rows = np.column_stack([rows, np.isfinite(rows).all(1).astype(float)])
     check_pixels(rows[:, :2], file, field)
     return rows
+
+
+def _values_per_joint(length: int) -> int:
+    """Return whether a flat list of this length has 3 or 2 values per joint; 0 if neither."""
+    fits = [width for width in (3, 2) if length % width == 0]
+    known = [width for width in fits if length // width in JOINT_COUNTS]
+    return (known or fits or [0])[0] if 3 in fits or known else 0
+
+
+def _number(item: object, file: str | Path, field: str) -> float:
+    """Return a number, also one written as text; null is NaN."""
+    if item is None:
+        return np.nan
+    if isinstance(item, str) and re.fullmatch(r"\s*-?[0-9]{1,12}(\.[0-9]{0,20})?(e-?[0-9]{1,2})?\s*", item):
+        return float(item)
+    if type(item) not in (float, int):
+        raise InputError(file, f"field '{field}' holds {describe(item)}", "it must hold plain numbers")
+    return float(item)  # type: ignore[arg-type]
 
 
 def check_pixels(pixels: Float[np.ndarray, "*any"], file: str | Path, field: str) -> None:

@@ -34,6 +34,25 @@ def load_arrays(path: Path, fields: Sequence[str]) -> Arrays:
         raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
 
 
+def load_npy(path: Path) -> np.ndarray:
+    """Read the array of a .npy file as plain numbers.
+
+    Raises:
+        InputError: there is no such file, or it is damaged, pickled, of another type or beyond `MAX_UNPACKED_BYTES`.
+    """
+    if not path.is_file():
+        raise InputError(path, "there is no such file", "check the path")
+    if path.stat().st_size > MAX_UNPACKED_BYTES:
+        raise InputError(path, f"has {path.stat().st_size >> 20} MiB", "split it into smaller files")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # numpy's header parser raises a dozen kinds for a damaged or pickled file
+        raise InputError(path, "is not a readable .npy file of plain numbers", "write it with numpy.save") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise InputError(path, "holds no plain numbers", "write 2D joints with numpy.save")
+    return np.asarray(array)
+
+
 def save_arrays(path: Path, arrays: Arrays) -> None:
     """Write an npz in one atomic step.
 

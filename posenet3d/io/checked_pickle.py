@@ -50,6 +50,19 @@ def load_dictionary(path: Path, field: str) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
+def load_object(path: Path, field: str) -> Any:
+    """Return what an npz holds in a field that is an array of objects.
+
+    Raises:
+        InputError: there is none, or it names anything but arrays.
+    """
+    check_npz(path)
+    try:
+        return read_object_npz(path, field)
+    except UnsafePickle as error:
+        raise InputError(path, f"is not usable: {error}", f"give the file that has '{field}'") from error
+
+
 MAX_ABS = 1e9
 """A thousand kilometres in millimetres; larger numbers are damaged, and their squares would overflow."""
 

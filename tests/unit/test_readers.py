@@ -17,7 +17,7 @@ from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.core.tracking import Detection, completeness, link
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import last_number
-from posenet3d.io.keypoints.csv_table import read_csv, write_csv
+from posenet3d.io.keypoints.csv_table import write_csv
 from posenet3d.io.keypoints.packed import read_packed, write_packed
 from posenet3d.io.keypoints.read import choose_track, read_keypoints
 
@@ -134,8 +134,8 @@ def test_openpose_tracks_are_kept_if_it_tracked(tmp_path):
         ([3], r"people\[0\]"),
         ([{}], "pose_keypoints_2d' is missing"),
         ([{"pose_keypoints_2d": "abc"}], "is 'abc'"),
-        ([{"pose_keypoints_2d": None}], "is null"),
-        ([{"pose_keypoints_2d": [[1, 2, 3]]}], "holds a list"),
+        ([{"pose_keypoints_2d": None}], "no joint is seen"),
+        ([{"pose_keypoints_2d": [[1, 2, 3]]}], "holds 1 joints"),
         ([{"pose_keypoints_2d": [1, 2, True]}], "holds 'True'"),
         ([{"pose_keypoints_2d": [1, 2, 3, 4]}], "holds 4 numbers"),
         ([{"pose_keypoints_2d": [1, 2, 3]}], "holds 1 joints"),
@@ -156,7 +156,9 @@ def test_openpose_frame_numbers_must_tell_frames_apart(tmp_path):
     save(folder / "run_1.json", frame())
     assert "both frame 1" in refused(folder)
     (folder / "run_1.json").rename(folder / "run.json")
-    assert "'run.json' has no frame number" in refused(folder)
+    (sequence,) = read_keypoints(folder)
+    assert len(sequence) == 2
+    assert any("'run.json' has no frame number" in note for note in sequence.notes)
 
 
 @pytest.mark.parametrize(
@@ -196,15 +198,28 @@ def test_alphapose_says_what_is_wrong(tmp_path):
         entries[0].update(fields)
         return save(tmp_path / "r.json", entries)
 
-    assert "'[0].keypoints' is null" in refused(with_first(keypoints=None))
     assert "holds 14 and 17 joints" in refused(with_first(keypoints=body("crowdpose14")))
-    assert "'[0].image_id' is null" in refused(with_first(image_id=None))
-    assert "'[0].image_id' is 'x.jpg'" in refused(with_first(image_id="x.jpg"))
     assert "spans" in refused(with_first(image_id="99999999999.jpg"))
     assert "spans 4000 frames, from 1 to 4000, of which 2 are" in refused(with_first(image_id="4000.jpg"))
     assert "both frame 1" in refused(with_first(image_id="b_1.jpg"))
-    assert "'[0].idx' is 'me'" in refused(with_first(idx="me"))
     assert "no joint is seen" in refused(save(tmp_path / "r.json", []))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("keypoints", None, "'[0].keypoints' is null"),
+        ("image_id", None, "'[0].image_id' is null"),
+        ("image_id", "x.jpg", "'[0].image_id' is 'x.jpg'"),
+        ("idx", "me", "'[0].idx' is 'me'"),
+    ],
+)
+def test_one_bad_entry_is_left_out_and_counted(tmp_path, field, value, says):
+    entries = alphapose("coco17", {0: [0.0], 1: [1.0], 2: [2.0]})
+    entries[0][field] = value
+    (sequence,) = read_keypoints(save(tmp_path / "r.json", entries))
+    assert len(sequence) == 2
+    assert any("1 of 3 entries were left out" in note and says in note for note in sequence.notes)
 
 
 def test_coco_scores_image_size_and_names(tmp_path):
@@ -219,7 +234,9 @@ def test_coco_frames_order_the_rows(tmp_path):
     content = coco("coco17", [0.0, 10.0, 20.0])
     for image, number in zip(content["images"], [30, 10, 20], strict=True):
         image["frame"] = number
-    assert pelvis_x(read_keypoints(save(tmp_path / "c.json", content))[0]) == [110, 120, 100]
+    (sequence,) = read_keypoints(save(tmp_path / "c.json", content))
+    assert len(sequence) == 21
+    assert pelvis_x(sequence)[::10] == [110, 120, 100]  # frames 10, 20, 30; the frames between are empty rows
 
 
 def test_coco_visibilities_become_confidence(tmp_path):
@@ -268,7 +285,7 @@ def test_csv_survives_the_round_trip(tmp_path):
     confidence[0] = 0
     sequence = PoseSequence("walk", rng.uniform(0, 900, (5, 17, 2)), confidence)
     write_csv(tmp_path / "walk.csv", [sequence])
-    (again,) = read_csv(tmp_path / "walk.csv")
+    (again,) = read_keypoints(tmp_path / "walk.csv")
     np.testing.assert_allclose(again.keypoints_px, sequence.keypoints_px, atol=1e-3)
     np.testing.assert_allclose(again.confidence, sequence.confidence, atol=1e-4)
 
@@ -450,7 +467,7 @@ def test_what_is_no_keypoint_file_is_refused(tmp_path):
     np.save(tmp_path / "raw.npy", np.zeros(3))
     (tmp_path / "raw.npy").rename(tmp_path / "raw.npz")
     assert "posenet3d detect" in refused(tmp_path / "v.mp4")
-    assert "no known format" in refused(tmp_path / "n.txt")
+    assert "is none of the .txt files" in refused(tmp_path / "n.txt")
     assert "no JSON file" in refused(tmp_path / "empty")
     assert "not a readable npz" in refused(tmp_path / "raw.npz")
     for name in ("gone", "gone.json", "gone.npz", "gone.csv", "gone.zip", "gone.mp4", "\0.json"):
@@ -519,7 +536,14 @@ def test_crossing_people_keep_their_tracks_through_a_gap():
 
 def test_a_long_absence_is_somebody_new_and_the_numbers_are_by_appearance():
     frames = [[detection(0)]] * 3 + [[]] * 20 + [[detection(0)]] * 5
-    assert [(track.track_id, len(track.detections)) for track in link(frames)] == [(2, 5), (1, 3)]
+    beside = [[*people, detection(2000, sure=0.1)] for people in frames]
+    assert [(t.track_id, len(t.detections)) for t in link(beside)] == [(3, 5), (1, 3), (2, 28)]
+    assert [(t.track_id, len(t.detections)) for t in link(beside, fps=60.0)] == [(1, 8), (2, 28)]  # a third of a second
+
+
+def test_where_never_two_are_seen_there_is_one_person():
+    frames = [[detection(0)]] * 3 + [[]] * 200 + [[detection(500)]] * 5
+    assert [(track.track_id, len(track.detections)) for track in link(frames)] == [(1, 8)]
 
 
 def test_completeness_is_the_sum_of_confidence():

@@ -1,53 +1,47 @@
 """Read lists of detected people with their frame: AlphaPose's results and COCO's results format."""
 
+import re
 from pathlib import Path
 from typing import Any
 
-from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.io.checked_json import describe, joint_triplets, last_number, records, whole_number
-from posenet3d.io.keypoints.keypoint_format import KeypointFormat
-from posenet3d.io.keypoints.people import (
-    Footage,
-    Person,
-    check_span,
-    common_count,
-    joint_set_by_count,
-    named_joint_set,
-    no_person_error,
-    sequences_of_people,
-)
+from posenet3d.io.checked_json import describe, joint_triplets, records, whole_number
+from posenet3d.io.keypoints.entries import Entry, Skipped, sequences_of_entries
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat, KeypointOptions
+from posenet3d.io.keypoints.people import no_person_error
 
 
-def read_results(
-    content: object, path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_FPS
-) -> list[PoseSequence]:
+def read_results(content: object, path: Path, options: KeypointOptions) -> list[PoseSequence]:
     """Read the people in a parsed results list, most complete first; frames without people are empty rows.
 
     Rows run from the first listed frame to the last. The frame is `image_id`: a number, or a name that contains one
-    ('12.jpg' comes after '9.jpg'). The track is AlphaPose's `idx` or `track_id` if every person has one; otherwise
-    people are tracked by their motion.
+    (`posenet3d.io.keypoints.frame_numbers`). The track is AlphaPose's `idx` or `track_id` if every person has one;
+    otherwise people are tracked by their motion. An entry that cannot be used is left out and counted.
 
     Raises:
         InputError: not such a list, an unknown number of joints, or no person in it.
     """
-    entries = records(content, path, "results")
-    if not entries:
+    listed = records(content, path, "results")
+    if not listed:
         raise no_person_error(path)
-    numbers = _frame_numbers(entries, path)
-    first, last = min(numbers), max(numbers)
-    n_frames = check_span(first, last, len(set(numbers)), path, "image_id")
-    people = [
-        Person(
-            frame=number - first,
-            joints=joint_triplets(entry.get("keypoints"), path, f"[{index}].keypoints"),
-            track_id=track_number(entry, path, f"[{index}]"),
-        )
-        for index, (entry, number) in enumerate(zip(entries, numbers, strict=True))
-    ]
-    count = common_count(people, path, "keypoints")
-    wanted = named_joint_set(joint_set, path) if joint_set else joint_set_by_count(count, path, "keypoints")
-    return sequences_of_people(people, Footage(path, n_frames, fps), wanted, "keypoints")
+    entries, skipped = [], Skipped()
+    is_numbered = any(_has_number(entry.get("image_id")) for entry in listed)
+    for index, entry in enumerate(listed):
+        try:
+            if is_numbered and not _has_number(entry.get("image_id")):
+                problem = f"field '[{index}].image_id' is {describe(entry.get('image_id'))}, which has no frame number"
+                raise InputError(path, problem, "name the images by frame number")
+            joints = joint_triplets(entry.get("keypoints"), path, f"[{index}].keypoints")
+            entries.append(Entry(entry.get("image_id"), joints, track_number(entry, path, f"[{index}]")))
+        except InputError as error:
+            skipped.add(error)
+    return sequences_of_entries(entries, path, options, "image_id", notes=skipped.notes(len(entries)))
+
+
+def _has_number(image_id: object) -> bool:
+    """Return whether an image id is a number or contains one."""
+    return type(image_id) in (int, float) or (isinstance(image_id, str) and re.search("[0-9]", image_id) is not None)
 
 
 def track_number(entry: dict[str, Any], file: Path, field: str) -> int | None:
@@ -58,40 +52,16 @@ def track_number(entry: dict[str, Any], file: Path, field: str) -> int | None:
     """
     key = "track_id" if entry.get("track_id") is not None else "idx"
     value = entry.get(key)
-    while isinstance(value, list) and len(value) == 1:
+    while isinstance(value, list) and value:  # AlphaPose nests it, at times beside further numbers
         value = value[0]
     return None if value is None else whole_number(value, file, f"{field}.{key}")
-
-
-def _frame_numbers(entries: list[dict[str, Any]], file: Path) -> list[int]:
-    """Return the frame number of every entry; a single image without a number is frame 0."""
-    names = [entry.get("image_id") for entry in entries]
-    if isinstance(names[0], str) and last_number(names[0]) is None and all(name == names[0] for name in names):
-        return [0] * len(names)
-    numbers = [_frame_number(name, file, f"[{index}].image_id") for index, name in enumerate(names)]
-    owner: dict[int, object] = {}
-    for name, number in zip(names, numbers, strict=True):
-        if owner.setdefault(number, name) != name:
-            problem = f"field 'image_id' {describe(owner[number])} and {describe(name)} are both frame {number}"
-            raise InputError(file, problem, "keep one clip per file")
-    return numbers
-
-
-def _frame_number(image_id: object, file: Path, field: str) -> int:
-    """Return the frame number in one `image_id`."""
-    if not isinstance(image_id, str):
-        return whole_number(image_id, file, field)
-    number = last_number(image_id)
-    if number is None:
-        raise InputError(file, f"field '{field}' is {describe(image_id)}", "name the images by frame number")
-    return number
 
 
 FORMAT = KeypointFormat(
     name="AlphaPose",
     suffixes=(".json",),
     recognise=lambda file: isinstance(file.json, list),
-    read=lambda file, joint_set, fps: read_results(file.json, file.path, joint_set=joint_set, fps=fps),
+    read=lambda file, options: read_results(file.json, file.path, options),
     description=(
         "a .json with a list of people, also COCO's results format. COCO-17, COCO-133, CrowdPose-14, Halpe-26 and -136."
     ),

@@ -1,5 +1,6 @@
 """Read COCO keypoints: images, annotations and categories in one JSON file, as data sets and `posenet3d detect` write them."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from posenet3d.core.jointsets import KNOWN_JOINTS, JointSet, canonical_joint, to_h36m17
-from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
+from posenet3d.core.sequence import MAX_FPS, MIN_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe, image_size, joint_triplets, load_json, records, whole_number
 from posenet3d.io.keypoints.alphapose import track_number
-from posenet3d.io.keypoints.keypoint_format import KeypointFormat
+from posenet3d.io.keypoints.entries import Skipped, most_common_count
+from posenet3d.io.keypoints.frame_numbers import frame_numbers
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat, KeypointOptions
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
@@ -19,6 +22,7 @@ from posenet3d.io.keypoints.people import (
     common_count,
     joint_set_by_count,
     named_joint_set,
+    no_person_error,
     sequences_of_people,
 )
 
@@ -26,28 +30,33 @@ LABELLED_BUT_HIDDEN = 0.5
 """Confidence of an annotator's guess at an occluded joint (visibility 1)."""
 
 
-def read_coco(
-    content: dict[str, Any], path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_FPS
-) -> list[PoseSequence]:
-    """Read the people in a parsed COCO keypoint file, most complete first; one row per image.
+def read_coco(content: dict[str, Any], path: Path, options: KeypointOptions) -> list[PoseSequence]:
+    """Read the people in a parsed COCO keypoint file, most complete first; one row per frame.
 
     The row of an image is its `row` if all images have one (`posenet3d detect` writes the frame at constant rate),
-    otherwise the rows follow `frame`, otherwise the order of the list. The category names the joints; without names
-    their number tells the joint set. The third value of a joint is a visibility if the file holds a 2, otherwise a
-    score.
+    otherwise its `frame`, otherwise the number that varies in its `file_name`; gaps between the numbers are empty rows.
+    Only where the names have no numbers is it the order of the list, and a note says so. The category names the joints;
+    without names their number tells the joint set. The third value of a joint is a visibility if the file holds a 2,
+    otherwise a score. Annotations without joints are left out and counted.
 
     Raises:
         InputError: a field is missing or wrong, or no person is annotated.
     """
     images = records(content.get("images"), path, "images")
-    row_of = _rows(images, path)
+    row_of, notes = _rows(images, path)
     category = _category(content, path)
-    people = _people(records(content.get("annotations"), path, "annotations"), row_of, category, path)
+    people, skipped = _people(records(content.get("annotations"), path, "annotations"), row_of, category, path)
+    notes += skipped.notes(len(people))
+    if not people:
+        raise no_person_error(path)
+    people, left_out = most_common_count(people)
     count = common_count(people, path, "annotations.keypoints")
     sizes = {image_size(image, path, f"images[{index}]") for index, image in enumerate(images)}
     n_rows = max(row_of.values(), default=-1) + 1
-    footage = Footage(path, n_rows, _rate(content, path) or fps, sizes.pop() if len(sizes) == 1 else None)
-    wanted = named_joint_set(joint_set, path) if joint_set else _named_joints(category, count, path)
+    size = sizes.pop() if len(sizes) == 1 else None
+    fps = _rate(content, path) or options.fps
+    footage = Footage(path, n_rows, fps, size or options.image_size, (*notes, *left_out))
+    wanted = named_joint_set(options.joint_set, path) if options.joint_set else _named_joints(category, count, path)
     return sequences_of_people(_with_confidence(people), footage, wanted, "annotations.keypoints")
 
 
@@ -64,7 +73,8 @@ def read_photographs(path: Path) -> list[PoseSequence]:
     row_of = {image_id: row for row, image_id in enumerate(_ids(images, path))}
     sizes = [image_size(image, path, f"images[{index}]") for index, image in enumerate(images)]
     category = _category(content, path)
-    people = _people(records(content["annotations"], path, "annotations"), row_of, category, path)
+    people, skipped = _people(records(content["annotations"], path, "annotations"), row_of, category, path)
+    skipped.notes(len(people))
     joint_set = _named_joints(category, common_count(people, path, "annotations.keypoints"), path)
     joints = np.stack([person.joints for person in _with_confidence(people)])
     keypoints_px, confidence = to_h36m17(joints[..., :2], joints[..., 2], joint_set)
@@ -92,17 +102,24 @@ def _rate(content: dict[str, Any], path: Path) -> float | None:
     return float(rate)
 
 
-def _rows(images: list[dict[str, Any]], path: Path) -> dict[object, int]:
-    """Return the row of every image id; a row without an image is a dropped frame."""
+def _rows(images: list[dict[str, Any]], path: Path) -> tuple[dict[object, int], tuple[str, ...]]:
+    """Return the row of every image id, and a note where the order of the list had to decide; gaps are dropped frames."""
     ids = _ids(images, path)
-    numbers = _numbers(images, "row", path)
-    if numbers is not None:
-        check_span(0, max(numbers, default=0), len(numbers), path, "images.row")
-    else:
-        frames = _numbers(images, "frame", path)
-        order = range(len(images)) if frames is None else np.argsort(frames)
-        numbers = np.argsort(order).tolist()
-    return dict(zip(ids, numbers, strict=True))
+    for key in ("row", "frame"):
+        numbers = _numbers(images, key, path)
+        if numbers is not None:
+            first = 0 if key == "row" else min(numbers, default=0)
+            check_span(first, max(numbers, default=0), len(numbers), path, f"images.{key}")
+            return dict(zip(ids, (number - first for number in numbers), strict=True)), ()
+    names = [image.get("file_name") for image in images]
+    if len(images) > 1 and all(isinstance(name, str) and re.search("[0-9]", name) for name in names):
+        numbers = frame_numbers(names, path, "images.file_name")
+        if len(set(numbers)) == len(numbers):
+            first = min(numbers)
+            check_span(first, max(numbers), len(numbers), path, "images.file_name")
+            return dict(zip(ids, (number - first for number in numbers), strict=True)), ()
+    note = "The images have no frame numbers: they were taken in the order of the list."
+    return dict(zip(ids, range(len(ids)), strict=True)), (note,) if len(images) > 1 else ()
 
 
 def _ids(images: list[dict[str, Any]], path: Path) -> list[object]:
@@ -146,20 +163,28 @@ def _named_joints(category: dict[str, Any], count: int, path: Path) -> JointSet:
 
 def _people(
     annotations: list[dict[str, Any]], row_of: dict[object, int], category: dict[str, Any], path: Path
-) -> list[Person]:
-    """Return the annotated people; `row_of` is the row of every image id."""
-    people = []
+) -> tuple[list[Person], Skipped]:
+    """Return the annotated people, and what could not be used."""
+    people, skipped = [], Skipped()
     for index, annotation in enumerate(annotations):
         field = f"annotations[{index}]"
         is_other_kind = "id" in category and annotation.get("category_id", category["id"]) != category["id"]
         if annotation.get("iscrowd") == 1 or is_other_kind:
             continue  # the outline of a crowd and other kinds of objects have no joints
-        image_id = annotation.get("image_id")
-        if type(image_id) not in (int, str) or image_id not in row_of:
-            raise InputError(path, f"field '{field}.image_id' is {describe(image_id)}", "it must be the id of an image")
-        joints = joint_triplets(annotation.get("keypoints"), path, f"{field}.keypoints")
-        people.append(Person(row_of[image_id], joints, track_number(annotation, path, field)))
-    return people
+        try:
+            people.append(_person(annotation, row_of, path, field))
+        except InputError as error:
+            skipped.add(error)
+    return people, skipped
+
+
+def _person(annotation: dict[str, Any], row_of: dict[object, int], path: Path, field: str) -> Person:
+    """Return one annotated person."""
+    image_id = annotation.get("image_id")
+    if type(image_id) not in (int, str) or image_id not in row_of:
+        raise InputError(path, f"field '{field}.image_id' is {describe(image_id)}", "it must be the id of an image")
+    joints = joint_triplets(annotation.get("keypoints"), path, f"{field}.keypoints")
+    return Person(row_of[image_id], joints, track_number(annotation, path, field))
 
 
 def _with_confidence(people: list[Person]) -> list[Person]:
@@ -177,7 +202,7 @@ FORMAT = KeypointFormat(
     name="COCO",
     suffixes=(".json",),
     recognise=lambda file: file.has_json_key("annotations"),
-    read=lambda file, joint_set, fps: read_coco(file.json, file.path, joint_set=joint_set, fps=fps),
+    read=lambda file, options: read_coco(file.json, file.path, options),
     description=(
         "a .json with `images`, `annotations` and `categories`. COCO-17, CrowdPose-14, Halpe-26 and -136, "
         "or any joints by the names in the category."

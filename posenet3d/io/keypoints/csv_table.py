@@ -8,58 +8,74 @@ from pathlib import Path
 import numpy as np
 
 from posenet3d.core.jointsets import KNOWN_JOINTS, JointSet, canonical_joint
-from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
-from posenet3d.io.checked_json import MAX_PIXEL, describe, read_bytes
-from posenet3d.io.keypoints.keypoint_format import KeypointFormat
-from posenet3d.io.keypoints.people import (
-    Footage,
-    Person,
-    check_span,
-    named_joint_set,
-    no_person_error,
-    sequences_of_people,
-)
+from posenet3d.io.checked_json import describe
+from posenet3d.io.keypoints.entries import Entry, sequences_of_entries
+from posenet3d.io.keypoints.keypoint_format import KeypointFormat, KeypointOptions
+from posenet3d.io.keypoints.people import named_joint_set, no_person_error
+from posenet3d.io.keypoints.tables import Table, coordinate, frame_label, read_table, whole
 
 COLUMNS = ("frame", "track", "joint", "x", "y", "confidence")
 NEEDED = ("frame", "joint", "x", "y")
 
 
-def read_csv(path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_FPS) -> list[PoseSequence]:
-    """Read the people in a table, most complete first; rows run from the first frame in the table to the last.
+def read_csv(path: Path, options: KeypointOptions) -> list[PoseSequence]:
+    """Read the people in a table, most complete first; rows are the frames from the table's first to its last.
 
-    `track` and `confidence` are optional: without them there is one person, with confidence 1. An empty x or y is a
-    missing joint. Joints are known by their names, so the table may hold any joint of any known joint set.
+    `track` and `confidence` may be absent: then the table is of one person, with confidence 1. An empty x or y is a
+    missing joint. Joints are known by their names, so the table may hold joints of any joint set.
 
     Raises:
-        InputError: a column is missing, a cell is not valid (the message names its line), or no person is seen.
+        InputError: a column is missing, a cell is wrong (the message names its line), the points are 3D, or no person.
     """
-    lines = _lines(path)
-    joints = named_joint_set(joint_set, path) if joint_set else JointSet("the table", _joints(lines, path))
+    table = read_table(path)
+    _check_columns(table, path)
+    if not table.rows:
+        raise no_person_error(path)
+    lines = [
+        (line, dict(zip(table.header, row, strict=True))) for row, line in zip(table.rows, table.lines, strict=True)
+    ]
+    known = _known([cells["joint"] for _, cells in lines])
+    joints = named_joint_set(options.joint_set, path) if options.joint_set else JointSet("the table", known)
     column = {name: index for index, name in enumerate(joints.joints)}
-    people: dict[tuple[int, int], Person] = {}
-    written: set[tuple[int, int, int]] = set()
+    found: dict[tuple[object, int], Entry] = {}
+    written: set[tuple[object, int, int]] = set()
     for line, cells in lines:
-        frame = _whole_number(cells["frame"], path, line, "frame")
-        track = _whole_number(cells.get("track") or "1", path, line, "track")
+        frame = frame_label(cells["frame"], path, line)
+        track = whole(cells.get("track") or "1", path, line, "track")
         joint = column.get(canonical_joint(cells["joint"]))
         if joint is None:
-            raise InputError(
-                path, f"line {line}: joint {describe(cells['joint'])} is not known", f"use {_usable_names()}"
-            )
+            problem = f"line {line}: joint {describe(cells['joint'])} is not known"
+            raise InputError(path, problem, f"use {_usable_names()}")
         if (frame, track, joint) in written:
             problem = f"line {line}: joint '{joints.joints[joint]}' of frame {frame} is there twice"
             raise InputError(path, problem, "keep one line per frame, track and joint")
         written.add((frame, track, joint))
-        person = people.setdefault((frame, track), Person(frame, np.zeros((len(joints), 3)), track))
-        person.joints[joint] = [
-            _number(cells["x"], path, line, "x"),
-            _number(cells["y"], path, line, "y"),
-            _number(cells.get("confidence") or "1", path, line, "confidence"),
+        entry = found.setdefault((frame, track), Entry(frame, np.zeros((len(joints), 3)), track))
+        entry.joints[joint] = [
+            coordinate(cells["x"], path, line, "x"),
+            coordinate(cells["y"], path, line, "y"),
+            coordinate(cells.get("confidence") or "1", path, line, "confidence"),
         ]
-    return _sequences(list(people.values()), joints, path, fps)
+    return sequences_of_entries(list(found.values()), path, options, "joint", joint_set=joints)
+
+
+def _check_columns(table: Table, path: Path) -> None:
+    """Refuse a table that lacks a column, or holds 3D points."""
+    missing = [name for name in NEEDED if name not in table.header]
+    if missing:
+        remedy = f"give a column per coordinate (nose_x, nose_y ...), or the header {','.join(COLUMNS)}"
+        raise InputError(path, f"column '{missing[0]}' is missing", remedy)
+    if "z" in table.header:
+        raise InputError(path, "has a column z: it holds 3D points", "give the detector's 2D joints in pixels")
+
+
+def _known(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the known joints among the names, in order of appearance."""
+    return tuple(name for name in dict.fromkeys(map(canonical_joint, names)) if name in KNOWN_JOINTS)
 
 
 def write_csv(path: Path, sequences: Sequence[PoseSequence]) -> None:
@@ -85,68 +101,15 @@ def write_csv(path: Path, sequences: Sequence[PoseSequence]) -> None:
         file.write(text.getvalue().encode())
 
 
-def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Return for every line its number and its cells by column name."""
-    try:
-        table = csv.reader(io.StringIO(read_bytes(path).decode("utf-8-sig"), newline=""), strict=True)
-        header = [name.strip().lower() for name in next(table, [])]
-        rows = [(table.line_num, row) for row in table if any(cell.strip() for cell in row)]
-    except UnicodeDecodeError as error:
-        raise InputError(path, "is not text in UTF-8", "save the table as CSV in UTF-8") from error
-    except csv.Error as error:
-        raise InputError(path, f"is not a CSV table ({error})", "save the table as plain CSV") from error
-    missing = [name for name in NEEDED if name not in header]
-    if missing:
-        raise InputError(path, f"column '{missing[0]}' is missing", f"its header must be {','.join(COLUMNS)}")
-    for line, row in rows:
-        if len(row) != len(header):
-            raise InputError(path, f"line {line} has {len(row)} cells instead of {len(header)}", "complete the line")
-    return [(line, {name: cell.strip() for name, cell in zip(header, row, strict=True)}) for line, row in rows]
-
-
-def _joints(lines: list[tuple[int, dict[str, str]]], path: Path) -> tuple[str, ...]:
-    """Return the known joints that the table names, in order of appearance."""
-    if not lines:
-        raise no_person_error(path)
-    return tuple(name for name in dict.fromkeys(canonical_joint(c["joint"]) for _, c in lines) if name in KNOWN_JOINTS)
-
-
 def _usable_names() -> str:
     """Return a hint which joint names can be used, for error messages."""
     return "the names " + ", ".join(JOINT_NAMES) + " or a known joint set's"
-
-
-def _whole_number(cell: str, path: Path, line: int, column: str) -> int:
-    """Return a cell as a whole number from 0 up."""
-    if not (cell.isascii() and cell.isdigit() and len(cell) <= 15):
-        raise InputError(path, f"line {line}: {column} is {describe(cell)}", "it must be a whole number from 0 up")
-    return int(cell)
-
-
-def _number(cell: str, path: Path, line: int, column: str) -> float:
-    """Return a cell as a number of pixels; NaN if it is empty."""
-    try:
-        value = float(cell or "nan")
-    except ValueError as error:
-        raise InputError(path, f"line {line}: {column} is {describe(cell)}", "it must be a number") from error
-    if np.isfinite(value) and abs(value) > MAX_PIXEL:
-        raise InputError(path, f"line {line}: {column} is {value:g}, which is no pixel", "write pixels")
-    return value
-
-
-def _sequences(people: list[Person], joints: JointSet, path: Path, fps: float) -> list[PoseSequence]:
-    """Return the sequences of the people, with rows from the first frame in the table."""
-    frames = [person.frame for person in people]
-    first = min(frames)
-    n_frames = check_span(first, max(frames), len(set(frames)), path, "frame")
-    aligned = [Person(person.frame - first, person.joints, person.track_id) for person in people]
-    return sequences_of_people(aligned, Footage(path, n_frames, fps), joints, "joint")
 
 
 FORMAT = KeypointFormat(
     name="CSV table",
     suffixes=(".csv",),
     recognise=lambda file: file.suffix == ".csv",
-    read=lambda file, joint_set, fps: read_csv(file.path, joint_set=joint_set, fps=fps),
+    read=lambda file, options: read_csv(file.path, options),
     description=f"a .csv with the columns `{', '.join(COLUMNS)}`. Joints of any known joint set, by their names.",
 )

@@ -4,15 +4,43 @@ To add a format, write one module with a `KeypointFormat` and add it to `FORMATS
 explorer's upload follow.
 """
 
-from posenet3d.io.keypoints import alphapose, coco, csv_table, openpose, packed
+from posenet3d.io.keypoints import (
+    alphapose,
+    coco,
+    csv_table,
+    framewise_json,
+    hdf5,
+    mmpose,
+    numpy_array,
+    openpose,
+    packed,
+    tables,
+    ultralytics,
+    videopose3d,
+)
 from posenet3d.io.keypoints.keypoint_format import KeypointFormat
 
 FORMATS: tuple[KeypointFormat, ...] = (
+    ultralytics.LABELS,
+    framewise_json.JSON_LINES,  # before those that parse the whole file as JSON
     openpose.FORMAT,
     coco.FORMAT,
+    mmpose.FORMAT,
+    ultralytics.RESULTS,
+    framewise_json.KINETICS,
+    framewise_json.CONTROLNET,
+    framewise_json.EASY_VITPOSE,
+    framewise_json.LABEL_STUDIO,
+    framewise_json.ALPHAPOSE_FRAMES,
+    framewise_json.OPENPIFPAF,
     alphapose.FORMAT,
+    tables.FORMAT,
     csv_table.FORMAT,
+    videopose3d.CUSTOM,
+    videopose3d.DETECTRON,
     packed.FORMAT,
+    numpy_array.FORMAT,
+    hdf5.FORMAT,
 )
 """The first format that recognises a file reads it."""
 

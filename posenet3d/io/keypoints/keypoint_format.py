@@ -36,6 +36,21 @@ class KeypointFile:
 
 
 @dataclass(frozen=True)
+class KeypointOptions:
+    """What the caller knows and the file may not say.
+
+    Attributes:
+        joint_set: name of the joint set; None recognises it.
+        fps: frames per second, where the file has none; None assumes the default and says so.
+        image_size: width and height in pixels, where the file has none.
+    """
+
+    joint_set: str | None = None
+    fps: float | None = None
+    image_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class KeypointFormat:
     """One format of 2D keypoint files.
 
@@ -43,13 +58,13 @@ class KeypointFormat:
         name: what users call it.
         suffixes: of its files, in lower case with the dot.
         recognise: returns whether a file or folder is of this format. It may raise an InputError for a damaged file.
-        read: reads it, given the file, the joint set (None: recognise it) and the frames per second where the file
-            has none. It returns one sequence per person or clip and raises an InputError for what it cannot use.
+        read: reads it, given the file and what the caller knows. It returns one sequence per person or clip and raises
+            an InputError for what it cannot use.
         description: one line for help texts: which files, and which joint sets.
     """
 
     name: str
     suffixes: tuple[str, ...]
     recognise: Callable[[KeypointFile], bool]
-    read: Callable[[KeypointFile, str | None, float], list[PoseSequence]]
+    read: Callable[[KeypointFile, KeypointOptions], list[PoseSequence]]
     description: str

@@ -1,8 +1,10 @@
 """Read OpenPose: one JSON file per frame, in a folder, in a zip of such a folder, or a single frame."""
 
 import io
+import re
 import zipfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,20 @@ import numpy as np
 from jaxtyping import Float
 
 from posenet3d.core.jointsets import JOINT_SETS, JointSet
-from posenet3d.core.sequence import DEFAULT_FPS, PoseSequence
+from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.io.checked_json import MAX_BYTES, describe, joint_triplets, last_number, parse_json, read_bytes, records
-from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointFormat
+from posenet3d.io.checked_json import MAX_BYTES, describe, image_size, joint_triplets, parse_json, read_bytes, records
+from posenet3d.io.keypoints.entries import Skipped, most_common_count, pixels_of_shares
+from posenet3d.io.keypoints.frame_numbers import frame_numbers
+from posenet3d.io.keypoints.joint_geometry import joint_set_by_geometry
+from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointFormat, KeypointOptions
 from posenet3d.io.keypoints.people import (
     Footage,
     Person,
+    check_span,
     common_count,
-    joint_set_by_count,
     named_joint_set,
+    no_person_error,
     sequences_of_people,
 )
 
@@ -27,25 +33,59 @@ KEYPOINTS = "pose_keypoints_2d"
 OLD_KEYPOINTS = "pose_keypoints"  # before version 1.2
 
 
-def read_openpose(path: Path, *, joint_set: str | None = None, fps: float = DEFAULT_FPS) -> list[PoseSequence]:
-    """Read the people in OpenPose's JSON, most complete first; one row per file, in the order of the numbers in their names.
+def read_openpose(path: Path, options: KeypointOptions) -> list[PoseSequence]:
+    """Read the people in OpenPose's JSON, most complete first; the number in a file's name is its row.
+
+    Rows run from the first file to the last; numbers without a file are empty rows. Files that are no frame (settings, an
+    empty file, one that was cut off) are left out and counted.
 
     Args:
         path: folder, zip of a folder, or one frame's JSON file.
-        joint_set: 'body25', 'body25b' or 'coco18'; by default recognised (`recognise_joint_set`).
-        fps: frames per second, which OpenPose does not write.
+        options: the joint set is 'body25', 'body25b' or 'coco18', by default recognised (`recognise_joint_set`).
 
     Raises:
-        InputError: no frame, a file that is not OpenPose's, or no person in any frame.
+        InputError: no frame, no file of OpenPose's, or no person in any frame.
     """
-    people: list[Person] = []
-    n_frames = 0
-    for name, content in _frame_files(path):
-        people += _people_of_frame(parse_json(content, name), n_frames, name)
-        n_frames += 1
-    common_count(people, path, KEYPOINTS)
-    wanted = named_joint_set(joint_set, path) if joint_set else recognise_joint_set(people, path)
-    return sequences_of_people(people, Footage(path, n_frames, fps), wanted, KEYPOINTS)
+    frames: dict[Path, list[Person]] = {}
+    skipped, size = Skipped(), None
+    files = list(_frame_files(path))
+    is_numbered = any(_has_number(name) for name, _ in files)
+    for name, content in files:
+        if is_numbered and not _has_number(name):
+            skipped.add(InputError(name, f"file {describe(name.name)} has no frame number", "name the files by frame"))
+            continue
+        try:
+            frame, size = _unwrapped(parse_json(content, name), name)
+            frames[name] = _people_of_frame(frame, name, size)
+        except InputError as error:
+            skipped.add(error)
+            frames[name] = []  # its row stays empty
+    notes = skipped.notes(sum(map(bool, frames.values())) or len(frames) - skipped.count)
+    numbers = frame_numbers([file.name for file in frames], path, "file name")
+    first, last = min(numbers), max(numbers)
+    n_frames = check_span(first, last, len(set(numbers)), path, "file name")
+    people = [
+        replace(person, frame=number - first)
+        for number, found in zip(numbers, frames.values(), strict=True)
+        for person in found
+    ]
+    if not people:
+        raise no_person_error(path)
+    people, left_out = most_common_count(people)
+    wanted = named_joint_set(options.joint_set, path) if options.joint_set else recognise_joint_set(people, path)
+    footage = Footage(path, n_frames, options.fps, size or options.image_size, (*notes, *left_out))
+    return sequences_of_people(people, footage, wanted, KEYPOINTS)
+
+
+def _unwrapped(content: object, file: Path) -> tuple[object, tuple[int, int] | None]:
+    """Return a frame and its canvas size; ControlNet wraps a frame into a list and writes the size."""
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
+    if not isinstance(content, dict):
+        return content, None
+    return content, image_size(
+        {"width": content.get("canvas_width"), "height": content.get("canvas_height")}, file, "canvas"
+    )
 
 
 def recognise_joint_set(people: list[Person], file: Path) -> JointSet:
@@ -60,7 +100,7 @@ def recognise_joint_set(people: list[Person], file: Path) -> JointSet:
     """
     count = common_count(people, file, KEYPOINTS)
     if count != 25:
-        return joint_set_by_count(count, file, KEYPOINTS)
+        return joint_set_by_geometry(people, file, KEYPOINTS)
     joints = np.stack([person.joints for person in people])
     points_px = np.where(joints[..., 2:] > 0, joints[..., :2], np.nan)
     body25 = _off_middle(points_px, ((1, 2, 5), (8, 9, 12)))
@@ -89,12 +129,20 @@ def _frame_files(path: Path) -> Iterable[tuple[Path, bytes]]:
     if path.is_dir():
         try:
             files = [file for file in path.iterdir() if _is_frame(file.name)]
+            inner = [folder for folder in path.iterdir() if folder.is_dir()]
+            if not files and len(inner) == 1:  # OpenPose's output folder holds a folder 'json' for some front ends
+                return _frame_files(inner[0])
         except OSError as error:
             raise InputError(path, "cannot be read", "check its permissions") from error
-        return ((path / name, read_bytes(path / name)) for name in _in_order([f.name for f in files], path))
+        return ((path / name, _content(path / name)) for name in _in_order([f.name for f in files], path))
     if path.suffix.lower() == ".zip":
         return _zip_members(path)
     return [(path, read_bytes(path))]
+
+
+def _content(file: Path) -> bytes:
+    """Return a file's bytes; an empty file is empty, and left out like one that is damaged."""
+    return b"" if file.is_file() and file.stat().st_size == 0 else read_bytes(file)
 
 
 def _zip_members(path: Path) -> list[tuple[Path, bytes]]:
@@ -125,48 +173,45 @@ def _is_frame(name: str) -> bool:
 
 
 def _in_order(names: list[str], path: Path) -> list[str]:
-    """Return the file names in the order of the last number in each.
+    """Return the names of frames, sorted.
 
     Raises:
-        InputError: no file, a file without a number, or two files with the same number.
+        InputError: there is no file.
     """
     if not names:
         raise InputError(path, "holds no JSON file", "give the folder that OpenPose's --write_json filled")
-    by_number: dict[int, str] = {}
-    for name in names:
-        number = last_number(name) if len(names) > 1 else 0
-        if number is None:
-            raise InputError(path, f"file {describe(name)} has no frame number", "name the files by frame")
-        if number in by_number:
-            problem = f"files {describe(by_number[number])} and {describe(name)} are both frame {number}"
-            raise InputError(path, problem, "keep one clip per folder")
-        by_number[number] = name
-    return [by_number[number] for number in sorted(by_number)]
+    return sorted(names)
 
 
-def _people_of_frame(content: object, frame: int, file: Path) -> list[Person]:
-    """Return the people in one frame's parsed JSON."""
+def _has_number(file: Path) -> bool:
+    return re.search("[0-9]", file.stem) is not None
+
+
+def _people_of_frame(content: object, file: Path, size: tuple[int, int] | None) -> list[Person]:
+    """Return the people in one frame's parsed JSON, in pixels; null is no people."""
     if not isinstance(content, dict) or "people" not in content:
         raise InputError(file, "field 'people' is missing", "give OpenPose's JSON files, one per frame")
     people = [
-        _person(record, frame, file, f"people[{index}]")
-        for index, record in enumerate(records(content["people"], file, "people"))
+        _person(record, file, f"people[{index}]")
+        for index, record in enumerate(records(content["people"] or [], file, "people"))
     ]
-    return [person for person in people if person is not None]
+    found = [person for person in people if person is not None]
+    return [replace(person, joints=pixels_of_shares(person.joints, size)) for person in found]
 
 
-def _person(record: dict[str, Any], frame: int, file: Path, field: str) -> Person | None:
+def _person(record: dict[str, Any], file: Path, field: str) -> Person | None:
     """Return one person; None for an entry with a face or hands but no body."""
-    key = OLD_KEYPOINTS if OLD_KEYPOINTS in record and KEYPOINTS not in record else KEYPOINTS
-    if key not in record:
-        raise InputError(file, f"field '{field}.{key}' is missing", "give OpenPose's JSON files, one per frame")
-    if record[key] == []:
-        return None
+    values = record.get(KEYPOINTS, record.get(OLD_KEYPOINTS))
+    if not values:
+        if any(key.endswith("_2d") for key in record):
+            return None
+        problem = f"field '{field}.{KEYPOINTS}' is missing"
+        raise InputError(file, problem, "give OpenPose's JSON files, one per frame")
     person_id = record.get("person_id")
     number: object = person_id[0] if isinstance(person_id, list) and person_id else person_id
     # OpenPose writes [-1] when it does not track.
     track_id = number if isinstance(number, int) and 0 <= number < 10**9 else None
-    return Person(frame, joint_triplets(record[key], file, f"{field}.{key}"), track_id)
+    return Person(0, joint_triplets(values, file, f"{field}.{KEYPOINTS}"), track_id)
 
 
 def _is_openpose(file: KeypointFile) -> bool:
@@ -178,7 +223,7 @@ FORMAT = KeypointFormat(
     name="OpenPose",
     suffixes=(".json", ".zip"),
     recognise=_is_openpose,
-    read=lambda file, joint_set, fps: read_openpose(file.path, joint_set=joint_set, fps=fps),
+    read=lambda file, options: read_openpose(file.path, options),
     description=(
         "a folder with one .json per frame, a .zip of it, or one frame. BODY_25, BODY_25B, COCO-18; "
         "also the old key `pose_keypoints`."

@@ -172,7 +172,7 @@ FORMAT = KeypointFormat(
     name="packed clips",
     suffixes=(".npz",),
     recognise=lambda file: file.suffix == ".npz",
-    read=lambda file, joint_set, fps: read_packed(file.path, joint_set=joint_set),
+    read=lambda file, options: read_packed(file.path, joint_set=options.joint_set),
     description=(
         "a .npz with `keypoints_2d` and, for several clips, `start`, `length`, `name`, `K`, `confidence` ... "
         "Human3.6M-17, or any joints by `joint_names`."

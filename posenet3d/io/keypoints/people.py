@@ -13,6 +13,8 @@ from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.core.tracking import Detection, Track, link, most_complete_first
 from posenet3d.errors import InputError
 
+RATE_NOTE = f"The file does not say its frame rate: {DEFAULT_FPS:g} frames per second are assumed (--fps)."
+
 MAX_FRAMES = 500_000
 """Two and a half hours at 60 fps; a larger frame number is a mistake and would add that many empty frames."""
 
@@ -44,8 +46,9 @@ class Footage:
 
     file: Path
     n_frames: int
-    fps: float = DEFAULT_FPS
+    fps: float | None = None  # None: not known, the default is assumed and said
     image_size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()  # sentences about what was left out or repaired
 
     @property
     def name(self) -> str:
@@ -130,7 +133,7 @@ def sequences_of_detections(people: list[Person], detections: list[Detection], f
     if max(per_frame.values()) > MAX_PEOPLE:
         problem = f"a frame lists {max(per_frame.values())} people"
         raise InputError(footage.file, problem, f"filter the detections to at most {MAX_PEOPLE} per frame")
-    tracks = _tracks(people, detections, footage.n_frames)
+    tracks = _tracks(people, detections, footage.n_frames, footage.fps or DEFAULT_FPS)
     if not tracks:
         raise no_person_error(footage.file)
     alone = len(tracks) == 1
@@ -138,9 +141,9 @@ def sequences_of_detections(people: list[Person], detections: list[Detection], f
     return [_sequence(track, footage, alone) for track in tracks]
 
 
-def track_ids(people: list[Person], detections: list[Detection], n_frames: int) -> list[int | None]:
+def track_ids(people: list[Person], detections: list[Detection], n_frames: int, fps: float) -> list[int | None]:
     """Return the track id of each person, tracked by motion; None for a person without any joint."""
-    track_of = {id(d): t.track_id for t in _tracks(people, detections, n_frames) for d in t.detections.values()}
+    track_of = {id(d): t.track_id for t in _tracks(people, detections, n_frames, fps) for d in t.detections.values()}
     return [track_of.get(id(detection)) for detection in detections]
 
 
@@ -174,7 +177,7 @@ def to_detections(people: list[Person], joint_set: JointSet) -> list[Detection]:
     return [Detection(k, c) for k, c in zip(keypoints_px, confidence, strict=True)]
 
 
-def _tracks(people: list[Person], detections: list[Detection], n_frames: int) -> list[Track]:
+def _tracks(people: list[Person], detections: list[Detection], n_frames: int, fps: float) -> list[Track]:
     """Return the tracks, most complete first; a person without any joint is on none of them."""
     visible = [(p, d) for p, d in zip(people, detections, strict=True) if d.confidence.any()]
     claims = [(person.frame, person.track_id) for person, _ in visible]
@@ -187,7 +190,7 @@ def _tracks(people: list[Person], detections: list[Detection], n_frames: int) ->
     frames: dict[int, list[Detection]] = defaultdict(list)
     for person, detection in visible:
         frames[person.frame].append(detection)
-    return link([frames.get(frame, []) for frame in range(n_frames)])
+    return link([frames.get(frame, []) for frame in range(n_frames)], fps)
 
 
 def _sequence(track: Track, footage: Footage, alone: bool) -> PoseSequence:
@@ -200,7 +203,8 @@ def _sequence(track: Track, footage: Footage, alone: bool) -> PoseSequence:
         name=footage.name if alone else f"{footage.name}.person{track.track_id}",
         keypoints_px=keypoints_px,
         confidence=confidence,
-        fps=footage.fps,
+        fps=DEFAULT_FPS if footage.fps is None else footage.fps,
+        notes=(*footage.notes, *((RATE_NOTE,) if footage.fps is None else ())),
         image_size=footage.image_size,
         track_id=track.track_id,
         take=recording_of_name(footage.name),

@@ -4,20 +4,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS, PoseSequence
+from posenet3d.core.sequence import MAX_FPS, MIN_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.keypoints import formats
-from posenet3d.io.keypoints.keypoint_format import KeypointFile
+from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointOptions
+from posenet3d.io.keypoints.units import in_pixels
 from posenet3d.io.video import VIDEO_SUFFIXES
 
 
-def read_keypoints(path: str | Path, *, joint_set: str | None = None, fps: float | None = None) -> list[PoseSequence]:
+def read_keypoints(
+    path: str | Path,
+    *,
+    joint_set: str | None = None,
+    fps: float | None = None,
+    image_size: tuple[int, int] | None = None,
+    units: str | None = None,
+) -> list[PoseSequence]:
     """Read every person or clip in a file or folder of 2D joints.
 
     Args:
         path: a file or folder in one of `posenet3d.io.keypoints.formats.FORMATS`.
         joint_set: the detector's joint set, a name in `posenet3d.core.jointsets.JOINT_SETS`; None recognises it.
         fps: frames per second, overriding the file's own; without either it is 30.
+        image_size: width and height in pixels, overriding the file's own.
+        units: what the coordinates are, a name in `posenet3d.io.keypoints.units.UNITS`; None recognises it.
 
     Returns:
         Clips in the file's order, or people, most complete first. Several people of one file are called
@@ -31,10 +41,23 @@ def read_keypoints(path: str | Path, *, joint_set: str | None = None, fps: float
         remedy = f"give {MIN_FPS:g} to {MAX_FPS:g} frames per second"
         raise InputError(path, f"the frame rate {fps:g} is not usable", remedy)
     try:
-        sequences = _read(KeypointFile(path), joint_set, DEFAULT_FPS if fps is None else float(fps))
+        options = KeypointOptions(joint_set, None if fps is None else float(fps), image_size)
+        sequences = in_pixels(_read(KeypointFile(path), options), path, units, image_size)
     except OSError as error:  # even asking whether it is a folder can fail: no permission, or too long a name
         raise InputError(path, "cannot be read", "check the path and its permissions") from error
+    sequences = [_with_empty_note(sequence) for sequence in sequences]
+    if image_size is not None:
+        sequences = [replace(sequence, image_size=image_size) for sequence in sequences]
     return sequences if fps is None else [replace(sequence, fps=float(fps)) for sequence in sequences]
+
+
+def _with_empty_note(sequence: PoseSequence) -> PoseSequence:
+    """Return the sequence with a note that counts its rows without a person, if there are any."""
+    empty = int((~sequence.is_observed.any(1)).sum())
+    if empty == 0:
+        return sequence
+    note = f"{sequence.name} is not seen in {empty} of {len(sequence)} frames; these rows stay empty."
+    return replace(sequence, notes=(*sequence.notes, note))
 
 
 def choose_track(
@@ -57,11 +80,11 @@ def choose_track(
     return chosen
 
 
-def _read(file: KeypointFile, joint_set: str | None, fps: float) -> list[PoseSequence]:
+def _read(file: KeypointFile, options: KeypointOptions) -> list[PoseSequence]:
     """Read with the first format that recognises the file."""
     for known in formats.FORMATS:
         if known.recognise(file):
-            return known.read(file, joint_set, fps)
+            return known.read(file, options)
     raise _unknown_format(file)
 
 
