@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, overload
 
+from posenet3d.core.camera import DEFAULT_FOV_DEG
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.progress import OnProgress, no_progress, part
 from posenet3d.core.sequence import PoseSequence
@@ -51,6 +52,7 @@ def read(
     path: str | Path,
     *,
     joint_set: str | None = None,
+    units: str | None = None,
     fps: float | None = None,
     image_size: tuple[int, int] | None = None,
     fov_deg: float | None = None,
@@ -63,6 +65,7 @@ def read(
     Args:
         path: 2D keypoints in any supported format, or a video or folder of images, in which people are detected first.
         joint_set: keypoint files: the joint set, where it cannot be recognised.
+        units: keypoint files: what the coordinates are ("px", "share", "centred", "percent"), where it cannot be recognised.
         fps: frames per second, overriding the file's own.
         image_size: (width, height) in pixels, where the file does not say it.
         fov_deg: field of view of the camera along the image's longer side, in degrees.
@@ -79,6 +82,7 @@ def read(
     return read_people(
         path,
         joint_set=joint_set,
+        units=units,
         fps=fps,
         image_size=image_size,
         fov_deg=fov_deg,
@@ -92,6 +96,7 @@ def read_people(
     path: str | Path,
     *,
     joint_set: str | None = None,
+    units: str | None = None,
     fps: float | None = None,
     image_size: tuple[int, int] | None = None,
     fov_deg: float | None = None,
@@ -104,8 +109,9 @@ def read_people(
     if fov_deg is not None and not 1 <= fov_deg <= 175:
         raise InputError("fov_deg", f"{fov_deg} degrees is not a field of view", "give 1 to 175, for example 65")
     if is_video(path):
-        if joint_set is not None:
-            raise InputError("joint_set", "is for files of 2D joints", "leave it out: the detector knows its own")
+        for name, choice in (("joint_set", joint_set), ("units", units)):
+            if choice is not None:
+                raise InputError(name, "is for files of 2D joints", "leave it out: the detector knows its own")
         video = open_video(path, fps)
         if fov_deg is not None:
             video = replace(video, fov_deg=fov_deg)  # known, so that no note says that it is assumed
@@ -115,8 +121,20 @@ def read_people(
         for name, value in (("detector", detector), ("detector_model", detector_model)):
             if value is not None:
                 raise InputError(name, "is for videos", "leave it out: the input holds 2D joints already")
-        people = People(read_keypoints(path, joint_set=joint_set, fps=fps))
+        sequences = read_keypoints(path, joint_set=joint_set, fps=fps, image_size=image_size, units=units)
+        people = People(sequences, notes=_notes(sequences, fov_deg))
     return replace(people, sequences=_with_camera(people.sequences, image_size, fov_deg))
+
+
+def _notes(sequences: Sequence[PoseSequence], fov_deg: float | None) -> tuple[str, ...]:
+    """Return every note of the sequences once, and what is assumed of the camera."""
+    notes = list(dict.fromkeys(note for sequence in sequences for note in sequence.notes))
+    if fov_deg is None and any(sequence.K is None for sequence in sequences):
+        camera = f"The camera's field of view is unknown: {DEFAULT_FOV_DEG:g} degrees are assumed (--fov)"
+        if all(sequence.image_size is None for sequence in sequences):
+            camera += ", in an image twice as large as the joints' extent (--image-size)"
+        notes.append(f"{camera}.")
+    return tuple(notes)
 
 
 def _with_camera(

@@ -30,6 +30,11 @@ def add(commands: Commands) -> None:
     lift.add_argument("--track", metavar="N|all", help="which person (default: the most complete track)")
     add_detector_options(lift)
     lift.add_argument("--joint-set", metavar="NAME", help="force the input's joint set, e.g. BODY_25B")
+    lift.add_argument(
+        "--units",
+        choices=["px", "share", "centred", "percent"],
+        help="of the coordinates, where it cannot be recognised",
+    )
     lift.add_argument("--height", type=float, metavar="M", help="body height in metres, sets the scale (default 1.70)")
     lift.add_argument("--image-size", metavar="WxH", help="of the video, in pixels, if the file does not say it")
     lift.add_argument("--fov", type=float, metavar="DEG", help="field of view along the image's longer side")
@@ -64,6 +69,8 @@ def run(options: argparse.Namespace) -> None:
     for note in people.notes:
         tqdm.write(note)
     sequences = _chosen(people.sequences, options)
+    if left_out := [s.name for s in people.sequences if all(s is not chosen for chosen in sequences)]:
+        tqdm.write(f"lifted is {sequences[0].name}; left out: {_listed(left_out)} (--track N or --track all)")
     watch.lap("detect" if people.video else "read")
     with tqdm(total=sum(len(s) for s in sequences), unit="frame", desc="lift") as bar:
         results = lift(sequences, lambda share: bar.update(round(share * bar.total) - bar.n))
@@ -116,8 +123,9 @@ def _read(options: argparse.Namespace) -> People:
     given = {"detector": options.detector, "detector_model": options.detector_model}
     bar: AbstractContextManager[tuple[Any, OnProgress]] = nullcontext((None, no_progress))
     if is_video(options.input):
-        if options.joint_set is not None:
-            raise InputError("--joint-set", "is for files of 2D joints", "leave it out: the detector knows its own")
+        for option, value in (("--joint-set", options.joint_set), ("--units", options.units)):
+            if value is not None:
+                raise InputError(option, "is for files of 2D joints", "leave it out: the detector knows its own")
         n_frames = len(open_video(options.input, options.fps))
         detector = choose_detector(options.input, options)
         given["detector"] = detector.name
@@ -132,6 +140,7 @@ def _read(options: argparse.Namespace) -> People:
         return api.read_people(
             options.input,
             joint_set=options.joint_set,
+            units=options.units,
             fps=options.fps,
             image_size=size,
             fov_deg=options.fov,
@@ -149,6 +158,11 @@ def _chosen(sequences: list[PoseSequence], options: argparse.Namespace) -> list[
     if options.track is not None and not _is_number(options.track):
         raise InputError("--track", f"'{options.track}' is not a track", "give its number, or all")
     return choose_track(sequences, None if options.track is None else int(options.track), file=options.input)
+
+
+def _listed(names: list[str]) -> str:
+    """Return up to five names, and how many more there are."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _image_size(text: str) -> tuple[int, int]:

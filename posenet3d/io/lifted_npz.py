@@ -13,7 +13,18 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.io.atomic import atomic_write
 from posenet3d.io.checked_npz import Arrays, clip_rows, expect, load_arrays, numeric, rates, refuse, texts, wrong
 
-FIELDS = ("joints_3d", "cleaned_px", "confidence", "start", "length", "name", "fps", "model", "checkpoint")
+FIELDS = (
+    "joints_3d",
+    "cleaned_px",
+    "confidence",
+    "is_bridged",
+    "start",
+    "length",
+    "name",
+    "fps",
+    "model",
+    "checkpoint",
+)
 BODY_FIELDS = ("body_model", "betas", "global_orient", "body_pose", "transl")
 
 MAX_PARAMETER = 1e6
@@ -64,6 +75,9 @@ def _arrays(results: Sequence[Lifted]) -> Arrays:
         known = [values for r in results if (values := getattr(r, field)) is not None]
         if len(known) == len(results):
             arrays[field] = laid_out(known, empty)
+    bridged = [r.is_bridged for r in results if r.is_bridged is not None]
+    if len(bridged) == len(results):
+        arrays["is_bridged"] = laid_out(bridged, 0.0).astype(bool)
     bodies = [r.body for r in results if r.body is not None]
     if len(bodies) == len(results):
         arrays["betas"] = np.concatenate([b.betas for b in bodies]).astype(np.float32)
@@ -103,6 +117,10 @@ def read_lifted(path: Path) -> list[Lifted]:
         expect(cleaned_px, (len(joints), 17, 2), "cleaned_px", path)
     if confidence is not None:
         expect(confidence, (len(joints), 17), "confidence", path)
+    bridged = data.get("is_bridged")
+    if bridged is not None and (bridged.dtype != bool or bridged.shape != (len(joints),)):
+        problem = f"has type {bridged.dtype} and shape {bridged.shape}"
+        raise wrong(path, "is_bridged", problem, f"it must hold {len(joints)} truth values")
     clips = clip_rows(data, len(joints), path)
     names = texts(data, "name", len(clips), path) or [Path(path).stem] * len(clips)
     bodies = _bodies(data, clips, len(joints), path)
@@ -116,6 +134,7 @@ def read_lifted(path: Path) -> list[Lifted]:
             checkpoint=str(data.get("checkpoint", "")),
             confidence=None if confidence is None else confidence[rows],
             packed_at=(rows.start, len(joints)),
+            is_bridged=None if bridged is None else bridged[rows],
             body=body,
         )
         for name, rows, fps, body in zip(names, clips, rates(data, len(clips), path), bodies, strict=True)

@@ -23,7 +23,7 @@ from posenet3d.core.skeleton import JOINT
 from posenet3d.lifting.checkpoint import find_checkpoint, load_student, load_teacher
 from posenet3d.lifting.fit_body import fit_body_to_clip
 from posenet3d.lifting.refine_bones import refine_bones
-from posenet3d.lifting.scale import has_person, pelvis_distance, zoom_to_usual_size
+from posenet3d.lifting.scale import has_person, is_bridged, pelvis_distance, zoom_to_usual_size
 from posenet3d.lifting.sliding_window import predict_body, predict_depth
 from posenet3d.models.student import Student
 from posenet3d.models.teacher import Teacher
@@ -122,7 +122,8 @@ class Lifter:
         self, sequence: PoseSequence, view: _View, joints: np.ndarray, body: BodyParameters | None = None
     ) -> Lifted:
         """Return the result of one clip, without a person in frames that are too far from a seen one."""
-        is_empty = ~has_person(sequence)
+        bridged = is_bridged(sequence)
+        is_empty = ~(has_person(sequence) | bridged)
         joints[is_empty] = np.nan
         if body is not None:
             for rows in (body.global_orient, body.body_pose, body.transl):
@@ -137,6 +138,7 @@ class Lifter:
             confidence=sequence.confidence,
             packed_at=sequence.packed_at,
             body=body,
+            is_bridged=bridged,
         )
 
 

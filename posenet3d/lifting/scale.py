@@ -13,7 +13,8 @@ from posenet3d.models.teacher import TeacherConfig
 
 _CHAIN_OF_HEIGHT = 0.94  # ankle to head top, of the stature: the foot below the ankle is not in the chain
 _MIN_JOINTS = 6  # a frame with fewer joints seen says too little by itself
-_BRIDGED_S = 0.4  # gaps up to this long on either side of a seen frame are bridged
+_NEAR_S = 0.4  # a bone seen within this time counts for the scale
+_BRIDGED_S = 0.8  # longest gap between two seen frames that is bridged
 _SMOOTHING_S = 0.5  # a person's distance changes within a stride, not within a frame
 _CHAIN = {
     ("pelvis", "spine"): 0.148, ("spine", "thorax"): 0.157, ("thorax", "neck_nose"): 0.074, ("neck_nose", "head_top"): 0.071,
@@ -23,9 +24,19 @@ _CHAIN = {
 
 
 def has_person(sequence: PoseSequence) -> Bool[np.ndarray, " frames"]:
-    """Return the frames that are near enough to one in which the person was seen."""
-    seen = sequence.is_observed.sum(1) >= _MIN_JOINTS
-    return maximum_filter1d(seen, _bridged(sequence))
+    """Return the frames in which the person was seen, with at least six joints."""
+    return sequence.is_observed.sum(1) >= _MIN_JOINTS
+
+
+def is_bridged(sequence: PoseSequence) -> Bool[np.ndarray, " frames"]:
+    """Return the frames in gaps of at most 0.8 s between two seen frames; nothing before the first and after the last."""
+    seen = has_person(sequence)
+    rows = np.flatnonzero(seen)
+    bridged = np.zeros(len(seen), bool)
+    for gap in np.flatnonzero(np.diff(rows) > 1):
+        before, after = rows[gap], rows[gap + 1]
+        bridged[before + 1 : after] = after - before - 1 <= _BRIDGED_S * sequence.fps
+    return bridged
 
 
 def zoom_to_usual_size(
@@ -47,7 +58,7 @@ def pelvis_distance(
 
     Only bones seen at about that time count: a leg that the network filled in for a person behind a desk has no size.
     """
-    near = maximum_filter1d(sequence.is_observed, _bridged(sequence), axis=0)
+    near = maximum_filter1d(sequence.is_observed, 2 * round(_NEAR_S * sequence.fps) + 1, axis=0)
     parents, children = (np.array([JOINT[bone[end]] for bone in _CHAIN]) for end in (0, 1))
     weight = np.array([0.5 if parent[1] == "_" else 1.0 for parent, _ in _CHAIN])  # two legs carry one trunk
     seen = near[:, parents] & near[:, children]
@@ -57,8 +68,3 @@ def pelvis_distance(
     chain = np.maximum((seen * weight * length).sum(1), 1e-6)
     distance = np.log(_CHAIN_OF_HEIGHT * height_m * share / chain)
     return np.exp(gaussian_filter1d(distance, _SMOOTHING_S * sequence.fps, mode="nearest"))
-
-
-def _bridged(sequence: PoseSequence) -> int:
-    """Return the width of the filter that bridges gaps, in frames."""
-    return 2 * round(_BRIDGED_S * sequence.fps) + 1

@@ -133,10 +133,27 @@ def test_gaps_are_bridged_if_short_and_left_empty_if_long(lifter):
     confidence[40:46] = 0
     confidence[100:160] = 0
     confidence[:, JOINT["r_wrist"]] = 0
-    result = lifter([replace(clip, keypoints_px=keypoints, confidence=confidence)])[0].joints_3d
+    confidence[200:] = 0
+    lifted = lifter([replace(clip, keypoints_px=keypoints, confidence=confidence)])[0]
+    result = lifted.joints_3d
     assert np.isfinite(result[:100]).all()
-    assert np.isnan(result[115:145]).all()
-    assert np.isfinite(result[165:]).all()
+    assert np.isnan(result[100:160]).all()
+    assert np.isfinite(result[160:200]).all()
+    assert np.isnan(result[200:]).all()  # nothing is known after the last sighting
+    assert np.flatnonzero(lifted.is_bridged).tolist() == list(range(40, 46))
+
+
+def test_nothing_is_known_before_the_first_sighting(lifter, tmp_path):
+    clip = CLIPS[0]
+    confidence = clip.confidence.copy()
+    confidence[:30] = 0
+    lifted = lifter([replace(clip, confidence=confidence)])
+    assert np.isnan(lifted[0].joints_3d[:30]).all()
+    assert np.isfinite(lifted[0].joints_3d[30:]).all()
+    write_lifted(tmp_path / "out.npz", lifted)
+    (again,) = read_lifted(tmp_path / "out.npz")
+    assert again.is_bridged.dtype == bool
+    assert not again.is_bridged.any()
 
 
 def test_one_frame_and_far_away_people_are_lifted(lifter):

@@ -56,7 +56,7 @@ def _with_empty_note(sequence: PoseSequence) -> PoseSequence:
     empty = int((~sequence.is_observed.any(1)).sum())
     if empty == 0:
         return sequence
-    note = f"{sequence.name} is not seen in {empty} of {len(sequence)} frames; these rows stay empty."
+    note = f"{sequence.name} is not seen in {empty} of {len(sequence)} frames."
     return replace(sequence, notes=(*sequence.notes, note))
 
 
