@@ -160,7 +160,7 @@ def detect(
     fps: float | None = None,
     progress: OnProgress = no_progress,
 ) -> Detections:
-    """Detect the 2D joints of everybody in a video, an image or a folder of images.
+    """Detect the 2D joints of all people in a video, an image or a folder of images.
 
     Args:
         path: video, image or folder of images.

@@ -82,7 +82,7 @@ def sequences_of_entries(
     """Return one sequence per person, most complete first; rows run from the first frame to the last.
 
     Args:
-        entries: everybody in every frame.
+        entries: the people of every frame.
         path: the file, for names and messages.
         options: the caller's; its joint set overrides `joint_set`.
         field: name of the joints' field, for messages.

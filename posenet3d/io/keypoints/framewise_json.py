@@ -97,7 +97,7 @@ def recognise_openpifpaf(content: object) -> bool:
 
 
 def read_openpifpaf(content: list[Any], path: Path, options: KeypointOptions) -> list[PoseSequence]:
-    """Read ``IMAGE.predictions.json``: everybody in one image.
+    """Read ``IMAGE.predictions.json``: the people in one image.
 
     Raises:
         InputError: a field is missing or wrong, or nobody is seen.
