@@ -86,7 +86,7 @@ report: $(READY) ## docs/results.md from DATA=folder (train_2d.npz, dev.npz, dev
 	$(BIN)/python -m posenet3d report --data $(DATA)
 
 docs: $(READY) ## the documentation as a site in site/: guide, notebooks, API reference
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 viewer: ## build explorer/viewer/dist/viewer.js from its source (needs node; users do not)
 	cd explorer/viewer && npm ci --no-audit --no-fund && npm run build

@@ -19,7 +19,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from explorer.notebooks import Part, notebooks  # noqa: E402
+from explorer.notebooks import Part, find_notebooks, read_notebook  # noqa: E402
 
 CARDS = {
     f"posenet3d/checkpoints/{name}/README.md": f"models/{name}.md" for name in ("teacher", "student", "joint", "pose2d")
@@ -49,7 +49,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         {
             "Notebooks": [
                 {"Gallery": "notebooks.md"},
-                *({n.title: f"lessons/{name}.md"} for name, n in notebooks().items()),
+                *({read_notebook(file).title: f"lessons/{name}.md"} for name, file in find_notebooks().items()),
             ]
         },
         {"Models": [{Path(page).stem: page} for page in CARDS.values()]},
@@ -64,7 +64,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in GENERATED.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=with_site_links(text, source, page)))
-    for name, notebook in notebooks().items():
+    for name, path in find_notebooks().items():
+        notebook = read_notebook(path)
         parts = notebook.parts()
         title, *rest = str(parts[0].content).split("\n", 1)
         lines = [title, "", f"`make lab` opens it in Jupyter Lab: `notebooks/{name}.ipynb`.", "", *rest]
