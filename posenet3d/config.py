@@ -6,6 +6,7 @@ new name), so that old run folders and old command lines still work.
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Iterable
@@ -39,7 +40,8 @@ def from_dict(kind: type[Settings], data: dict[str, Any]) -> Settings:
     """Build settings from a dictionary written by `to_dict`, also one with the old names of ``kind.RENAMED``.
 
     Raises:
-        TypeError: a key the dataclass does not know.
+        TypeError: a key the dataclass does not know, or a value of another type.
+        ValueError: a number that is not finite.
     """
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
@@ -50,7 +52,36 @@ def from_dict(kind: type[Settings], data: dict[str, Any]) -> Settings:
             values[name] = from_dict(typing.cast(type, hint), value)
         else:
             values[name] = tuple(value) if isinstance(value, list) else value
+            _check_type(values[name], hint, key)
     return kind(**values)
+
+
+_ACCEPTED: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
+"""Types in JSON that fit an annotated type; 1 is a float, true is no number."""
+
+
+def _check_type(value: Any, hint: Any, key: str) -> None:
+    """Check a value from JSON against a plain type, a tuple of plain types or a settings class; others are not checked.
+
+    Raises:
+        TypeError: it does not fit.
+        ValueError: a number is not finite.
+    """
+    parts = typing.get_args(hint) if typing.get_origin(hint) is tuple else ()
+    if parts and not isinstance(value, tuple):
+        raise TypeError(f"'{key}' is no list")
+    for part, wanted in zip(value, parts, strict=False) if parts and parts[-1] is not ... else ():
+        _check_type(part, wanted, key)
+    if parts and parts[-1] is ...:
+        for part in value:
+            _check_type(part, parts[0], key)
+    if dataclasses.is_dataclass(hint):
+        raise TypeError(f"'{key}' is no group of settings")
+    accepted = _ACCEPTED.get(hint)
+    if accepted and (not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool)):
+        raise TypeError(f"'{key}' is not of type {hint.__name__}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"'{key}' is not a finite number")
 
 
 def _assign(settings: Any, path: list[str], text: str, key: str) -> Any:

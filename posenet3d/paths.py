@@ -29,3 +29,22 @@ def runs_folder() -> Path:
     if (PROJECT / "pyproject.toml").is_file():
         return PROJECT / "runs"
     return platformdirs.user_data_path("posenet3d") / "runs"
+
+
+def is_plain_file(path: Path) -> bool:
+    """Return whether a path is a file that can be opened without waiting: no folder, pipe or device.
+
+    False also where the system does not tell: a folder that may not be entered, a name that is too long.
+    """
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder; False also where the system does not tell, see `is_plain_file`."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False

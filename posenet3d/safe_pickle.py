@@ -8,8 +8,9 @@ of NumPy, SciPy, chumpy or Python is reachable. Plain arrays are rebuilt afterwa
 
 import io
 import pickle
+import pickletools
 import zipfile
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -20,6 +21,15 @@ NUMBERS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1
 OBJECTS = {"O", "O8"}
 MAX_NESTING = 8
 """chumpy objects may wrap one another; official files do so once or twice."""
+
+MAX_BYTES = 2**31
+"""Of a pickle; official SMPL files have 250 MB, the 3D joints of Human3.6M 200 MB."""
+
+MAX_OPERATIONS = 10**7
+"""Steps of a pickle; arrays take a few, and every one may make an object of 64 bytes."""
+
+MAX_SIDE = 10**7
+"""Rows or columns of a sparse matrix, each of which takes room even if it is empty."""
 
 
 class UnsafePickle(ValueError):  # noqa: N818  (its text is the reason)
@@ -32,6 +42,10 @@ def read_pickle(path: Path) -> dict[str, Any]:
     Raises:
         UnsafePickle: the file is no dictionary pickle, or names anything but arrays.
     """
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise UnsafePickle("it is not a plain file")
+    if path.stat().st_size > MAX_BYTES:
+        raise UnsafePickle(f"it is larger than {MAX_BYTES >> 20} MiB")
     with path.open("rb") as file:
         content = _load(file)
     if not isinstance(content, dict):
@@ -55,7 +69,7 @@ def read_object_npz(path: Path, field: str) -> Any:
             content = _load(file)
     except UnsafePickle:
         raise
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except Exception as error:  # zipfile, zlib, lzma and NumPy raise a dozen kinds for a damaged file
         raise UnsafePickle(f"it has no readable field '{field}'") from error
     return plain(content)
 
@@ -102,11 +116,59 @@ def _plain(value: Any, depth: int, opened: dict[int, Any]) -> Any:
 
 def _load(file: io.BufferedIOBase | IO[bytes]) -> Any:
     try:
-        return _Reader(file, encoding="latin1").load()
+        content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise UnsafePickle(f"it is larger than {MAX_BYTES >> 20} MiB")
+        _check_lengths(content)
+        return _Reader(io.BytesIO(content), encoding="latin1").load()
     except UnsafePickle:
+        raise
+    except OSError:
         raise
     except Exception as error:  # a hostile stream can make the unpickler raise nearly anything
         raise UnsafePickle("it is not a readable pickle") from error
+
+
+def _check_lengths(content: bytes) -> None:
+    """Scan a pickle without running it: nothing in it may announce more than there is.
+
+    The unpickler makes room for what is announced first: nine bytes with the memo index 250 million took 5 GB.
+
+    Raises:
+        UnsafePickle: a text, an array, a frame or a memo index goes beyond the data, or it has more than `MAX_OPERATIONS`.
+        ValueError: by `pickletools`, for the same and for damaged data.
+    """
+    for count, (name, argument, position) in enumerate(_operations(io.BytesIO(content))):
+        if count > MAX_OPERATIONS:
+            raise UnsafePickle(f"it has more than {MAX_OPERATIONS} entries")
+        if name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= int(argument) <= position:
+            raise UnsafePickle("it numbers more objects than it holds")
+        if name == "FRAME" and argument > len(content) - position:
+            raise UnsafePickle("it is cut off")
+
+
+def _operations(stream: io.BytesIO) -> Iterator[tuple[str, Any, int]]:
+    """Yield name, argument and position of every operation of a pickle.
+
+    As `pickletools.genops`, which refuses the strings of Python 2 with bytes beyond ASCII: lines are not decoded here.
+
+    Raises:
+        ValueError: an unknown operation, or an argument longer than the data.
+    """
+    name = ""
+    while name != "STOP":
+        position = stream.tell()
+        operation = pickletools.code2op.get(stream.read(1).decode("latin1"))
+        if operation is None:
+            raise ValueError(f"no operation at {position}")
+        name, argument = operation.name, None
+        if operation.arg is not None and operation.arg.n == pickletools.UP_TO_NEWLINE:
+            argument = b"".join(stream.readline() for _ in range(2 if name in ("GLOBAL", "INST") else 1))
+            if not argument.endswith(b"\n"):
+                raise ValueError(f"no end of the line at {position}")
+        elif operation.arg is not None:
+            argument = operation.arg.reader(stream)
+        yield name, argument, position
 
 
 def as_array(value: object, depth: int = 0) -> np.ndarray | sp.csr_matrix:
@@ -133,6 +195,8 @@ def _opened(value: object, depth: int) -> np.ndarray | sp.csr_matrix:
             parts = {name: as_array(value.state[name], depth + 1) for name in value.parts}
             shape = value.state.get("_shape", value.state.get("shape"))
             rows, columns = (int(size) for size in shape)
+            if max(rows, columns) > MAX_SIDE:
+                raise UnsafePickle(f"a matrix in it has more than {MAX_SIDE} rows or columns")
             return value.matrix(parts, (rows, columns))
         case _Chumpy() if "x" in value.state:
             return as_array(value.state["x"], depth + 1)

@@ -17,6 +17,7 @@ import torch
 
 from posenet3d.body.layer import BODY_PARENTS, N_BETAS, N_BODY_JOINTS, Body, BodyArrays
 from posenet3d.errors import InputError
+from posenet3d.paths import is_plain_file
 from posenet3d.safe_pickle import UnsafePickle, as_array, read_pickle
 
 DEFAULT_BODY = Path(__file__).parent / "default_body.npz"
@@ -28,6 +29,7 @@ WEIGHT_STEPS = 65535
 
 POSE_FEATURES = 9 * (N_BODY_JOINTS - 1)
 SMPL_VERTICES = 6890
+MAX_VERTICES = 100_000
 MAX_NPZ = 1 << 30
 REMEDY = "give an SMPL file (.pkl or .npz) with 24 joints and at least 10 shape directions"
 
@@ -61,7 +63,11 @@ def available_bodies() -> dict[str, Path]:
     """Return the SMPL files in `bodies_folder` by name: 'neutral', 'male', 'female'."""
     found: dict[str, Path] = {}
     folder = bodies_folder()
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    try:
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:  # a folder that may not be entered has no bodies for us
+        files = []
+    for path in files:
         match = _SEX.match(path.name)
         if match and path.suffix.lower() in {".pkl", ".npz"}:
             sex = match[1].lower()
@@ -109,15 +115,17 @@ def read_smpl(path: str | Path) -> BodyArrays:
     readers: dict[str, Callable[[Path], dict[str, Any]]] = {".pkl": _read_pkl, ".npz": _read_npz}
     if path.suffix.lower() not in readers:
         raise InputError(path, "is no body that is known here, nor an SMPL file", REMEDY)
-    if not path.is_file():
-        raise InputError(path, "does not exist", REMEDY)
+    if not is_plain_file(path):
+        raise InputError(path, "does not exist, or is not a plain file", REMEDY)
     try:
         return _validate(path, readers[path.suffix.lower()](path))
     except InputError:
         raise
     except UnsafePickle as error:
         raise InputError(path, f"is refused, for {error}", REMEDY) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except PermissionError as error:
+        raise InputError(path, "cannot be read", "check its permissions") from error
+    except Exception as error:  # zipfile, zlib, lzma and NumPy raise a dozen kinds for a damaged file
         raise InputError(path, "cannot be read as a body", REMEDY) from error
 
 
@@ -152,6 +160,7 @@ def _validate(path: Path, data: Mapping[str, Any]) -> BodyArrays:
     need(all(value.dtype.kind in "fiub" for value in dense.values()), "an array does not hold numbers")
     need(dense["v_template"].ndim == dense["f"].ndim == 2, "'v_template' or 'f' is no table")
     count = len(dense["v_template"])
+    need(count <= MAX_VERTICES, f"'v_template' has {count} vertices")
     has_shape("v_template", count, 3)
     has_shape("f", len(dense["f"]), 3)
     has_shape("J_regressor", N_BODY_JOINTS, count)
@@ -169,6 +178,8 @@ def _validate(path: Path, data: Mapping[str, Any]) -> BodyArrays:
     need(tuple(dense["kintree_table"][0, 1:].astype(np.int64)) == BODY_PARENTS[1:], "its joints form another tree")
     need(bool(np.allclose(dense["weights"].sum(1), 1, atol=1e-3)), "its skinning weights do not sum to 1")
     posedirs = dense.get("posedirs")
+    if posedirs is not None:  # torch knows neither the other byte order nor long doubles
+        posedirs = posedirs.astype(np.float32 if posedirs.dtype.itemsize <= 4 else np.float64, copy=False)
     vertices, shapedirs = dense["v_template"].astype(float), dense["shapedirs"][..., :N_BETAS].astype(float)
     return BodyArrays(
         name=_content_name("smpl" if count == SMPL_VERTICES else "body", vertices, shapedirs),

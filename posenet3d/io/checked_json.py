@@ -10,10 +10,13 @@ import numpy as np
 from jaxtyping import Float
 
 from posenet3d.core.jointsets import JOINT_SETS
-from posenet3d.errors import InputError
+from posenet3d.errors import InputError, printable
 
 MAX_BYTES = 2**30
 """A whole day of one person in verbose JSON; a larger file would exhaust the memory."""
+
+MAX_PARSED_BYTES = 3 * 2**30
+"""Of the Python objects that JSON becomes, by `_parsed_bytes`: COCO's training annotations (240 MB) come to 1.7 GiB."""
 
 JOINT_COUNTS = frozenset(map(len, JOINT_SETS.values()))
 
@@ -55,8 +58,10 @@ def parse_json(content: bytes, file: str | Path) -> Any:
     """Parse JSON; NaN and Infinity are allowed, because numpy users write them.
 
     Raises:
-        InputError: it is not JSON in UTF-8, or is nested too deeply.
+        InputError: it is not JSON in UTF-8, is nested too deeply, or would fill more memory than `MAX_PARSED_BYTES`.
     """
+    if (size := _parsed_bytes(content)) > MAX_PARSED_BYTES:
+        raise InputError(file, f"would fill {size >> 20} MiB of memory", "split it into shorter clips")
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -64,8 +69,16 @@ def parse_json(content: bytes, file: str | Path) -> Any:
     except json.JSONDecodeError as error:
         problem = f"is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg})"
         raise InputError(file, problem, "it may be truncated: write it again with the detector") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise InputError(file, "is not usable JSON", "give the detector's JSON output") from error
+
+
+def _parsed_bytes(content: bytes) -> int:
+    """Return about how many bytes the objects in JSON will take, before there are any: `{},` becomes 25 times its size.
+
+    Counted are objects (184 bytes), lists (88), texts (100) and values (a number and its place, 32), as Python 3.11 stores them.
+    """
+    return 184 * content.count(b"{") + 88 * content.count(b"[") + 50 * content.count(b'"') + 32 * content.count(b",")
 
 
 def records(value: object, file: str | Path, field: str) -> list[dict[str, Any]]:
@@ -186,5 +199,7 @@ def describe(value: object) -> str:
     kinds = {dict: "an object", list: "a list", type(None): "null"}
     if type(value) in kinds:
         return kinds[type(value)]
+    if type(value) not in (str, int, float, bool):
+        return f"of type {type(value).__name__}"
     text = str(value) if not isinstance(value, int) or abs(value) < 10**30 else "an enormous number"
-    return f"'{text[:40].encode('utf-8', 'replace').decode()}'"  # JSON may hold half a surrogate pair
+    return f"'{printable(text[:40])}'"

@@ -1,5 +1,6 @@
 """Validated npz access; every failure is an InputError that names the field."""
 
+import math
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,16 @@ from jaxtyping import Bool, Float
 from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS, MIN_FPS
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
+from posenet3d.paths import is_plain_file
 
 MAX_UNPACKED_BYTES = 2**32
 """Ten million frames; a compressed file that unpacks to more is a mistake or an attack."""
+
+MAX_CONVERTED_BYTES = 2**30
+"""Of an array of small numbers as float64, which takes up to 8 times the room; a compressed file of 2 MB became 9 GB."""
+
+MAX_TEXT = 10_000
+"""Characters of a name; NumPy gives every text of an array the room of the longest."""
 
 Arrays = dict[str, np.ndarray]
 
@@ -26,12 +34,51 @@ def load_arrays(path: Path, fields: Sequence[str]) -> Arrays:
     """
     try:
         check_npz(path)
+        with zipfile.ZipFile(path) as archive:
+            for field in set(fields) & set(archive.namelist()):
+                raise wrong(path, field, "is no array", "write it with numpy.savez")
+            present = [field for field in fields if f"{field}.npy" in archive.namelist()]
+            for field in present:
+                _check_header(archive, field, path)
         with np.load(path, allow_pickle=False) as stored:
-            return {field: stored[field] for field in fields if field in stored.files}
+            return {field: stored[field] for field in present}
     except InputError:
         raise
+    except OSError as error:
+        raise InputError(path, "cannot be read", "check the path and its permissions") from error
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds for a damaged or pickled file
         raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
+
+
+def _check_header(archive: zipfile.ZipFile, field: str, path: Path) -> None:
+    """Check how much room a field will take, before it is read.
+
+    Raises:
+        InputError: it is no array, or will take more than allowed as the numbers or texts that it is used as.
+    """
+    with archive.open(f"{field}.npy") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise wrong(path, field, "is no array", "write it with numpy.savez")
+    with archive.open(f"{field}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = reader(file)
+    _check_room(math.prod(shape), dtype, field, path)
+
+
+def _check_room(size: int, dtype: np.dtype, field: str, path: Path) -> None:
+    """Check the room that `size` values of a type take as they are and, for numbers, as float64.
+
+    Raises:
+        InputError: it is more than allowed.
+    """
+    if dtype.kind in "US" and dtype.itemsize > 4 * MAX_TEXT:
+        raise wrong(path, field, f"holds texts of {dtype.itemsize // 4} characters", "write shorter names")
+    room = size * dtype.itemsize
+    converted = 8 * size if dtype.kind in "fiub" and dtype.itemsize < 8 and dtype != np.float32 else 0
+    if room > MAX_UNPACKED_BYTES or converted > MAX_CONVERTED_BYTES:
+        problem = f"takes {max(room, converted) >> 20} MiB of memory"
+        raise wrong(path, field, problem, "split it into smaller files")
 
 
 def load_npy(path: Path) -> np.ndarray:
@@ -40,7 +87,7 @@ def load_npy(path: Path) -> np.ndarray:
     Raises:
         InputError: there is no such file, or it is damaged, pickled, of another type or beyond `MAX_UNPACKED_BYTES`.
     """
-    if not path.is_file():
+    if not is_plain_file(path):
         raise InputError(path, "there is no such file", "check the path")
     if path.stat().st_size > MAX_UNPACKED_BYTES:
         raise InputError(path, f"has {path.stat().st_size >> 20} MiB", "split it into smaller files")
@@ -50,6 +97,7 @@ def load_npy(path: Path) -> np.ndarray:
         raise InputError(path, "is not a readable .npy file of plain numbers", "write it with numpy.save") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise InputError(path, "holds no plain numbers", "write 2D joints with numpy.save")
+    _check_room(array.size, array.dtype, "the array", path)
     return np.asarray(array)
 
 
@@ -72,14 +120,18 @@ def check_npz(path: Path) -> list[str]:
     Raises:
         InputError: there is no such file, it is no npz, or it unpacks to more than `MAX_UNPACKED_BYTES`.
     """
-    if not path.exists():
-        raise InputError(path, "there is no such file", "check the path")
-    if not path.is_file():  # reading a pipe would wait for ever
-        raise InputError(path, "is not a plain file", "give an npz file")
     try:
-        with zipfile.ZipFile(path) as archive:
+        if not path.exists():
+            raise InputError(path, "there is no such file", "check the path")
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise InputError(path, "is not a plain file", "give an npz file")
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(path, "cannot be read", "check the path and its permissions") from error
+    except Exception as error:  # zipfile raises a dozen kinds for a damaged file
         raise InputError(path, "is not a readable npz file of plain arrays", "write it with numpy.savez") from error
     unpacked = sum(info.file_size for info in entries)
     if unpacked > MAX_UNPACKED_BYTES:
@@ -98,6 +150,7 @@ def numeric(data: Arrays, field: str, path: Path) -> np.ndarray | None:
         return None
     if array.dtype.kind not in "fiu":
         raise wrong(path, field, f"is of type {array.dtype}", "it must hold plain numbers")
+    _check_room(array.size, array.dtype, field, path)
     return array if array.dtype == np.float32 else array.astype(np.float64)
 
 

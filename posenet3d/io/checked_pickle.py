@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from posenet3d.errors import InputError
-from posenet3d.io.checked_json import MAX_PIXEL
+from posenet3d.io.checked_json import MAX_PIXEL, describe
 from posenet3d.io.checked_npz import check_npz, wrong
 from posenet3d.safe_pickle import UnsafePickle, plain, read_object_npz, read_pickle
 
@@ -47,7 +47,7 @@ def load_dictionary(path: Path, field: str) -> dict[str, Any]:
         raise InputError(path, f"is not usable: {error}", f"give the file that has '{field}'") from error
     if not isinstance(content, dict):
         raise wrong(path, field, "is no dictionary", "give the file as the data set's scripts write it")
-    return {str(key): value for key, value in content.items()}
+    return {key if isinstance(key, str) else describe(key): value for key, value in content.items()}
 
 
 def load_object(path: Path, field: str) -> Any:
@@ -82,11 +82,7 @@ def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Pa
     Raises:
         InputError: no numbers, another shape, or a number beyond `MAX_ABS`.
     """
-    is_usable = isinstance(value, np.ndarray) or (isinstance(value, list) and _nested_size(value) <= MAX_NUMBERS)
-    try:
-        array = np.asarray(value) if is_usable else np.empty(0)
-    except ValueError:  # lists of different lengths
-        array = np.empty(0, object)
+    array = _plain_array(value)
     fits = array.ndim == len(shape) and all(
         have == want if want is not None else have > 0 for have, want in zip(array.shape, shape, strict=True)
     )
@@ -97,6 +93,16 @@ def number_array(value: Any, shape: tuple[int | None, ...], where: str, path: Pa
     if (np.abs(numbers) > MAX_ABS).any():
         raise wrong(path, where, f"holds {np.nanmax(np.abs(numbers)):g}", "download the file again")
     return numbers
+
+
+def valid_frames(value: Any, frames: int, where: str, path: Path) -> np.ndarray:
+    """Return whether each frame is valid, from flags or numbers of any shape: false below 1.
+
+    Raises:
+        InputError: there is not one number per frame.
+    """
+    flags = _plain_array(value).ravel()
+    return ~(number_array(flags.astype(float) if flags.dtype.kind == "b" else flags, (frames,), where, path) < 1)
 
 
 def camera_matrix(value: Any, where: str, path: Path) -> np.ndarray:
@@ -111,9 +117,28 @@ def camera_matrix(value: Any, where: str, path: Path) -> np.ndarray:
     return K
 
 
-def _nested_size(value: Any) -> int:
-    """Return the number of values in nested lists, judged by their first entries."""
-    count = 1
-    while isinstance(value, list) and value:
-        count, value = count * len(value), value[0]
-    return count
+def _plain_array(value: Any) -> np.ndarray:
+    """Return an array or nested lists of numbers as an array; an empty one of objects if they are none or too many."""
+    is_number = isinstance(value, bool | int | float | np.number | np.bool_)
+    if not (is_number or isinstance(value, np.ndarray | list)) or _nested_size(value, {}) > MAX_NUMBERS:
+        return np.empty(0, object)
+    try:
+        return np.asarray(value)
+    except (ValueError, OverflowError):  # lists of different lengths, or a number beyond float64
+        return np.empty(0, object)
+
+
+def _nested_size(value: Any, known: dict[int, int]) -> int:
+    """Return the number of values in arrays and nested lists; more than `MAX_NUMBERS` if there is anything else.
+
+    Lists that are there twice are counted twice and visited once: few bytes may unfold to 1e12 numbers.
+    """
+    if isinstance(value, np.ndarray):
+        return int(value.size)
+    if isinstance(value, bool | int | float | np.number | np.bool_):
+        return 1
+    if not isinstance(value, list):
+        return MAX_NUMBERS + 1
+    if id(value) not in known:
+        known[id(value)] = sum(_nested_size(part, known) for part in value)
+    return known[id(value)]

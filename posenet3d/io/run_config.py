@@ -8,9 +8,13 @@ from typing import Any
 
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
+from posenet3d.io.checked_json import describe
 from posenet3d.renamed import with_current_names
 
 FILE_NAME = "config.json"
+MAX_BYTES = 2**20
+"""Of a config.json; those of trained networks have 3 kB."""
+
 _TEXTS = ("stage", "version", "body_model", "started")
 
 
@@ -57,16 +61,24 @@ class RunConfig:
         """
         path = folder / FILE_NAME
         try:
+            if not path.is_file():  # reading a pipe would wait for ever
+                raise InputError(path, "is missing, or is not a plain file", "restore it or train again")
+            if path.stat().st_size > MAX_BYTES:
+                raise InputError(path, f"is larger than {MAX_BYTES >> 20} MiB", "restore it or train again")
             content = with_current_names(json.loads(path.read_text()))
             if not isinstance(content["model"], dict):
                 raise KeyError("model")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except InputError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
             raise InputError(path, "is not the config of a checkpoint", "restore it or train again") from error
         known = {f.name for f in fields(cls)} - {"other"}
         for key in known & content.keys():
             kind = str if key in _TEXTS else dict
             if not isinstance(content[key], kind | None):
-                problem = f"field '{key}' is {content[key]!r}, not a {'text' if kind is str else 'group of settings'}"
+                problem = (
+                    f"field '{key}' is {describe(content[key])}, not a {'text' if kind is str else 'group of settings'}"
+                )
                 raise InputError(path, problem, "restore it or train again")
         other = {key: value for key, value in content.items() if key not in known}
         given = {key: value for key, value in content.items() if key in known and value is not None}

@@ -4,6 +4,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+MAX_WIDTH, MAX_BLOCKS, MAX_WINDOW = 2**16, 256, 10_000
+"""Far beyond any network that could be trained here; a config.json with more is damaged or hostile."""
+
+
+def check_sizes(width: int, window: int, stride: int, *blocks: int) -> None:
+    """Check the upper limits of a lifter's settings.
+
+    Raises:
+        ValueError: one is exceeded.
+    """
+    if width > MAX_WIDTH or max(window, stride) > MAX_WINDOW or max(blocks) > MAX_BLOCKS:
+        limits = f"{MAX_WIDTH} channels, a window and stride of {MAX_WINDOW} frames, {MAX_BLOCKS} blocks"
+        raise ValueError(f"the model is larger than {limits}")
+
 
 class ResidualBlock(nn.Module):
     """Two layers and a linear shortcut that also gets the network's input (Yu et al., ICCV 2021, their code)."""

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from posenet3d.core.normalise import apparent_size
 from posenet3d.core.skeleton import N_JOINTS
+from posenet3d.models.blocks import MAX_BLOCKS, MAX_WIDTH
+
+MAX_SPREAD = 1000  # frames
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,16 @@ class DenoiserConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 8)  # sees 15 frames to each side: half a second at 30 fps
     near_s: float = 2.0  # frames; the smoothing a person would choose by eye at 30 fps
     far_s: float = 12.0  # frames; only matters where all near frames are missing
+
+    def __post_init__(self) -> None:
+        if not 0 < self.near_s <= MAX_SPREAD or not 1 <= self.far_s <= MAX_SPREAD:
+            raise ValueError(
+                f"denoiser.near_s and denoiser.far_s must be greater than 0 and at most {MAX_SPREAD} frames"
+            )
+        if len(self.dilations) > MAX_BLOCKS or not all(1 <= d <= MAX_SPREAD for d in self.dilations):
+            raise ValueError(f"denoiser.dilations must be from 1 to {MAX_SPREAD}")
+        if self.width > MAX_WIDTH:
+            raise ValueError(f"denoiser.width must be at most {MAX_WIDTH}")
 
 
 def smoothing_kernel(near: float, far: float) -> Float[Tensor, " taps"]:

@@ -15,7 +15,7 @@ from posenet3d.body.landmarks import Landmarks
 from posenet3d.body.layer import N_BETAS, N_BODY_JOINTS
 from posenet3d.core.normalise import apparent_size
 from posenet3d.core.skeleton import N_JOINTS
-from posenet3d.models.blocks import ResidualMLP
+from posenet3d.models.blocks import ResidualMLP, check_sizes
 
 _ROTATIONS = 6 * N_BODY_JOINTS
 
@@ -35,6 +35,9 @@ class StudentConfig:
     def __post_init__(self) -> None:
         if self.window < 3 or self.window % 2 == 0 or self.stride < 1 or self.width < 1:
             raise ValueError("model.window must be odd and at least 3, model.stride and model.width at least 1")
+        check_sizes(self.width, self.window, self.stride, self.blocks, self.temporal_blocks)
+        if min(self.unit, self.spread_m) <= 0 or min(self.blocks, self.temporal_blocks) < 0:
+            raise ValueError("model.unit and model.spread_m must be greater than 0, numbers of blocks at least 0")
 
 
 class BodyWindow(NamedTuple):

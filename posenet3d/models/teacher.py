@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from posenet3d.core.skeleton import N_JOINTS
-from posenet3d.models.blocks import ResidualMLP
+from posenet3d.models.blocks import ResidualMLP, check_sizes
 from posenet3d.models.denoiser import Denoiser, DenoiserConfig
 from posenet3d.renamed import RENAMED
 
@@ -37,6 +37,9 @@ class TeacherConfig:
             raise ValueError("model.window must be odd and at least 3, model.stride at least 1")
         if min(self.width, self.denoiser.width) < 1 or min(self.blocks, self.temporal_blocks) < 0:
             raise ValueError("model widths must be at least 1 and numbers of blocks at least 0")
+        check_sizes(self.width, self.window, self.stride, self.blocks, self.temporal_blocks)
+        if self.unit <= 0 or len(self.sizes) != 2:
+            raise ValueError("model.unit must be greater than 0, and model.sizes two numbers")
 
 
 class Teacher(nn.Module):

@@ -3,9 +3,7 @@
 All randomness of a step comes from (seed, phase, step, rank), so a killed and resumed run equals an uninterrupted one.
 """
 
-import json
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +14,12 @@ import torch.distributed as dist
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from posenet3d.errors import InputError
-from posenet3d.io.atomic import atomic_write
+from posenet3d.io.atomic import atomic_write, remove_leftovers
 from posenet3d.renamed import current_name
+from posenet3d.training.metrics_log import MetricsLog, written
 
 _SEED_STRIDE = 1_000_003  # a prime, so that (seed, phase, step, rank) rarely collide
 
@@ -122,11 +120,11 @@ def fit(
         resume: continue from ``state/`` if it holds anything.
         exports: safetensors file name to the names of its modules; written at every save.
     """
-    state = _load_state(out) if resume else None
+    state = _resumed(out, exports) if resume else None
     first_phase, first_step = (state["phase"], state["step"]) if state else (0, 0)
     if state:
         _restore(modules, state, out)
-    log = _Log(out, is_main=_rank() == 0, keep_until=sum(p.steps for p in plans[:first_phase]) + first_step)
+    log = MetricsLog(out, is_main=_rank() == 0, keep_until=sum(p.steps for p in plans[:first_phase]) + first_step)
     for number, plan in enumerate(plans[first_phase:], first_phase):
         phase = plan.build()
         start = first_step if number == first_phase else 0
@@ -157,7 +155,8 @@ def fit(
                 _save(modules, phase, out, position, exports)
     log.close()
     if _rank() == 0:
-        (out / "state" / "finished").touch()
+        with written(out / "state" / "finished"):
+            (out / "state" / "finished").touch()
 
 
 def _one_step(phase: Phase, seed: int, number: int, step: int, steps: int) -> dict[str, Tensor]:
@@ -204,16 +203,34 @@ def _save(
         torch.save(state, file)
 
 
+def _resumed(out: Path, exports: Iterable[str]) -> dict[str, Any] | None:
+    """Return the state to continue from, after removing the temporary files that a killed run left."""
+    if _rank() == 0:
+        remove_leftovers(out, [*exports, "metrics.jsonl", "config.json"])
+        remove_leftovers(out / "state", ["latest.pt"])
+    return _load_state(out)
+
+
 def _load_state(out: Path) -> dict[str, Any] | None:
     path = out / "state" / "latest.pt"
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
+        if not path.is_file():
+            raise InputError(path, "is not a plain file", "restore it, or start a new run with another --out")
         state = torch.load(path, weights_only=True)
         for part in ("modules", "optimizers"):
             state[part] = {current_name(name): value for name, value in state[part].items()}
+    except InputError:
+        raise
+    except OSError as error:  # the state may be whole: nothing here may advise to delete it
+        problem = f"cannot be read ({error.strerror or error})"
+        raise InputError(path, problem, "make it readable, then resume again") from error
+    except MemoryError as error:
+        raise InputError(path, "does not fit into the memory", "make room, then resume again") from error
     except Exception as error:  # torch raises a dozen kinds for a damaged file
-        raise InputError(path, "is not a readable training state", "delete it and train again") from error
+        remedy = "restore a copy of it, or start a new run with another --out"
+        raise InputError(path, "is not a readable training state", remedy) from error
     return state
 
 
@@ -223,62 +240,3 @@ def _restore(modules: nn.Module, state: dict[str, Any], out: Path) -> None:
     except (RuntimeError, KeyError, TypeError) as error:
         problem = "does not fit the networks that config.json describes"
         raise InputError(out / "state" / "latest.pt", problem, "restore config.json or start a new run") from error
-
-
-class _Log:
-    """Writes running means to metrics.jsonl and TensorBoard; lines after the resumed step are dropped."""
-
-    def __init__(self, out: Path, *, is_main: bool, keep_until: int):
-        self.path, self.is_main = out / "metrics.jsonl", is_main
-        self.sums: dict[str, float] = {}
-        self.count, self.began = 0, time.monotonic()
-        self.board: SummaryWriter | None = None
-        if is_main:
-            kept = _lines_until(self.path, keep_until)
-            self.began -= kept[-1].get("seconds", 0.0) if kept else 0.0
-            with atomic_write(self.path) as file:
-                file.write("".join(json.dumps(line) + "\n" for line in kept).encode())
-            self.board = SummaryWriter(str(out / "tensorboard"), purge_step=keep_until + 1)
-
-    def add(self, terms: Mapping[str, Tensor]) -> None:
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
-        self.count += 1
-
-    def write(self, phase: str, step: int) -> dict[str, float]:
-        means = {name: total / self.count for name, total in self.sums.items()}
-        self.sums, self.count = {}, 0
-        self._line(phase, step, means)
-        return {name: round(value, 4) for name, value in means.items()}
-
-    def write_validation(self, phase: str, step: int, values: Mapping[str, float]) -> None:
-        self._line(phase, step, {f"val/{name}": value for name, value in values.items()})
-
-    def _line(self, phase: str, step: int, values: Mapping[str, float]) -> None:
-        if not self.is_main or self.board is None:
-            return
-        line = {"phase": phase, "step": step, "seconds": round(time.monotonic() - self.began, 1), **values}
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        for name, value in values.items():
-            self.board.add_scalar(f"{phase}/{name}", value, step)
-
-    def close(self) -> None:
-        if self.board is not None:
-            self.board.close()
-
-
-def _lines_until(path: Path, step: int) -> list[dict[str, Any]]:
-    """Return the log's lines up to `step`; a half-written last line (the run was killed) is dropped."""
-    if step == 0 or not path.exists():
-        return []
-    lines = []
-    for text in path.read_text(errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-            is_kept = line["step"] <= step
-        except (ValueError, TypeError, KeyError):
-            break
-        if is_kept:
-            lines.append(line)
-    return lines

@@ -343,6 +343,15 @@ def test_python_2_pickle_is_read(tmp_path):
     np.testing.assert_array_equal(as_array(read_pickle(path)["x"]), [1.0, 2.0])
 
 
+@pytest.mark.parametrize("kind", [">f8", ">f4", "g", "i2"])
+def test_pose_correctives_in_any_number_type_are_read(tmp_path, kind):
+    content = {**fake_smpl(), "J_regressor": fake_smpl()["J_regressor"].toarray()}
+    content["posedirs"] = (100 * content["posedirs"]).round().astype(kind)
+    np.savez(tmp_path / "smpl.npz", **content)
+    posed = Body(read_smpl(tmp_path / "smpl.npz"))
+    assert np.allclose(posed.posedirs.numpy(), content["posedirs"].reshape(-1, 207).T.astype(float))
+
+
 def test_official_npz_and_pickle_are_the_same_body(tmp_path):
     data = fake_smpl()
     (tmp_path / "basicmodel_m_lbs_10_207_0_v1.1.0.pkl").write_bytes(pickle.dumps(data, 2))

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.errors import InputError
+from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_pickle import load_dictionary, number_array
 from posenet3d.io.datasets.resection import FoundCamera, find_camera
 
@@ -76,9 +77,9 @@ def _keypoints(name: str) -> str:
 def _detections(path: Path) -> dict[str, Any]:
     """Read the 2D of a detector; it must be in Human3.6M's joints, not in COCO's, which are 17, too."""
     layout = load_dictionary(path, "metadata").get("layout_name")
-    if layout != "h36m":
+    if not isinstance(layout, str) or layout != "h36m":
         remedy = "give detections fine-tuned on Human3.6M, such as cpn_ft_h36m_dbb"
-        raise InputError(path, f"holds joints in the layout '{str(layout)[:30]}', not 'h36m'", remedy)
+        raise InputError(path, f"holds joints in the layout {describe(layout)}, not 'h36m'", remedy)
     return load_dictionary(path, "positions_2d")
 
 
@@ -99,7 +100,8 @@ def _takes(actions: Any, subject: str, path: Path) -> dict[str, np.ndarray]:
 def _views(actions: Any, subject: str, action: str, path: Path) -> list[np.ndarray]:
     """Return the 2D of one action, one array per camera."""
     cameras = actions.get(action) if isinstance(actions, dict) else None
-    if not isinstance(cameras, list | np.ndarray) or not len(cameras):
+    is_single = isinstance(cameras, np.ndarray) and cameras.ndim == 0
+    if not isinstance(cameras, list | np.ndarray) or is_single or not len(cameras):
         raise InputError(
             path, f"has no views of {subject} {action}", "give the files of the same run of VideoPose3D's script"
         )

@@ -22,8 +22,9 @@ from scipy.io import loadmat
 
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.io.checked_pickle import load_dictionary, number_array
+from posenet3d.io.checked_pickle import load_dictionary, number_array, valid_frames
 from posenet3d.io.datasets.resection import find_intrinsics
+from posenet3d.paths import is_plain_file
 
 MM = 1000.0  # millimetres in a metre; the files hold millimetres
 FPS, FAST_FPS = 25.0, 50.0
@@ -41,6 +42,11 @@ r_hip r_knee r_ankle l_hip l_knee l_ankle pelvis spine head. Its neck is our tho
 
 RELEVANT = [7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6]
 """The test set's 17 among the training set's 28."""
+
+MAX_FRAMES = 200_000
+"""Of a sequence of the test set: an hour; the longest has 6,151."""
+
+MAX_BYTES = 2**30
 
 NO_CAMERA_PX = 20.0
 """Median error of the projection above which K is not used."""
@@ -78,17 +84,45 @@ class View(NamedTuple):
 
 def _test(path: Path) -> Iterator[View]:
     """Read one sequence of the test set; its files are HDF5 (MATLAB 7.3), so their axes are in reverse order."""
+    _check_plain(path)
     try:
         with h5py.File(path, "r") as file:
-            pixels, truth, valid = (np.array(file[key]) for key in ("annot2", "univ_annot3", "valid_frame"))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+            pixels, truth, valid = (_dataset(file, key) for key in ("annot2", "univ_annot3", "valid_frame"))
+    except Exception as error:  # h5py raises a dozen kinds for damaged files
         raise InputError(path, f"is not the test set's annotation file ({error})", "download it again") from error
     name = path.parent.name
     yield View(name, name, name, *_checked(pixels.squeeze(), truth.squeeze(), valid.ravel(), name, path))
 
 
+def _dataset(file: h5py.File, key: str) -> np.ndarray:
+    """Return a data set of the file itself, after checking its size and type: 2 kB may announce 20 million frames.
+
+    Raises:
+        ValueError: it is larger than any recording, holds no numbers, or lies in another file.
+    """
+    if not isinstance(file.get(key, getlink=True), h5py.HardLink):
+        raise ValueError(f"{key} is missing or a link")
+    dataset = file[key]
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external is not None:
+        raise ValueError(f"{key} is no data set of this file")
+    if dataset.shape is None or dataset.dtype.kind not in "fiub" or dataset.size > MAX_FRAMES * 3 * 17:
+        raise ValueError(f"{key} has shape {dataset.shape} and type {dataset.dtype}")
+    return np.array(dataset)
+
+
+def _check_plain(path: Path) -> None:
+    """Refuse pipes and folders, which cannot be opened as files, and files larger than any annotation.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not is_plain_file(path) or path.stat().st_size > MAX_BYTES:
+        raise InputError(path, f"is not a plain file of at most {MAX_BYTES >> 20} MiB", "download it again")
+
+
 def _training(path: Path) -> Iterator[View]:
     """Read all used views of one sequence of the training set."""
+    _check_plain(path)
     try:
         content = loadmat(path, variable_names=["annot2", "univ_annot3"])
         views = list(zip(content["annot2"].ravel(), content["univ_annot3"].ravel(), strict=True))
@@ -122,10 +156,7 @@ def _checked(pixels: Any, truth: Any, valid: Any, where: str, path: Path) -> tup
     pixels = number_array(pixels, (None, 17, 2), where, path)
     truth = number_array(truth, (len(pixels), 17, 3), where, path)
     if valid is not None:
-        flags = np.asarray(valid).ravel()
-        flags = flags.astype(float) if flags.dtype.kind == "b" else flags
-        flags = number_array(flags, (len(pixels),), f"valid of {where}", path)
-        truth[flags < 1] = np.nan
+        truth[~valid_frames(valid, len(pixels), f"valid of {where}", path)] = np.nan
     return pixels[:, FROM_17], truth[:, FROM_17]
 
 

@@ -13,7 +13,7 @@ from posenet3d.core.camera import project
 from posenet3d.core.jointsets import JOINT_SETS, to_h36m17
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.io.checked_pickle import camera_matrix, load_pickle, number_array
+from posenet3d.io.checked_pickle import camera_matrix, load_pickle, number_array, valid_frames
 
 FPS = 30.0
 FIELDS = ("jointPositions", "poses2d", "cam_poses", "cam_intrinsics", "campose_valid", "sequence")
@@ -49,6 +49,8 @@ def _people(path: Path, detections: str) -> list[PoseSequence]:
     frames = len(T_cam_world)
     joint_lists = content["jointPositions"]
     lists = [content[field] for field in ("poses2d", "campose_valid")]
+    if not isinstance(content["sequence"], str):
+        raise InputError(path, "field 'sequence' is not the name of the sequence", "give the file as it was downloaded")
     if not all(isinstance(x, list) and len(x) == len(joint_lists) for x in (joint_lists, *lists)) or not joint_lists:
         raise InputError(path, "field 'jointPositions' is not a list of people", "give the file as it was downloaded")
     people = []
@@ -56,9 +58,7 @@ def _people(path: Path, detections: str) -> list[PoseSequence]:
         world = number_array(joints, (frames, 3 * N_BODY), f"jointPositions[{number}]", path).reshape(frames, N_BODY, 3)
         cam = np.einsum("fij,fkj->fki", T_cam_world[:, :3, :3], world) + T_cam_world[:, None, :3, 3]
         truth, _ = to_h36m17(cam, np.ones(cam.shape[:2]), "smpl24")
-        flags = np.asarray(valid).ravel()
-        flags = flags.astype(float) if flags.dtype.kind in "biuf" else flags
-        truth[number_array(flags, (frames,), f"campose_valid[{number}]", path) < 1] = np.nan
+        truth[~valid_frames(valid, frames, f"campose_valid[{number}]", path)] = np.nan
         if detections == "gt":
             pixels = project(truth, K)
             confidence = np.isfinite(pixels).all(-1).astype(float)

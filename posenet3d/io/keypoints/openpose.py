@@ -32,6 +32,9 @@ from posenet3d.io.keypoints.people import (
 KEYPOINTS = "pose_keypoints_2d"
 OLD_KEYPOINTS = "pose_keypoints"  # before version 1.2
 
+MAX_RATIO, SMALL_BYTES = 100, 2**25
+"""A zip of keypoints unpacks to 4 to 20 times its size; one that unpacks to more than 100 times and 32 MiB is a bomb."""
+
 
 def read_openpose(path: Path, options: KeypointOptions) -> list[PoseSequence]:
     """Read the people in OpenPose's JSON, most complete first; the number in a file's name is its row.
@@ -155,8 +158,9 @@ def _zip_members(path: Path) -> list[tuple[Path, bytes]]:
                 if not info.is_dir() and "__MACOSX" not in info.filename and _is_frame(info.filename)
             }
             # zipfile never returns more than the declared size, so the declared size is a safe bound.
-            if sum(info.file_size for info in members.values()) > MAX_BYTES:
-                raise InputError(path, f"unpacks to more than {MAX_BYTES >> 20} MiB", "split it into shorter clips")
+            limit = min(MAX_BYTES, max(SMALL_BYTES, MAX_RATIO * path.stat().st_size))
+            if sum(info.file_size for info in members.values()) > limit:
+                raise InputError(path, f"unpacks to more than {limit >> 20} MiB", "split it into shorter clips")
             return [(path / name, archive.read(members[name])) for name in _in_order(list(members), path)]
     except InputError:
         raise
