@@ -9,7 +9,7 @@ from posenet3d.errors import InputError
 from posenet3d.io.keypoints import formats
 from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointOptions
 from posenet3d.io.keypoints.units import in_pixels
-from posenet3d.io.video import VIDEO_SUFFIXES
+from posenet3d.io.video import folder_of_videos_error, is_video, videos_in
 
 
 def read_keypoints(
@@ -93,7 +93,9 @@ def _unknown_format(file: KeypointFile) -> InputError:
     path, suffix = file.path, file.suffix
     if not path.exists():
         return InputError(path, "there is no such file", "check the path")
-    if suffix in VIDEO_SUFFIXES:
+    if path.is_dir() and (videos := videos_in(path)):
+        return folder_of_videos_error(path, videos)
+    if is_video(path):
         return InputError(path, "is a video, not 2D joints", "give it to 'posenet3d detect', then its result here")
     if suffix in formats.accepted_suffixes():
         problem = f"is none of the {suffix} files that can be read"
