@@ -193,7 +193,8 @@ class Detections:
             problem = f"no person was found in its {len(self.images)} frames"
             raise InputError(video.file, problem, "choose another clip, or another detector")
         people = [Person(self.images[p.image].row, p.keypoints, p.track_id) for p in self.people]
-        footage = Footage(video.file, int(video.frame_index[-1]) + 1, video.fps, video.size)
+        n_rows = max(int(video.frame_index[-1]), self.images[-1].row) + 1
+        footage = Footage(video.file, n_rows, video.fps, video.size)
         sequences = sequences_of_detections(people, [self._in_first_image(p, video) for p in self.people], footage)
         width, height = video.size
         K = None if video.fov_deg is None else pinhole(float(max(video.size)), width / 2, height / 2, video.fov_deg)

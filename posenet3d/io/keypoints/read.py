@@ -82,10 +82,22 @@ def choose_track(
 
 def _read(file: KeypointFile, options: KeypointOptions) -> list[PoseSequence]:
     """Read with the first format that recognises the file."""
+    _refuse_folder_of_videos(file.path)
     for known in formats.FORMATS:
         if known.recognise(file):
             return known.read(file, options)
     raise _unknown_format(file)
+
+
+def _refuse_folder_of_videos(path: Path) -> None:
+    """Raise an InputError for a folder that holds videos and nothing that a format could read."""
+    if not path.is_dir():
+        return
+    readable = formats.accepted_suffixes()
+    if any(inner.is_dir() or inner.suffix.lower() in readable for inner in path.iterdir()):
+        return
+    if videos := videos_in(path):
+        raise folder_of_videos_error(path, videos)
 
 
 def _unknown_format(file: KeypointFile) -> InputError:
@@ -93,8 +105,6 @@ def _unknown_format(file: KeypointFile) -> InputError:
     path, suffix = file.path, file.suffix
     if not path.exists():
         return InputError(path, "there is no such file", "check the path")
-    if path.is_dir() and (videos := videos_in(path)):
-        return folder_of_videos_error(path, videos)
     if is_video(path):
         return InputError(path, "is a video, not 2D joints", "give it to 'posenet3d detect', then its result here")
     if suffix in formats.accepted_suffixes():
