@@ -90,16 +90,21 @@ def _source_frames(video: Video, frames: int, fps: float) -> np.ndarray:
     return np.maximum(np.searchsorted(video.times_s, middle_s, side="right") - 1, 0)
 
 
-def _select(wanted: np.ndarray, pictures: Iterator[Picture]) -> Iterator[tuple[int, Picture]]:
-    """Yield each frame's number and picture; the last picture is repeated where decoding ends early."""
-    picture, index = next(pictures), 0
+def _select(wanted: np.ndarray, pictures: Iterator[Picture | None]) -> Iterator[tuple[int, Picture]]:
+    """Yield each frame's number and picture; for a picture that cannot be decoded the one before it, or the first one."""
+    known: Picture | None = None
+    n_read, n_waiting = 0, 0  # pictures read; frames before the first picture
     for number, source in enumerate(wanted):
-        while index < source:
-            following = next(pictures, None)
-            if following is None:
-                break
-            picture, index = following, index + 1
-        yield number, picture
+        while n_read <= source:
+            picture = next(pictures, None)
+            known = known if picture is None else picture
+            n_read += 1
+        if known is None:
+            n_waiting += 1
+            continue
+        yield from ((earlier, known) for earlier in range(number - n_waiting, number))
+        n_waiting = 0
+        yield number, known
 
 
 def _read_pictures(video: BrowserVideo, frames: set[int]) -> dict[int, Image.Image]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from posenet3d.errors import InputError
+from posenet3d.io import video
 
 KEYPOINT_SUFFIXES = ["json", "npz", "csv", "zip"]
-IMAGE_SUFFIXES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
-VIDEO_SUFFIXES = ["mp4", "mov", "m4v", "avi", "mkv", "webm", "gif"]
+IMAGE_SUFFIXES = [suffix[1:] for suffix in video.IMAGE_SUFFIXES]
+VIDEO_SUFFIXES = [suffix[1:] for suffix in video.VIDEO_SUFFIXES]
 
 Upload = tuple[str, bytes]
 """Name and content of an uploaded file."""

@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> None:
             progress=progress,
         )
     if (decoded := len(detections.images)) < n_frames:
-        tqdm.write(f"{options.input}: only the first {decoded} of {n_frames} frames can be decoded", file=sys.stderr)
+        lost = f"{n_frames - decoded} of {n_frames} frames cannot be decoded; their rows stay empty"
+        tqdm.write(f"{options.input}: {lost}", file=sys.stderr)
     with atomic_write(options.out) as file:
         file.write(json.dumps(detections.to_coco()).encode())
     found = f"{len(detections.people)} detections of {detections.n_tracks} person(s) in {decoded} frames"

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,8 @@ def detect(
     if (cached := _read_cache(key)) is not None:
         return cached
     keypoints = _run(video, detector, model_file, progress or (lambda share: None))
+    if all(people is None for people in keypoints):
+        raise InputError(video.file, "has no frame that can be decoded", "save it again, or choose another video")
     detections = Detections.from_keypoints(video, keypoints, JOINT_SETS[detector.joint_set], detector.name)
     cache.write(key, detections.to_coco())
     return detections
@@ -51,21 +54,24 @@ def _read_cache(key: str) -> Detections | None:
 
 def _run(
     video: Video, detector: Detector, model_file: Path | None, progress: Callable[[float], None]
-) -> list[list[np.ndarray]]:
-    """Return the people of every frame that can be decoded, in pixels of the original frame."""
-    keypoints = []
+) -> list[list[np.ndarray] | None]:
+    """Return the people of every frame, in pixels of the original frame; None for a frame that cannot be decoded."""
+    keypoints: list[list[np.ndarray] | None] = []
     with RunningDetector(detector, model_file) as running:
-        for number, image in enumerate(read_frames(video.file, MAX_HEIGHT_PX)):
-            width, height = video.image_file(number).size
-            scale = np.array([width / image.shape[1], height / image.shape[0], 1.0])
-            keypoints.append([person * scale for person in running.detect(image)])
-            progress(min((number + 1) / len(video), 1.0))
-    return keypoints[: len(video)]
+        for number, image in enumerate(islice(read_frames(video.file, MAX_HEIGHT_PX), len(video))):
+            if image is None:
+                keypoints.append(None)
+            else:
+                width, height = video.image_file(number).size
+                scale = np.array([width / image.shape[1], height / image.shape[0], 1.0])
+                keypoints.append([person * scale for person in running.detect(image)])
+            progress((number + 1) / len(video))
+    return keypoints
 
 
 def _cache_key(video: Video, detector: Detector, model_file: Path | None) -> str:
     """Hash what the result depends on: the frames in their order, their names, and the detector's weights."""
-    digest = hashlib.sha256(f"3 {detector.name} {detector.pip} {video.fps}".encode())
+    digest = hashlib.sha256(f"4 {detector.name} {detector.pip} {video.fps}".encode())
     frames = [video.file / image.name for image in video.image_files] if video.file.is_dir() else [video.file]
     weights = model_file or detector.weights
     for path in (*frames, *([] if weights is None else [weights])):

@@ -137,39 +137,54 @@ class Detections:
 
     @classmethod
     def from_keypoints(
-        cls, video: Video, keypoints: Sequence[list[Float[np.ndarray, "joints 3"]]], joint_set: JointSet, detector: str
+        cls,
+        video: Video,
+        keypoints: Sequence[list[Float[np.ndarray, "joints 3"]] | None],
+        joint_set: JointSet,
+        detector: str,
     ) -> "Detections":
         """Build detections from a detector's output, and link the people of neighbouring frames to tracks.
 
         Args:
             video: the video.
-            keypoints: for every decoded frame the joints of each person: x, y (pixels of that frame) and score.
+            keypoints: for every frame the joints of each person: x, y (pixels of that frame) and score; None for a
+                frame that cannot be decoded, which has no image here.
             joint_set: the detector's.
             detector: its name.
 
         Raises:
             InputError: people have different numbers of joints.
         """
-        raw = [(frame, joints) for frame, found in enumerate(keypoints) for joints in found]
+        raw = [(frame, joints) for frame, found in enumerate(keypoints) for joints in found or ()]
         people = [Person(frame, joints.round(3)) for frame, joints in raw]
         if people:
             common_count(people, video.file, "keypoints")
         converted = to_detections(people, joint_set)
         tracks = track_ids(people, converted, len(keypoints), video.fps)
-        found = tuple(
-            DetectedPerson(frame, person.joints, _bbox(joints), round(float(joints[:, 2].mean()), 4), detection, track)
+        decoded = [frame for frame, found in enumerate(keypoints) if found is not None]
+        image_of = {frame: image for image, frame in enumerate(decoded)}
+        people_found = tuple(
+            DetectedPerson(
+                image_of[frame],
+                person.joints,
+                _bbox(joints),
+                round(float(joints[:, 2].mean()), 4),
+                detection,
+                track,
+            )
             for (frame, joints), person, detection, track in zip(raw, people, converted, tracks, strict=True)
         )
-        rows, stills = video.frame_index, [video.image_file(frame) for frame in range(len(keypoints))]
+        rows, stills = video.frame_index, [video.image_file(frame) for frame in decoded]
         images = tuple(
-            DetectedImage(still.name, *still.size, frame, int(rows[frame])) for frame, still in enumerate(stills)
+            DetectedImage(still.name, *still.size, frame, int(rows[frame]))
+            for frame, still in zip(decoded, stills, strict=True)
         )
-        return cls(images, found, joint_set.joints, video.fps, detector)
+        return cls(images, people_found, joint_set.joints, video.fps, detector)
 
     def to_sequences(self, video: Video) -> list[PoseSequence]:
         """Build one sequence per person, most complete first, with a row per frame at constant `fps`.
 
-        Dropped frames of a video are empty rows.
+        Dropped frames of a video, and frames that cannot be decoded, are empty rows.
 
         Raises:
             InputError: no person was found.
@@ -178,7 +193,8 @@ class Detections:
             problem = f"no person was found in its {len(self.images)} frames"
             raise InputError(video.file, problem, "choose another clip, or another detector")
         people = [Person(self.images[p.image].row, p.keypoints, p.track_id) for p in self.people]
-        footage = Footage(video.file, self.images[-1].row + 1, video.fps, video.size)
+        n_rows = max(int(video.frame_index[-1]), self.images[-1].row) + 1
+        footage = Footage(video.file, n_rows, video.fps, video.size)
         sequences = sequences_of_detections(people, [self._in_first_image(p, video) for p in self.people], footage)
         width, height = video.size
         K = None if video.fov_deg is None else pinhole(float(max(video.size)), width / 2, height / 2, video.fov_deg)

@@ -57,10 +57,10 @@ def find_people(
 def _notes(video: Video, detections: Detections) -> list[str]:
     """Describe frames that cannot be decoded, an uneven frame rate, and an assumed field of view."""
     notes = []
-    if (decoded := len(detections.images)) < len(video):
-        notes.append(f"Only the first {decoded} of {len(video)} frames can be decoded.")
+    if lost := len(video) - len(detections.images):
+        notes.append(f"{lost} of {len(video)} frames cannot be decoded; their rows stay empty.")
     if not video.has_constant_rate:
-        missing = detections.images[-1].row + 1 - len(video)
+        missing = int(video.frame_index[-1]) + 1 - len(video)
         notes.append(f"The frame rate is uneven: {missing} frames are missing at {video.fps:.4g} frames per second.")
     if video.fov_deg is None:
         notes.append(f"The camera's field of view is unknown: {DEFAULT_FOV_DEG:g} degrees are assumed.")

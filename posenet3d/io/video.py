@@ -1,30 +1,44 @@
 """Open videos and folders of images, and decode their frames one after the other.
 
-Frames are decoded on demand, so that a video of any length takes the memory of a few frames.
+Frames are decoded on demand, so that a video of any length takes the memory of a few frames. What a file is, its content
+says: an ending may be missing or wrong.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-import av
 import numpy as np
-from jaxtyping import Float, Int, UInt8
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from jaxtyping import Float, Int
 
 from posenet3d.core.sequence import DEFAULT_FPS, MAX_FPS
 from posenet3d.errors import InputError
+from posenet3d.io import images
 from posenet3d.io.checked_json import last_number
+from posenet3d.io.images import IMAGE_SUFFIXES, Picture
+from posenet3d.io.video_stream import (
+    ACCEPTED_INPUT,
+    decode,
+    has_video_stream,
+    is_shown,
+    open_stream,
+    packets,
+    read_head,
+    time_stamp,
+)
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".gif", ".mpg", ".mpeg", ".wmv", ".mts", ".3gp")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+__all__ = ["ACCEPTED_INPUT", "IMAGE_SUFFIXES", "Picture", "is_video", "open_video", "read_frames"]
 
-ACCEPTED_INPUT = "give a video (mp4, mov, avi, webm, gif), an image or a folder of images"
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".gif", ".mpg", ".mpeg", ".wmv", ".mts", ".m2ts", ".3gp"),
+    *(".ts", ".flv", ".ogv"),
+)
+"""Common endings, for file dialogs, and for the sentence about a damaged file. Other videos are known by their content."""
 
-Picture = UInt8[np.ndarray, "height width 3"]
+MAX_FILES_TRIED = 20
+"""So many files of a folder are opened to find out whether it holds videos."""
 
 
 class ImageFile(NamedTuple):
@@ -70,19 +84,77 @@ class Video:
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a path is a video, an image, or a folder of images without JSON (OpenPose's folders may hold both)."""
-    if path.is_dir():
-        try:
-            suffixes = {file.suffix.lower() for file in path.iterdir()}
-        except OSError as error:
-            raise InputError(path, "cannot be read", "check its permissions") from error
+    """Return whether a path is a video, an image, or a folder of images without JSON (OpenPose's folders may hold both).
+
+    A file is one by its content. A file that is missing or damaged is one by its ending, so that `open_video` says so.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    if _is_folder(path):
+        suffixes = {file.suffix.lower() for file in _files_in(path)}
         return ".json" not in suffixes and not suffixes.isdisjoint(IMAGE_SUFFIXES)
-    return path.suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
+    if path.suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES):
+        return True
+    try:
+        head = read_head(path)
+    except InputError:
+        return False
+    return images.has_image_content(head) or has_video_stream(path, head)
 
 
-def _is_of_images(path: Path) -> bool:
-    """Return whether a path is an image or a folder, not a video file."""
-    return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
+def videos_in(folder: Path) -> list[Path]:
+    """Return the videos among the first files of a folder, which `open_video` takes one by one.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    files = sorted(file for file in _files_in(folder) if not file.name.startswith("."))
+    likely = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES and file.is_file()]
+    return likely or [
+        f for f in files[:MAX_FILES_TRIED] if f.suffix.lower() not in IMAGE_SUFFIXES and _is_video_file(f)
+    ]
+
+
+def folder_of_videos_error(folder: Path, videos: list[Path]) -> InputError:
+    """Return the error for a folder of videos: it names one of them."""
+    return InputError(folder, f"is a folder with {len(videos)} video(s)", f"give one of them, for example {videos[0]}")
+
+
+def _is_video_file(path: Path) -> bool:
+    return path.is_file() and is_video(path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:  # no permission, or too long a name
+        raise InputError(path, "cannot be read", "check the path and its permissions") from error
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise InputError(folder, "cannot be read", "check its permissions") from error
+
+
+Kind = Literal["images", "animation", "video"]
+
+
+def _kind(path: Path) -> tuple[Kind, bytes]:
+    """Return what a path is by its content, and its first bytes.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    if _is_folder(path):
+        return "images", b""
+    head, suffix = read_head(path), path.suffix.lower()
+    if images.has_image_content(head) and suffix not in (".mjpg", ".mjpeg"):  # these are many JPEGs in a row
+        return "animation" if images.is_animated(path) else "images", head
+    is_broken_image = suffix in IMAGE_SUFFIXES and not has_video_stream(path, head)
+    return "images" if is_broken_image else "video", head
 
 
 def open_video(path: str | Path, fps: float | None = None) -> Video:
@@ -96,71 +168,53 @@ def open_video(path: str | Path, fps: float | None = None) -> Video:
         InputError: there is no such file, or it has no frame that can be decoded.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(path, "there is no such file", "check the path")
-    if _is_of_images(path):
+    kind, head = _kind(path)
+    if kind == "images":
         return _video_from_images(path, fps)
-    with _reading(path), av.open(path, "r") as container:
-        if not container.streams.video:
-            raise InputError(path, "has no video stream", ACCEPTED_INPUT)
-        stream = container.streams.video[0]
-        # The last packet is empty and marks the end. AVI has no pts. Packets are not kept: they hold the whole file.
-        stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
-        base, declared = stream.time_base or Fraction(1), stream.average_rate
-        focal_mm = _focal_length({**container.metadata, **stream.metadata})
-    first = next(read_frames(path), None)
-    if first is None or not stamps:
+    declared, focal_mm = None, None
+    if kind == "animation":
+        times = images.animation_times(path)
+    else:
+        with open_stream(path, head) as (container, stream):
+            # Packets are not kept: they hold the whole file.
+            stamps = [time_stamp(packet) for packet in packets(container, stream) if is_shown(packet)]
+            base, declared = stream.time_base or Fraction(1), stream.average_rate
+            focal_mm = _focal_length({**container.metadata, **stream.metadata})
+        known = [stamp for stamp in stamps if stamp is not None]
+        is_known = len(known) == len(stamps)
+        times = np.sort(np.array(known, np.float64)) * float(base) if is_known else np.arange(len(stamps)) / DEFAULT_FPS
+    first = next((picture for picture in read_frames(path) if picture is not None), None)
+    if first is None or len(times) == 0:
         raise InputError(path, "has no frame that can be decoded", ACCEPTED_INPUT)
-    known = all(stamp is not None for stamp in stamps)
-    times = np.sort(np.array(stamps, np.float64)) * float(base) if known else np.arange(len(stamps)) / DEFAULT_FPS
     times -= times[0]
     rate = fps or _rate(times, None if declared is None else float(declared))
     if fps is not None:
         times = np.arange(len(times)) / fps
     height, width = first.shape[:2]
-    return Video(path, times, (width, height), rate, _fov_from_focal_length(focal_mm))
+    return Video(path, times, (width, height), rate, images.fov_from_focal_length(focal_mm))
 
 
-def read_frames(path: Path, height_px: int | None = None) -> Iterator[Picture]:
-    """Yield every frame in order, upright, RGB.
-
-    Damaged frames at the end of a video are left out, as in a player.
+def read_frames(path: Path, height_px: int | None = None) -> Iterator[Picture | None]:
+    """Yield every frame in order as it is shown: upright, with square pixels, RGB. A frame that is damaged is None.
 
     Args:
         path: a video, an image, or a folder of images.
         height_px: scale higher frames down to this height, with even sides; None keeps their size.
 
     Raises:
-        InputError: the video cannot be opened, or an image of a folder cannot be read.
+        InputError: the video cannot be opened.
     """
-    if _is_of_images(path):
+    kind, head = _kind(path)
+    if kind == "video":
+        yield from decode(path, head, height_px)
+    elif kind == "animation":
+        yield from images.read_animation(path, height_px)
+    else:
         for file in _image_paths(path):
-            yield _read_image(file, height_px)
-        return
-    with _reading(path), av.open(path, "r") as container:
-        container.streams.video[0].thread_type = "AUTO"
-        frames = container.decode(video=0)
-        while True:
             try:
-                frame = next(frames)
-            except (StopIteration, av.error.InvalidDataError, av.error.EOFError):
-                return
-            yield _upright(frame, height_px)
-
-
-def _upright(frame: av.VideoFrame, height_px: int | None) -> Picture:
-    """Return a decoded frame as upright RGB, scaled as in `read_frames`."""
-    turns = round(frame.rotation / 90)  # phones record sideways and store the rotation: degrees counter-clockwise
-    if height_px is not None:
-        height = frame.width if turns % 2 else frame.height
-        scale = min(1.0, height_px / height)
-        frame = frame.reformat(_round_to_even(frame.width * scale), _round_to_even(frame.height * scale), "rgb24")
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
-
-
-def _round_to_even(length: float) -> int:
-    """Return the nearest even number of pixels, at least 2."""
-    return max(2, 2 * round(length / 2))
+                yield images.read_image(file, height_px)
+            except InputError:
+                yield None
 
 
 def _rate(times: np.ndarray, declared: float | None) -> float:
@@ -171,72 +225,36 @@ def _rate(times: np.ndarray, declared: float | None) -> float:
     return declared if declared and abs(usual / declared - 1) < 0.02 else usual
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn FFmpeg's errors into an InputError."""
-    try:
-        yield
-    except av.error.FFmpegError as error:
-        raise InputError(path, f"cannot be read as a video ({error.strerror})", ACCEPTED_INPUT) from error
-
-
 def _video_from_images(folder: Path, fps: float | None) -> Video:
     """Return the video that a folder of images, or a single image, makes."""
     files = _image_paths(folder)
     if not files:
+        if videos := videos_in(folder):
+            raise folder_of_videos_error(folder, videos)
         raise InputError(folder, "holds no image", ACCEPTED_INPUT)
     rate = fps or DEFAULT_FPS
-    image_files = tuple(ImageFile(file.name, _size(file)) for file in files)
-    return Video(folder, np.arange(len(files)) / rate, image_files[0].size, rate, _field_of_view(files[0]), image_files)
+    sizes: list[tuple[int, int] | None] = []
+    problems: list[InputError] = []
+    for file in files:
+        try:
+            sizes.append(images.image_size(file))
+        except InputError as error:
+            sizes.append(None)
+            problems.append(error)
+    first = next((number for number, size in enumerate(sizes) if size is not None), None)
+    if first is None:
+        raise problems[0]
+    usual = sizes[first] or (0, 0)  # the size of the first image, also for those that cannot be read
+    image_files = tuple(ImageFile(file.name, size or usual) for file, size in zip(files, sizes, strict=True))
+    return Video(folder, np.arange(len(files)) / rate, usual, rate, images.image_fov(files[first]), image_files)
 
 
 def _image_paths(folder: Path) -> list[Path]:
     """Return the images sorted by the last number in their names, then by name; a single image is returned alone."""
-    if folder.is_file():
+    if not _is_folder(folder):
         return [folder]
-    try:
-        files = [f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".")]
-    except OSError as error:
-        raise InputError(folder, "cannot be read", "check its permissions") from error
+    files = [f for f in _files_in(folder) if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".")]
     return sorted(files, key=lambda file: (last_number(file.name) or 0, file.name))
-
-
-SIDEWAYS = (5, 6, 7, 8)
-"""Values of EXIF's orientation with width and height exchanged."""
-
-
-def _size(file: Path) -> tuple[int, int]:
-    """Return the upright width and height of an image, without decoding its pixels."""
-    with _open_image(file) as image:
-        width, height = image.size
-        return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
-
-
-@contextmanager
-def _open_image(file: Path) -> Iterator[Image.Image]:
-    """Open an image, with an InputError for one that cannot be read."""
-    try:
-        with Image.open(file) as image:
-            yield image
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
-        raise InputError(file, "is not a readable image", "remove it, or save it again") from error
-
-
-def _read_image(file: Path, height_px: int | None) -> Picture:
-    """Return an image as upright RGB, scaled as in `read_frames`."""
-    with _open_image(file) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    if height_px is not None:
-        scale = min(1.0, height_px / upright.height)
-        upright = upright.resize((_round_to_even(upright.width * scale), _round_to_even(upright.height * scale)))
-    return np.asarray(upright)
-
-
-def _field_of_view(file: Path) -> float | None:
-    """Return the field of view across the longer side of an image in degrees; None if EXIF has no focal length."""
-    with Image.open(file) as image:
-        focal_mm = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm)
-    return _fov_from_focal_length(float(focal_mm) if focal_mm else None)
 
 
 def _focal_length(metadata: dict[str, str]) -> float | None:
@@ -251,8 +269,3 @@ def _focal_length(metadata: dict[str, str]) -> float | None:
             except ValueError:
                 return None
     return None
-
-
-def _fov_from_focal_length(focal_mm: float | None) -> float | None:
-    """Return the field of view in degrees across 36 mm of film; None for a focal length that no lens has."""
-    return float(np.degrees(2 * np.arctan(36 / 2 / focal_mm))) if focal_mm and 5 <= focal_mm <= 2000 else None

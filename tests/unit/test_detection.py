@@ -9,6 +9,7 @@ import pytest
 from helpers.painted import COCO, PAINTED, SCALE, SIZE, WALK, filmed, paint
 from PIL import Image
 
+from explorer.browser_video import _select as select_pictures
 from explorer.browser_video import thumbnails
 from explorer.video_import import import_video
 from posenet3d.cli import main
@@ -173,6 +174,43 @@ def test_find_people_says_what_was_fixed_missing_and_assumed(tmp_path):
     known = find_people(replace(video, fov_deg=60.0), PAINTED)
     assert known.notes == []
     assert known.sequences[0].K is not None
+
+
+def test_frames_that_cannot_be_decoded_stay_empty(tmp_path, capsys):
+    folder = paint(tmp_path / "clip", 12)
+    for number in (4, 11):
+        (folder / f"{number:04d}.png").write_bytes(b"no picture")
+    video = open_video(folder)
+    for _ in range(2):  # the second time from the cache
+        people = find_people(video, PAINTED)
+        (sequence,) = people.sequences
+        assert len(sequence) == 12
+        assert np.flatnonzero(~sequence.is_observed.any(1)).tolist() == [4, 11]
+        assert sequence.keypoints_px[5, JOINT["l_knee"]] == pytest.approx(
+            WALK.keypoints_px[5, JOINT["l_knee"]] * SCALE, abs=1
+        )
+        assert people.notes[0] == "2 of 12 frames cannot be decoded; their rows stay empty."
+    assert [image.frame for image in people.detections.images] == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+    out = tmp_path / "joints.json"
+    assert main(["detect", str(folder), "-o", str(out), "--detector", "painted"]) == 0
+    assert "2 of 12 frames cannot be decoded; their rows stay empty" in capsys.readouterr().err
+    (read,) = read_keypoints(out)
+    assert np.flatnonzero(~read.is_observed.any(1)).tolist() == [4]
+
+
+def test_a_video_without_a_readable_frame_is_refused(tmp_path):
+    video = open_video(paint(tmp_path / "clip", 2))
+    for file in (tmp_path / "clip").iterdir():
+        file.write_bytes(b"no picture")
+    with pytest.raises(InputError, match="has no frame that can be decoded"):
+        detect(video, PAINTED)
+
+
+def test_copy_shows_the_picture_before_a_damaged_one():
+    pictures = [None, "b", None, None, "e", None]
+    shown = list(select_pictures(np.array([0, 0, 1, 2, 3, 4, 5, 5]), iter(pictures)))
+    assert shown == list(enumerate("bbbbbeee"))
+    assert list(select_pictures(np.array([0, 1, 2]), iter("a"))) == [(0, "a"), (1, "a"), (2, "a")]
 
 
 def test_find_people_fixes_swapped_sides(tmp_path, monkeypatch):

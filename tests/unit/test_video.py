@@ -1,6 +1,9 @@
 """Videos: what is known before decoding, frames upright and in order, sentences for what is no video."""
 
 import io
+import os
+import zipfile
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +13,9 @@ import pytest
 from PIL import Image
 
 from posenet3d.errors import InputError
-from posenet3d.io.video import Video, is_video, open_video, read_frames
+from posenet3d.io import images
+from posenet3d.io.keypoints.read import read_keypoints
+from posenet3d.io.video import VIDEO_SUFFIXES, Video, is_video, open_video, read_frames
 
 LEVELS = list(range(20, 220, 10))
 
@@ -34,6 +39,27 @@ def write_video(path, stamps=None, size=(64, 48), fps=30, codec="libx264", level
 
 def greys(path):
     return [float(picture.mean()) for picture in read_frames(path)]
+
+
+def set_display_matrix(path, a, b, c, d):
+    """Store how an mp4 is shown: x' = a x + c y, y' = b x + d y."""
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 40  # version 0: flags, times, ids, duration, layer, volume come before
+    values = (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    for place, value in enumerate(values):
+        content[matrix + 4 * place : matrix + 4 * place + 4] = value.to_bytes(4, "big", signed=True)
+    path.write_bytes(content)
+
+
+def damage(path, numbers):
+    """Overwrite the packets with these numbers."""
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray(path.read_bytes())
+    for number in numbers:
+        start, size = places[number]
+        content[start : start + size] = b"\xff" * size
+    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -190,3 +216,244 @@ def test_missing_file_and_damaged_picture(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match="is not a readable image"):
         open_video(tmp_path)
+
+
+@pytest.mark.parametrize(("aspect", "width"), [(Fraction(2), 128), (Fraction(1, 2), 32), (Fraction(100), 64)])
+def test_pixels_are_shown_square(tmp_path, aspect, width):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        out.mux(stream.encode())
+    assert open_video(path).size == (width, 48)  # no camera has pixels of 100:1
+    assert next(read_frames(path)).shape == (48, width, 3)
+    assert next(read_frames(path, 24)).shape == (24, width // 2, 3)
+
+
+CORNERS = np.zeros((48, 64, 3), np.uint8)
+CORNERS[:24, :32], CORNERS[:24, 32:], CORNERS[24:, :32] = 220, 150, 80  # the corner below right stays 0
+
+
+@pytest.mark.parametrize(
+    ("matrix", "corners"),  # above left, above right, below left, below right
+    [
+        ((1, 0, 0, 1), (220, 150, 80, 0)),
+        ((-1, 0, 0, 1), (150, 220, 0, 80)),  # mirrored
+        ((1, 0, 0, -1), (80, 0, 220, 150)),  # upside down in a mirror
+        ((-1, 0, 0, -1), (0, 80, 150, 220)),
+        ((0, 1, -1, 0), (80, 220, 0, 150)),  # turned clockwise
+        ((0, -1, 1, 0), (150, 0, 220, 80)),
+        ((0, 1, 1, 0), (220, 80, 150, 0)),  # turned and mirrored
+        ((0, -1, -1, 0), (0, 150, 80, 220)),
+    ],
+)
+def test_the_whole_display_matrix_is_applied(tmp_path, matrix, corners):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(CORNERS, format="rgb24")))
+        out.mux(stream.encode())
+    set_display_matrix(path, *matrix)
+    picture = next(read_frames(path))
+    assert picture.shape == ((64, 48, 3) if matrix[0] == 0 else (48, 64, 3))
+    assert open_video(path).size == picture.shape[1::-1]
+    seen = [int(picture[row, column].mean()) for row in (5, -5) for column in (5, -5)]
+    assert seen == pytest.approx(corners, abs=6)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "lost"),
+    [("a.avi", "mjpeg", [0, 7, 8, 19]), ("b.avi", "mjpeg", [5]), ("a.mov", "mjpeg", [3]), ("a.mp4", "mjpeg", [7, 19])],
+)
+def test_damage_leaves_its_own_rows_empty(tmp_path, name, codec, lost):
+    path = tmp_path / name
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for level in LEVELS:
+            pixels = np.full((48, 64, 3), level, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        out.mux(stream.encode())
+    damage(path, lost)
+    frames = list(read_frames(path))
+    assert len(open_video(path)) == len(frames) == len(LEVELS)
+    assert [number for number, frame in enumerate(frames) if frame is None] == lost
+    seen = {number: frame.mean() for number, frame in enumerate(frames) if frame is not None}
+    assert list(seen.values()) == pytest.approx([LEVELS[number] for number in seen], abs=4)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_stored_out_of_order_in_avi_are_all_there(tmp_path, codec):
+    path = write_video(tmp_path / "a.avi", codec=codec)
+    assert greys(path) == pytest.approx(LEVELS, abs=4)
+
+
+def animate(path, levels=LEVELS, **options):
+    first, *others = [Image.new("RGB", (64, 48), (level,) * 3) for level in levels]
+    first.save(path, save_all=True, append_images=others, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "photo.jpg"])
+def test_animated_images_are_videos_with_their_own_times(tmp_path, name):
+    kind = "WEBP" if name.endswith("webp") else "PNG"
+    path = animate(tmp_path / name, LEVELS[:5], duration=[100, 100, 300, 100, 100], format=kind)
+    video = open_video(path)
+    assert is_video(path)
+    assert video.times_s == pytest.approx([0, 0.1, 0.2, 0.5, 0.6])
+    assert (video.size, video.fps) == ((64, 48), pytest.approx(10))
+    assert video.frame_index.tolist() == [0, 1, 2, 5, 6]
+    assert greys(path) == pytest.approx(LEVELS[:5], abs=3)
+
+
+def test_animation_that_is_cut_off_has_empty_rows(tmp_path):
+    path = tmp_path / "a.png"
+    noise = np.random.default_rng(0).integers(0, 255, (6, 48, 64, 3), np.uint8)
+    first, *others = [Image.fromarray(pixels) for pixels in noise]
+    first.save(path, save_all=True, append_images=others, duration=40)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    frames = list(read_frames(path))
+    assert len(open_video(path)) == len(frames) == 6
+    assert frames[0] is not None
+    assert frames[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [("mpegts", "libx264"), ("flv", "flv"), ("webm", "libvpx"), ("asf", "wmv2"), ("mp4", "mpeg4")],
+)
+@pytest.mark.parametrize("name", ["a.json", "a", "a.dat", "a.jpg", "a.avi"])
+def test_a_video_is_known_by_its_content(tmp_path, container, codec, name):
+    path = write_video(tmp_path / name, codec=codec, container=container, levels=LEVELS[:4])
+    assert is_video(path)
+    assert len(open_video(path)) == 4
+    with pytest.raises(InputError, match=f"{name}: "):
+        read_keypoints(path)
+
+
+def test_read_keypoints_names_what_reads_a_video(tmp_path):
+    for name in ("a", "a.mts"):
+        with pytest.raises(InputError, match="is a video, not 2D joints; give it to 'posenet3d detect'"):
+            read_keypoints(write_video(tmp_path / name, container="mpegts"))
+
+
+def test_an_image_is_known_by_its_content(tmp_path):
+    Image.new("RGB", (30, 20), (90,) * 3).save(tmp_path / "img.dat", "JPEG")
+    assert is_video(tmp_path / "img.dat")
+    assert open_video(tmp_path / "img.dat").size == (30, 20)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.json", "a.csv", "a", "a.nfo", "a.ans"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"frame,joint,x,y\n" * 400,
+        "größe\n".encode("latin-1") * 400,
+        "frame".encode("utf-16"),
+        b"\x1b[31mred\x1b[0m\n" * 400,
+        b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/a.ts\n",
+        b"ffconcat version 1.0\nfile a.mp4\n",
+    ],
+    ids=["csv", "latin-1", "utf-16", "ansi", "playlist", "concat"],
+)
+def test_text_is_no_video(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert not is_video(path)
+    with pytest.raises(InputError, match="cannot be read as a video"):
+        open_video(path)
+
+
+def test_numbers_are_no_video(tmp_path):
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).random((50, 17, 2)))
+    np.savez(tmp_path / "a.npz", x=np.zeros(1000))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.json", "{}")
+    assert not any(is_video(path) for path in tmp_path.iterdir())
+
+
+def test_a_folder_of_videos_names_what_to_do(tmp_path):
+    write_video(tmp_path / "walk.mp4")
+    for read in (open_video, read_keypoints):
+        with pytest.raises(
+            InputError, match=r"is a folder with 1 video\(s\); give one of them, for example .*walk\.mp4"
+        ):
+            read(tmp_path)
+
+
+def test_metadata_need_not_be_utf8(tmp_path):
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as out:
+        out.metadata["title"] = "Grosse"
+        stream = out.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        out.mux(stream.encode())
+    path.write_bytes(path.read_bytes().replace(b"Grosse", "Größen".encode("latin-1")))
+    assert len(open_video(path)) == 1
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.png", "a"])
+def test_a_pipe_is_a_sentence(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match="is not a regular file"):
+        open_video(tmp_path / name)
+    if name == "a.png":
+        with pytest.raises(InputError, match="is not a regular file"):
+            open_video(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("1", (8, 8)).save(path)
+    content = path.read_bytes()
+    header = b"IHDR" + (11000).to_bytes(4, "big") * 2 + content[24:29]
+    path.write_bytes(content[:12] + header + zlib.crc32(header).to_bytes(4, "big") + content[33:])
+    with pytest.raises(InputError, match=r"is 11000 x 11000 pixels, more than 100 megapixels; scale it down"):
+        open_video(path)
+
+
+def test_a_huge_video_is_refused(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4")
+    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    with pytest.raises(InputError, match="is 64 x 48 pixels"):
+        open_video(path)
+
+
+@pytest.mark.parametrize("focal_mm", ["abc", (1, 2)])
+def test_a_damaged_focal_length_leaves_the_lens_unknown(tmp_path, focal_mm):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = focal_mm
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
+    assert open_video(tmp_path / "a.jpg").fov_deg is None
+
+
+@pytest.mark.parametrize("error", [SyntaxError("not a TIFF file"), MemoryError(), KeyError(1), TypeError("tuple")])
+def test_every_error_of_pillow_is_a_sentence(tmp_path, monkeypatch, error):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (40, 20)).save(path)
+
+    def fail(image):
+        raise error
+
+    monkeypatch.setattr(Image.Image, "getexif", fail)
+    with pytest.raises(InputError, match="is not a readable image"):
+        open_video(path)
+
+
+def test_a_damaged_image_of_a_folder_is_an_empty_row(tmp_path):
+    for number in range(3):
+        Image.new("RGB", (30, 20), (90,) * 3).save(tmp_path / f"img{number}.png")
+    (tmp_path / "img0.png").write_bytes(b"no picture")
+    video = open_video(tmp_path)
+    assert (len(video), video.size) == (3, (30, 20))
+    assert [frame is None for frame in read_frames(tmp_path)] == [True, False, False]
+
+
+def test_common_endings_are_videos_even_if_damaged(tmp_path):
+    for suffix in VIDEO_SUFFIXES:
+        assert is_video(tmp_path / f"missing{suffix}")

@@ -9,7 +9,7 @@ from posenet3d.errors import InputError
 from posenet3d.io.keypoints import formats
 from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointOptions
 from posenet3d.io.keypoints.units import in_pixels
-from posenet3d.io.video import VIDEO_SUFFIXES
+from posenet3d.io.video import folder_of_videos_error, is_video, videos_in
 
 
 def read_keypoints(
@@ -82,10 +82,22 @@ def choose_track(
 
 def _read(file: KeypointFile, options: KeypointOptions) -> list[PoseSequence]:
     """Read with the first format that recognises the file."""
+    _refuse_folder_of_videos(file.path)
     for known in formats.FORMATS:
         if known.recognise(file):
             return known.read(file, options)
     raise _unknown_format(file)
+
+
+def _refuse_folder_of_videos(path: Path) -> None:
+    """Raise an InputError for a folder that holds videos and nothing that a format could read."""
+    if not path.is_dir():
+        return
+    readable = formats.accepted_suffixes()
+    if any(inner.is_dir() or inner.suffix.lower() in readable for inner in path.iterdir()):
+        return
+    if videos := videos_in(path):
+        raise folder_of_videos_error(path, videos)
 
 
 def _unknown_format(file: KeypointFile) -> InputError:
@@ -93,7 +105,7 @@ def _unknown_format(file: KeypointFile) -> InputError:
     path, suffix = file.path, file.suffix
     if not path.exists():
         return InputError(path, "there is no such file", "check the path")
-    if suffix in VIDEO_SUFFIXES:
+    if is_video(path):
         return InputError(path, "is a video, not 2D joints", "give it to 'posenet3d detect', then its result here")
     if suffix in formats.accepted_suffixes():
         problem = f"is none of the {suffix} files that can be read"
