@@ -65,14 +65,20 @@ def read_upload(files: tuple[Upload, ...], fps: float | None = None) -> list[Pos
             raise InputError(Path(error.file).name, error.problem, error.remedy) from error
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs={BrowserVideo: lambda video: video.content})
-def thumbnails(video: BrowserVideo, _tracks: Sequence[PoseSequence]) -> list[str]:
-    """Return `explorer.browser_video.thumbnails`, computed once per video."""
-    return browser_video.thumbnails(video, _tracks)
+def thumbnails(video: BrowserVideo, tracks: Sequence[PoseSequence]) -> list[str]:
+    """Return `explorer.browser_video.thumbnails`, computed once per video and tracks."""
+    return _thumbnails(_video_key(video), tuple(map(content_key, tracks)), video, tracks)
 
-    def options(self, model: str) -> dict[str, Any]:
-        """Return the options that apply to a model."""
-        return {"fit": self.fit} if model == "student" else {"height_m": self.height_m, "refine": self.refine}
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _thumbnails(
+    video_key: str, track_keys: tuple[str, ...], _video: BrowserVideo, _tracks: Sequence[PoseSequence]
+) -> list[str]:
+    return browser_video.thumbnails(_video, _tracks)
+
+
+def _video_key(video: BrowserVideo) -> str:
+    return hashlib.sha256(f"{video.original.size} {video.fps} ".encode() + video.content).hexdigest()
 
 
 def lift(
