@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer import cache, session, sidebar
+from explorer import cache, session, sidebar, visitors
 from explorer.browser_video import BrowserVideo, transcode
 from explorer.charts import tracks as track_charts
 from explorer.uploads import IMAGE_SUFFIXES, KEYPOINT_SUFFIXES, VIDEO_SUFFIXES, group_keypoints, group_videos, on_disk
@@ -36,6 +36,11 @@ INSTALL_HINT = (
     "{detector.title} is far more accurate. This button downloads it ({detector.licence}, {detector.install_size}) from "
     "PyPI into {detector.folder}; this program's own packages are unchanged. On the command line: "
     "`{detector.install_command}`."
+)
+
+INSTALL_ELSEWHERE = (
+    "{detector.title} is far more accurate. It can be installed on the computer that this app runs on: open the app there "
+    "under http://localhost, or run `{detector.install_command}` in a terminal there."
 )
 
 
@@ -144,9 +149,11 @@ def choose_detector() -> Detector:
             label_visibility="collapsed",
             persist_state="session",
         )
-        if not is_best:
+        if not is_best and visitors.is_local():
             st.write(INSTALL_HINT.format(detector=better))
             install_button(better)
+        elif not is_best:
+            st.write(INSTALL_ELSEWHERE.format(detector=better))
     return installed[name]
 
 
