@@ -652,7 +652,7 @@ def test_a_link_opens_the_same_view(app):
     assert app.main.expander[0].label == "Numbers of frame 12"
 
 
-@pytest.mark.parametrize("frame", ["-1", "100000", "x", "²"])
+@pytest.mark.parametrize("frame", ["-1", "100000", "x", "²", "9" * 5000])
 def test_a_missing_frame_opens_the_first(app, frame):
     app.query_params["frame"] = frame
     app.run()
