@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas  # noqa: F401
 import streamlit as st
 
-from explorer import sidebar
+from explorer import sidebar, visitors
 
 FOLDER = Path(__file__).parent / "pages"
 ICON = Path(__file__).parent / "viewer" / "icon.svg"  # a material icon would be fetched from the network
@@ -16,10 +16,19 @@ ICON = Path(__file__).parent / "viewer" / "icon.svg"  # a material icon would be
 STYLE = "<style>.stMainBlockContainer { padding: 4.25rem clamp(1rem, 2.5vw, 2.5rem) 2rem; }</style>"
 
 
+UNEXPECTED = (
+    "This page failed, which is a fault of the app. The terminal in which the app runs shows the details; please report "
+    "them. Another page or another clip may still work."
+)
+
+
 def main() -> None:
     """Draw the sidebar and the chosen page; a new page is a file in `pages` and a line here."""
     st.set_page_config(page_title="PoseNet3D Explorer", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
+    if not visitors.is_welcome():
+        st.error(visitors.FOREIGN_NAME)
+        st.stop()
     page = st.navigation(
         [
             st.Page(FOLDER / "explore.py", title="Explore", icon=":material/3d_rotation:", default=True),
@@ -33,5 +42,9 @@ def main() -> None:
         ],
         position="top",
     )
-    sidebar.choose()
-    page.run()
+    try:
+        sidebar.choose()
+        page.run()
+    except Exception:
+        st.error(UNEXPECTED)
+        raise  # Streamlit logs it

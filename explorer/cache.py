@@ -2,7 +2,6 @@
 
 import atexit
 import hashlib
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,12 +14,11 @@ from explorer import browser_video, notebooks
 from explorer.browser_video import BrowserVideo
 from explorer.compare.candidates import Candidate, LiftingOptions, Source
 from explorer.notebooks import Lab, Notebook
-from explorer.uploads import Upload, clip_name
+from explorer.uploads import Upload, on_disk
 from explorer.viewer.payload import ViewerPayload, make_payload
 from posenet3d import api
 from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
-from posenet3d.errors import InputError
 from posenet3d.evaluation.evaluate import Evaluation
 from posenet3d.lifting.checkpoint import list_checkpoints, load_teacher
 from posenet3d.lifting.lifter import BodyLifter, Lifter, SkeletonLifter
@@ -53,26 +51,24 @@ def read_upload(files: tuple[Upload, ...], fps: float | None = None) -> list[Pos
     Raises:
         InputError: names the uploaded file and not our temporary copy of it.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / clip_name(files[0][0])  # readers name the clip after it
-        folder.mkdir()
-        for name, content in files:
-            (folder / Path(name).name).write_bytes(content)
-        source = folder / Path(files[0][0]).name if len(files) == 1 else folder
-        try:
-            return api.read(source, fps=fps)
-        except InputError as error:
-            raise InputError(Path(error.file).name, error.problem, error.remedy) from error
+    with on_disk(Path(files[0][0]).name, files) as source:
+        return api.read(source, fps=fps)
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs={BrowserVideo: lambda video: video.content})
-def thumbnails(video: BrowserVideo, _tracks: Sequence[PoseSequence]) -> list[str]:
-    """Return `explorer.browser_video.thumbnails`, computed once per video."""
-    return browser_video.thumbnails(video, _tracks)
+def thumbnails(video: BrowserVideo, tracks: Sequence[PoseSequence]) -> list[str]:
+    """Return `explorer.browser_video.thumbnails`, computed once per video and tracks."""
+    return _thumbnails(_video_key(video), tuple(map(content_key, tracks)), video, tracks)
 
-    def options(self, model: str) -> dict[str, Any]:
-        """Return the options that apply to a model."""
-        return {"fit": self.fit} if model == "student" else {"height_m": self.height_m, "refine": self.refine}
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _thumbnails(
+    video_key: str, track_keys: tuple[str, ...], _video: BrowserVideo, _tracks: Sequence[PoseSequence]
+) -> list[str]:
+    return browser_video.thumbnails(_video, _tracks)
+
+
+def _video_key(video: BrowserVideo) -> str:
+    return hashlib.sha256(f"{video.original.size} {video.fps} ".encode() + video.content).hexdigest()
 
 
 def lift(

@@ -16,6 +16,8 @@ from explorer.home import HOME
 
 FOLDER = HOME / "notebooks"
 
+SERVER = Path(__file__).with_name("lab_server.py")
+
 STAGE_NOTEBOOKS = {"teacher": "02_teacher", "student": "04_student", "joint": "05_joint", "pose2d": "06_pose2d"}
 """The notebook that explains each training stage, by the first word of the stage's name."""
 
@@ -98,15 +100,18 @@ class Lab:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.token = secrets.token_urlsafe(16)
-        options = [f"--port={self.port}", f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={folder}"]
+        options = [f"--port={self.port}", f"--ServerApp.root_dir={folder}"]
         is_root = getattr(os, "geteuid", lambda: -1)() == 0
         if is_root:  # as in a container; Jupyter refuses to run as root without this option
             options.append("--allow-root")
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", *options]
+        command = [sys.executable, "-P", str(SERVER), "--no-browser", *options]
         quiet = subprocess.DEVNULL
         # Streamlit makes matplotlib draw to files only (MPLBACKEND); notebooks would show no pictures.
         environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
+        environment["JUPYTER_TOKEN"] = self.token  # every user of this computer may read the command line
+        # The pipe closes when this process ends, and the server with it.
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=quiet, stderr=quiet)
 
     def address(self, name: str) -> str:
         """Return the address of a notebook."""
@@ -121,3 +126,5 @@ class Lab:
         """Stop the server."""
         self.process.terminate()
         self.process.wait(10)
+        if self.process.stdin is not None:
+            self.process.stdin.close()

@@ -122,11 +122,11 @@ def read_people(
             if value is not None:
                 raise InputError(name, "is for videos", "leave it out: the input holds 2D joints already")
         sequences = read_keypoints(path, joint_set=joint_set, fps=fps, image_size=image_size, units=units)
-        people = People(sequences, notes=_notes(sequences, fov_deg))
+        people = People(sequences, notes=notes_of(sequences, fov_deg))
     return replace(people, sequences=_with_camera(people.sequences, image_size, fov_deg))
 
 
-def _notes(sequences: Sequence[PoseSequence], fov_deg: float | None) -> tuple[str, ...]:
+def notes_of(sequences: Sequence[PoseSequence], fov_deg: float | None = None) -> tuple[str, ...]:
     """Return every note of the sequences once, and what is assumed of the camera."""
     notes = list(dict.fromkeys(note for sequence in sequences for note in sequence.notes))
     if fov_deg is None and any(sequence.K is None for sequence in sequences):

@@ -6,6 +6,9 @@ from explorer import cache, session, sidebar
 from explorer.compare.tables import frame_table
 from explorer.viewer import viewer
 
+MAX_DIGITS = 9
+"""Of a frame's number in the address; Python refuses to read numbers of thousands of digits."""
+
 choice = sidebar.chosen()
 sequence, candidates = choice.sequence, choice.candidates
 
@@ -15,7 +18,8 @@ def first_frame() -> int:
     clip = cache.content_key(sequence)
     linked = st.query_params.get("frame", "")
     is_of_clip = session.EXPLORED_CLIP.get() in ("", clip)  # the address may still hold the frame of another clip
-    frame = int(linked) if linked.isdecimal() and is_of_clip else session.remembered_frame(clip)
+    is_number = linked.isdecimal() and len(linked) <= MAX_DIGITS
+    frame = int(linked) if is_number and is_of_clip else session.remembered_frame(clip)
     session.EXPLORED_CLIP.set(clip)
     return frame if frame < len(sequence) else 0
 

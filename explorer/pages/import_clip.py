@@ -8,15 +8,17 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explorer import cache, session, sidebar
+from explorer import cache, session, sidebar, visitors
 from explorer.browser_video import BrowserVideo, transcode
 from explorer.charts import tracks as track_charts
-from explorer.uploads import IMAGE_SUFFIXES, KEYPOINT_SUFFIXES, VIDEO_SUFFIXES, group_keypoints, group_videos, on_disk
+from explorer.uploads import ACCEPTED_SUFFIXES, check_total, group_keypoints, group_videos, memory_of, on_disk
 from explorer.video_import import import_video
+from posenet3d.api import notes_of
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.detection.detectors import DETECTORS, RECOMMENDED, Detector, install
 from posenet3d.errors import InputError
 from posenet3d.io.keypoints.formats import formats_as_markdown
+from posenet3d.io.video import VIDEO_SUFFIXES
 
 SAME_RATIO = 0.02  # two ratios that differ by less differ by rounding only
 
@@ -38,13 +40,18 @@ INSTALL_HINT = (
     "`{detector.install_command}`."
 )
 
+INSTALL_ELSEWHERE = (
+    "{detector.title} is far more accurate. It can be installed on the computer that this app runs on: open the app there "
+    "under http://localhost, or run `{detector.install_command}` in a terminal there."
+)
+
 
 def uploader() -> None:
     """Draw the uploader, which reads its files as soon as they change, and import the videos among them."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     left.file_uploader(
         "Video or 2D joints",
-        type=[*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, *KEYPOINT_SUFFIXES],
+        type=ACCEPTED_SUFFIXES,
         accept_multiple_files=True,
         key=session.UPLOAD.key,
         on_change=read_uploads,
@@ -72,6 +79,12 @@ def read_uploads() -> None:
     uploads, problems = session.UPLOADS.get(), []
     known = set(uploads)
     files = session.UPLOAD.get(None) or []
+    try:
+        check_total(files, kept_bytes())
+    except InputError as error:
+        session.UPLOAD_PROBLEMS.set([str(error)])
+        session.WAITING_VIDEOS.set({})
+        return
     videos = group_videos(files)
     cancelled = session.CANCELLED_VIDEOS.get()
     session.WAITING_VIDEOS.set(
@@ -86,6 +99,12 @@ def read_uploads() -> None:
     session.UPLOAD_PROBLEMS.set(problems)
     if new := [name for name in uploads if name not in known]:
         session.IMPORTED_FILE.set(new[-1])
+
+
+def kept_bytes() -> int:
+    """Return the memory that the visitor's earlier files take."""
+    copies = sum(len(video.content) for video in session.VIDEOS.get().values())
+    return copies + sum(memory_of(tracks) for tracks in session.UPLOADS.get().values())
 
 
 def import_videos(detector: Detector) -> None:
@@ -144,9 +163,11 @@ def choose_detector() -> Detector:
             label_visibility="collapsed",
             persist_state="session",
         )
-        if not is_best:
+        if not is_best and visitors.is_local():
             st.write(INSTALL_HINT.format(detector=better))
             install_button(better)
+        elif not is_best:
+            st.write(INSTALL_ELSEWHERE.format(detector=better))
     return installed[name]
 
 
@@ -164,7 +185,8 @@ def install_button(detector: Detector) -> None:
 
 def show_people(name: str, tracks: Sequence[PoseSequence]) -> None:
     """Draw who is in the file, and when, and the button that lifts one person."""
-    for note in session.IMPORT_NOTES.get().get(name, []):
+    notes = session.IMPORT_NOTES.get()
+    for note in notes[name] if name in notes else notes_of(tracks):
         st.caption(note)
     left, right = st.columns([1.15, 1], gap="large")
     with left:

@@ -5,12 +5,17 @@ from importlib.util import find_spec
 
 import streamlit as st
 
-from explorer import cache, session
+from explorer import cache, session, visitors
 from explorer.notebooks import FOLDER, Notebook, find_notebooks
 
 MAX_WAIT_S = 30.0
 
 MISSING = f"The notebooks are missing: `{FOLDER}` does not exist. Install the program again, or get the repository."
+
+ELSEWHERE = (
+    "The notebooks can be run on the computer that this app runs on: open the app there under http://localhost, or start "
+    "`make lab` in a terminal there."
+)
 
 NO_JUPYTER = 'Running the notebooks needs Jupyter Lab: `pip install "posenet3d-explorer[learn]"`'
 
@@ -19,6 +24,9 @@ def lab_link(name: str) -> None:
     """Draw a button that starts Jupyter Lab, then a link to the notebook in it."""
     if find_spec("jupyterlab") is None:
         st.caption(NO_JUPYTER)
+        return
+    if not visitors.is_local():  # Jupyter Lab gives its visitors a terminal
+        st.caption(ELSEWHERE)
         return
     if not st.button(
         "Run in Jupyter Lab", icon=":material/play_circle:", help="On the computer that this app runs on."

@@ -25,6 +25,7 @@ import platformdirs
 from jaxtyping import Float, UInt8
 
 from posenet3d.errors import InputError
+from posenet3d.io.lock import locked
 from posenet3d.paths import BUNDLED_POSE2D
 
 Joints = Float[np.ndarray, "joints 3"]
@@ -153,11 +154,17 @@ def install(detector: Detector) -> None:
     """Make the detector's own environment; pip's output goes to the terminal.
 
     Raises:
-        InputError: the detector is built in, no environment can be made here, or pip could not install the packages.
+        InputError: the detector is built in, it is being installed by another process, no environment can be made here, or
+            pip could not install the packages.
     """
     if detector.is_builtin:
         raise InputError(detector.name, "is a part of this program", "use it: --detector " + detector.name)
     folder = detector.folder
+    with locked(folder.with_name(f".{folder.name}.lock"), f"the installation of {detector.name}"):
+        _install(detector, folder)
+
+
+def _install(detector: Detector, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # an interrupted installation
     try:
         folder.mkdir(parents=True)

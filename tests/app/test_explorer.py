@@ -26,6 +26,7 @@ from explorer.compare.candidates import GROUND_TRUTH, NONE, Candidate, sources_o
 from explorer.viewer import BUNDLE, skinning, standalone
 from explorer.viewer import payload as viewer_payload
 from explorer.viewer.payload_schema import SCHEMA
+from explorer.visitors import Connection
 from posenet3d.body.files import load_body
 from posenet3d.body.layer import BODY_PARENTS, pose_rotations
 from posenet3d.core.ground import ANKLE_HEIGHT_M, ground_y
@@ -516,6 +517,10 @@ def test_the_bundled_detector_is_there_and_a_better_one_is_offered(app, monkeypa
     assert app.radio(key="detector").value == "pose2d"
     assert any("python -m posenet3d detectors --install mediapipe" in text.value for text in app.markdown)
     assert any(button.label == "Install MediaPipe" for button in app.button)
+    monkeypatch.setattr("explorer.visitors.connection", lambda: Connection(ip="192.168.0.7"))
+    app.run()
+    assert not any(button.label == "Install MediaPipe" for button in app.button)
+    assert any("python -m posenet3d detectors --install mediapipe" in text.value for text in app.markdown)
 
 
 def test_second_upload_keeps_the_first_and_takes_the_frame_rate(app):
@@ -647,7 +652,7 @@ def test_a_link_opens_the_same_view(app):
     assert app.main.expander[0].label == "Numbers of frame 12"
 
 
-@pytest.mark.parametrize("frame", ["-1", "100000", "x", "²"])
+@pytest.mark.parametrize("frame", ["-1", "100000", "x", "²", "9" * 5000])
 def test_a_missing_frame_opens_the_first(app, frame):
     app.query_params["frame"] = frame
     app.run()

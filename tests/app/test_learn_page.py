@@ -1,5 +1,9 @@
 """The notebooks in the app: read from their files, shown part by part, and run in a Jupyter Lab that is up when it says so."""
 
+import signal
+import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -8,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.notebooks import FOLDER, Lab, find_notebooks, notebook_of, read_notebook, without_file_links
+from explorer.visitors import Connection
 
 PAGE = str(Path(__file__).parents[2] / "explorer" / "pages" / "learn.py")
 
@@ -77,3 +82,57 @@ def test_jupyter_lab_answers_when_it_is_up(tmp_path):
             urllib.request.urlopen(f"http://localhost:{lab.port}/api/contents/one.ipynb", timeout=20)
     finally:
         lab.close()
+
+
+def test_the_token_is_not_on_the_command_line(monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr("subprocess.Popen", lambda command, **options: seen.update(options, command=command))
+    lab = Lab(tmp_path)
+    assert lab.token not in " ".join(seen["command"])
+    assert seen["env"]["JUPYTER_TOKEN"] == lab.token
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [
+        Connection(ip="192.168.0.7", host="localhost:8501"),
+        Connection(host="evil.example"),
+        Connection(is_forwarded=True),
+    ],
+)
+def test_only_visitors_at_this_computer_may_start_jupyter(monkeypatch, visit):
+    monkeypatch.setattr("explorer.visitors.connection", lambda: visit)
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert not app.exception
+    assert not app.button
+    assert "make lab" in app.caption[0].value
+    monkeypatch.setattr("explorer.visitors.connection", lambda: Connection(host="127.0.0.1:8501"))
+    app.run()
+    assert [button.label for button in app.button] == ["Run in Jupyter Lab"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_jupyter_lab_ends_with_an_app_that_is_killed(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from explorer.notebooks import Lab; lab = Lab(Path(sys.argv[1])); "
+        "print(lab.port, flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=Path(PAGE).parents[2], stdout=subprocess.PIPE, text=True) as parent:
+        port = int(parent.stdout.readline())
+        try:
+            assert reaches(port, is_up=True)
+        finally:
+            parent.kill()
+    assert reaches(port, is_up=False)
+
+
+def reaches(port: int, *, is_up: bool) -> bool:
+    """Whether the server is up, or down, within a minute."""
+    for _ in range(120):
+        with socket.socket() as probe:
+            if (probe.connect_ex(("127.0.0.1", port)) == 0) == is_up:
+                return True
+        time.sleep(0.5)
+    return False

@@ -18,7 +18,7 @@ from posenet3d.detection import cache, detectors
 from posenet3d.detection import people as people_module
 from posenet3d.detection.detect import detect
 from posenet3d.detection.detections import Detections
-from posenet3d.detection.detectors import DETECTORS, RunningDetector, find_detector
+from posenet3d.detection.detectors import DETECTORS, RunningDetector, find_detector, install
 from posenet3d.detection.left_right import GROUPS, find_swaps, fix_left_right
 from posenet3d.detection.people import find_people
 from posenet3d.errors import InputError
@@ -251,6 +251,26 @@ def test_a_detector_that_is_not_installed_says_how_and_ours_always_is(monkeypatc
         find_detector("nonsense")
     assert main(["detectors"]) == 0
     assert "not installed" in capsys.readouterr().out
+
+
+def test_two_installations_at_once_do_not_destroy_one_another(monkeypatch, tmp_path):
+    monkeypatch.setenv("POSENET3D_DETECTORS", str(tmp_path / "detectors"))
+    mediapipe = DETECTORS["mediapipe"]
+    refused = []
+
+    def create(folder, **options):
+        (folder / "half").write_text("of the first")
+        with pytest.raises(InputError, match="the installation of mediapipe is running already; wait until it ends"):
+            install(mediapipe)
+        refused.append((folder / "half").is_file())
+
+    monkeypatch.setattr("venv.create", create)
+    monkeypatch.setattr("subprocess.run", lambda *args, **options: None)
+    install(mediapipe)
+    assert refused == [True]
+    assert mediapipe.python() is not None
+    monkeypatch.setattr("venv.create", lambda folder, **options: None)
+    install(mediapipe)  # the lock is free again
 
 
 def swapped(frames: slice, group: str):
