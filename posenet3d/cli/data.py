@@ -67,6 +67,8 @@ def run(options: argparse.Namespace) -> None:
     content = read(options.source, _choices(options), options.format)
     for error in content.left_out:
         tqdm.write(f"left out: {error}")
+    for note in content.notes:
+        tqdm.write(f"note: {note}")
     if options.action == "convert":
         _convert(content, options)
     else:

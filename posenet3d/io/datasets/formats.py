@@ -6,11 +6,14 @@ To add one, write its reader and add a record to `FORMATS`.
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from posenet3d.body.files import load_body
 from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT
 from posenet3d.errors import InputError
+from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_npz import check_npz
 from posenet3d.io.datasets.aist import read_aist
 from posenet3d.io.datasets.data_format import Content, DataFormat, DataPath, ReadOptions
@@ -66,7 +69,7 @@ def _read_takes(path: Path, options: ReadOptions, suffix: str, read: TakeReader)
         InputError: the file is damaged, or the folder has no file of this format or only damaged ones.
     """
     if not path.is_dir():
-        return Content(takes=[read(path, options, None)])
+        return Content(takes=[_with_known_joints(read(path, options, None), path)])
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() == suffix)
     if suffix == ".npz":  # AMASS's folders of subjects also hold the subjects' shapes
         files = [file for file in files if set(AMASS_FIELDS) <= set(check_npz(file))]
@@ -75,12 +78,31 @@ def _read_takes(path: Path, options: ReadOptions, suffix: str, read: TakeReader)
     takes, left_out = [], []
     for file in tqdm(files, desc="files", disable=len(files) < 2):
         try:
-            takes.append(read(file, options, path))
+            takes.append(_with_known_joints(read(file, options, path), file))
         except InputError as error:
             left_out.append(error)
     if not takes:
         raise left_out[0]
     return Content(takes=takes, left_out=left_out)
+
+
+_LANDMARKS = [JOINT[f"{side}_{name}"] for side in "lr" for name in ("hip", "knee", "ankle", "shoulder")]
+
+
+def _with_known_joints(take: Take, path: Path) -> Take:
+    """Return the take.
+
+    Raises:
+        InputError: no hip, knee, ankle or shoulder is known in any frame.
+    """
+    if not np.isfinite(take.h36m17()[:, _LANDMARKS]).all(-1).any():
+        names = ", ".join(describe(name) for name in take.joint_names[:8])
+        repairs = "".join(f"; it {note}" for note in take.notes)
+        more = " ..." * (len(take.joint_names) > 8)
+        problem = f"has no hip, knee, ankle or shoulder that is known here, but {names}{more}{repairs}"
+        remedy = "name hips, knees, ankles, shoulders, elbows and wrists as usual; markers on the skin are not read"
+        raise InputError(path, problem, remedy)
+    return take
 
 
 def _is_h36m(source: DataPath) -> bool:
@@ -130,7 +152,7 @@ FORMATS: tuple[DataFormat, ...] = (
     _motion_format(
         "bvh",
         ".bvh",
-        lambda path, options, _: read_bvh(path, metres_per_unit=options.unit, axes=options.axes or "y_up"),
+        lambda path, options, _: read_bvh(path, metres_per_unit=options.unit, axes=options.axes),
         None,
         "unit",
         "axes",
@@ -143,7 +165,7 @@ FORMATS: tuple[DataFormat, ...] = (
         "asf",
         "source_fps",
     ),
-    _motion_format("trc", ".trc", lambda path, options, _: read_trc(path, axes=options.axes or "y_up"), None, "axes"),
+    _motion_format("trc", ".trc", lambda path, options, _: read_trc(path, axes=options.axes), None, "axes"),
     DataFormat(
         "3dpw",
         lambda source: ".pkl" in source.suffixes,
