@@ -24,6 +24,7 @@ from posenet3d.io.keypoints.coco import read_photographs
 from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.io.mocap.amass import read_amass
 from posenet3d.io.mocap.amc import read_amc
+from posenet3d.io.mocap.body_files import is_body_file, is_body_npz
 from posenet3d.io.mocap.bvh import read_bvh
 from posenet3d.io.mocap.take import Take
 from posenet3d.io.mocap.takes_npz import read_takes
@@ -72,7 +73,8 @@ def _read_takes(path: Path, options: ReadOptions, suffix: str, read: TakeReader)
         return Content(takes=[_with_known_joints(read(path, options, None), path)])
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() == suffix)
     if suffix == ".npz":  # AMASS's folders of subjects also hold the subjects' shapes
-        files = [file for file in files if set(AMASS_FIELDS) <= set(check_npz(file))]
+        files = [file for file in files if set(AMASS_FIELDS) <= set(check_npz(file)) or is_body_file(file)]
+        files += sorted(file for file in path.rglob("*.pkl") if is_body_file(file))  # AIST++'s motions
     if not files:
         raise InputError(path, f"holds no {suffix} files of motion", "give the folder that does")
     takes, left_out = [], []
@@ -130,8 +132,17 @@ def _is_aist(source: DataPath) -> bool:
 def _is_amass(source: DataPath) -> bool:
     """Return whether this is a file of AMASS, or a folder of npz without any JSON or unsupported motion capture."""
     if source.is_folder:
-        return ".npz" in source.suffixes and source.suffixes.isdisjoint((".json", *UNSUPPORTED))
-    return source.has_npz_fields(*AMASS_FIELDS)
+        is_npz = ".npz" in source.suffixes and source.suffixes.isdisjoint((".json", *UNSUPPORTED))
+        return is_npz or _is_aist_motion(source)
+    return source.has_npz_fields(*AMASS_FIELDS) or is_body_npz(list(source.npz_fields or ())) or _is_aist_motion(source)
+
+
+def _is_aist_motion(source: DataPath) -> bool:
+    """Return whether this is a file of AIST++'s motions, or a folder of them."""
+    if ".pkl" not in source.suffixes:
+        return False
+    files = sorted(source.path.rglob("*.pkl")) if source.is_folder else [source.path]
+    return bool(files) and is_body_file(files[0])
 
 
 FORMATS: tuple[DataFormat, ...] = (
@@ -168,7 +179,7 @@ FORMATS: tuple[DataFormat, ...] = (
     _motion_format("trc", ".trc", lambda path, options, _: read_trc(path, axes=options.axes), None, "axes"),
     DataFormat(
         "3dpw",
-        lambda source: ".pkl" in source.suffixes,
+        lambda source: ".pkl" in source.suffixes and not _is_aist_motion(source),
         _sequences(lambda path, options: read_3dpw(path, detections=options.detections or "own")),
         options=("detections",),
     ),
@@ -181,9 +192,13 @@ FORMATS: tuple[DataFormat, ...] = (
     _motion_format(
         "amass",
         ".npz",
-        lambda path, options, _: read_amass(path, load_body(options.body or "default")),
+        lambda path, options, _: read_amass(
+            path, load_body(options.body or "default"), axes=options.axes, fps=options.source_fps
+        ),
         _is_amass,
+        "axes",
         "body",
+        "source_fps",
     ),
     DataFormat("photographs", lambda source: False, _sequences(lambda path, options: read_photographs(path))),
     DataFormat(

@@ -58,7 +58,8 @@ def up_axis(
         best = declared
     if best == declared or (_is_on_floor(joints, declared) and not _is_floor_below(joints, best)):
         return declared, (f"head and feet are at one height in most frames, read with {_words(declared)}",)
-    return best, (f"the person lies on the side with {_words(declared)} and is read with {_words(best)}",)
+    position = "stands on the head" if {best, declared} == {"y_up", "y_down"} else "lies on the side"
+    return best, (f"the person {position} with {_words(declared)} and is read with {_words(best)}",)
 
 
 def _feet_to_head(joints: Float[np.ndarray, "frames joints 3"], names: tuple[str, ...]) -> Float[np.ndarray, "seen 3"]:
@@ -82,8 +83,9 @@ def _share_upright(body: Float[np.ndarray, "frames 3"], axis: str) -> float:
 def _is_on_floor(joints: Float[np.ndarray, "frames joints 3"], axis: str) -> bool:
     """Return whether the person lies on a floor at height zero."""
     heights = joints[np.isfinite(joints).all((1, 2))] @ TURNS[axis][1]
-    is_low = len(heights) > 0 and heights.mean() > _LYING_M[0] and float(np.median(heights.max(1))) < _LYING_M[1]
-    return is_low and _is_floor_below(joints, axis)
+    if not len(heights) or not _is_floor_below(joints, axis):
+        return False
+    return float(heights.mean()) > _LYING_M[0] and float(np.median(heights.max(1))) < _LYING_M[1]
 
 
 def _is_floor_below(joints: Float[np.ndarray, "frames joints 3"], axis: str) -> bool:
