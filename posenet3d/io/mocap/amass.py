@@ -45,11 +45,7 @@ def read_amass(path: Path, body: Body, *, axes: str | None = None, fps: float | 
         KeyError: unknown axes.
     """
     if is_body_file(path):
-        motion = load_body_motion(path, fps)
-        check_rate(motion.fps, path, "its frame rate")
-        for field, values in (("pose", motion.axis_angle), ("translation", motion.trans)):
-            if not (np.abs(values) <= MAX_VALUE).all():
-                raise wrong(path, field, "holds a huge number", "give the file as it was written")
+        motion = _body_motion(path, fps)
         return _take(path, _joints(motion.axis_angle, motion.trans, np.zeros(N_BETAS), body), motion, axes)
     data = load_arrays(path, FIELDS)
     poses, trans = numeric(data, "poses", path), numeric(data, "trans", path)
@@ -76,6 +72,16 @@ def read_amass(path: Path, body: Body, *, axes: str | None = None, fps: float | 
     if axes is None and "axes" in data:  # our own files say it
         axes = {"camera": "y_down", "z_up": "z_up"}.get(str(data["axes"]), "y_up")
     return _take(path, joints, motion, axes, "z_up")
+
+
+def _body_motion(path: Path, fps: float | None) -> BodyMotion:
+    """Load a file with other names of its fields, and check its rate and the size of its numbers."""
+    motion = load_body_motion(path, fps)
+    check_rate(motion.fps, path, "its frame rate")
+    for field, values in (("pose", motion.axis_angle), ("translation", motion.trans)):
+        if not (np.abs(values) <= MAX_VALUE).all():
+            raise wrong(path, field, "holds a huge number", "give the file as it was written")
+    return motion
 
 
 def _take(path: Path, joints: np.ndarray, motion: BodyMotion, axes: str | None, declared: str = "y_up") -> Take:
