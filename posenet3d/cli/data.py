@@ -46,7 +46,9 @@ def add(commands: Commands) -> None:
         )
         action.add_argument("--unit", help="bvh: m, cm, mm, inch or metres per unit (default: by the body's height)")
         action.add_argument("--asf", type=Path, metavar="FILE", help="amc: its skeleton (default: found beside it)")
-        action.add_argument("--axes", choices=["y_up", "z_up"], help="bvh, trc: the axis that points up (default y_up)")
+        action.add_argument(
+            "--axes", choices=["y_up", "z_up"], help="bvh, trc, amass: the axis that points up (default: recognised)"
+        )
         action.add_argument("--body", metavar="NAME|FILE", help="amass: an official SMPL body (default: the open one)")
         action.add_argument("--subjects", metavar="S9,S11", help="h36m: only these")
         action.add_argument(
@@ -67,6 +69,8 @@ def run(options: argparse.Namespace) -> None:
     content = read(options.source, _choices(options), options.format)
     for error in content.left_out:
         tqdm.write(f"left out: {error}")
+    for note in content.notes:
+        tqdm.write(f"note: {note}")
     if options.action == "convert":
         _convert(content, options)
     else:

@@ -77,17 +77,19 @@ def check_rate(fps: float, path: Path, where: str) -> float:
     return fps
 
 
-def check_size(path: Path, *, frames: int, joints: int, announced: float = 1) -> None:
-    """Check the size of a file: it must be complete and must not fill the memory. More frames than announced are allowed.
+def count_notes(announced: float, held: int) -> tuple[str, ...]:
+    """Return a note if a file holds another number of frames than it announces; the frames that are there are read."""
+    return () if announced == held else (f"announces {announced:g} frames and holds {held}; all {held} are read",)
+
+
+def check_size(path: Path, *, frames: int, joints: int) -> None:
+    """Check the size of a file: it must hold a frame and must not fill the memory.
 
     Raises:
-        InputError: no frame, fewer than the file announces, or more than `MAX_JOINTS` or `MAX_POINTS`.
+        InputError: no frame, or more than `MAX_JOINTS` or `MAX_POINTS`.
     """
     if frames == 0:
         raise InputError(path, "holds no frame", "export it with its motion")
-    if frames < announced:
-        problem = f"announces {announced:g} frames and holds {frames}"
-        raise InputError(path, problem, "copy the whole file again, or correct the number of frames in it")
     if joints > MAX_JOINTS:
         raise InputError(path, f"has {joints} joints, more than {MAX_JOINTS}", "give one person's skeleton")
     if frames * joints > MAX_POINTS:

@@ -29,6 +29,7 @@ from posenet3d.io.datasets.resection import find_camera, find_intrinsics
 from posenet3d.io.datasets.three_dpw import read_3dpw
 from posenet3d.io.keypoints.coco import read_photographs
 from posenet3d.io.keypoints.packed import read_packed
+from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.io.mocap.amass import read_amass
 from posenet3d.io.mocap.take import Take
 from posenet3d.io.mocap.takes_npz import read_takes, write_takes
@@ -401,6 +402,158 @@ def test_amass_stands_upright_at_its_place(tmp_path):
         np.savez(tmp_path / "damaged.npz", **(whole | {field: value}))
         with pytest.raises(InputError, match=field):
             read_amass(tmp_path / "damaged.npz", load_body())
+
+
+def upside(axis: str) -> np.ndarray:
+    """SMPL's rest pose for three frames, whose head points along an axis of the file; axis-angle (3, 72)."""
+    poses = np.zeros((3, 72))
+    poses[:, 0] = {"y_up": 0, "z_up": np.pi / 2, "y_down": np.pi}[axis]
+    return poses
+
+
+def is_upright(take: Take) -> bool:
+    joints = take.h36m17()
+    return bool((joints[:, JOINT["head_top"], 1] > joints[:, JOINT["l_ankle"], 1] + 1.2).all())
+
+
+def test_amass_with_y_up_is_recognised_and_axes_override(tmp_path):
+    path = tmp_path / "a.npz"
+    trans = np.tile([0.3, 1.1, 0], (3, 1))
+    np.savez(path, poses=np.zeros((3, 156)), trans=trans, mocap_framerate=60.0)
+    take = read_amass(path, load_body())
+    assert is_upright(take)
+    assert take.notes == ("the person lies on the side with z up and is read with y up",)
+    lying = read_amass(path, load_body(), axes="z_up")
+    assert not is_upright(lying)
+    assert lying.notes == ()
+    assert np.allclose(lying.joints, take.joints @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]).T)
+
+
+@pytest.mark.parametrize("axis", ["y_up", "z_up", "y_down"])
+@pytest.mark.parametrize("layout", ["layers", "flat layers", "matrices", "old names", "romp", "aist"])
+def test_bodies_under_other_names_are_posed_as_amass(tmp_path, layout, axis, capsys):
+    poses, trans = upside(axis), np.array([[0.1, 0.2, 1], [0.2, 0.2, 1], [0.3, 0.2, 1]])
+    file = tmp_path / ("gBR.pkl" if layout == "aist" else "a.npz")
+    if layout == "layers":
+        np.savez(
+            file,
+            global_orient=poses[:, None, :3],
+            body_pose=poses[:, 3:].reshape(3, 23, 3),
+            transl=trans,
+            betas=np.zeros(10),
+        )
+    elif layout == "flat layers":
+        np.savez(file, global_orient=poses[:, :3], body_pose=poses[:, 3:66], transl=trans, fps=25.0)
+    elif layout == "matrices":
+        root = Rotation.from_rotvec(poses[:, :3]).as_matrix()
+        np.savez(file, global_orient=root[:, None], body_pose=np.tile(np.eye(3), (3, 23, 1, 1)), transl=trans)
+    elif layout == "old names":
+        np.savez(file, root_orient=poses[:, :3], pose_body=poses[:, 3:66], trans=trans, mocap_frame_rate=50.0)
+    elif layout == "romp":
+        images = {
+            f"{row}.jpg": {"smpl_thetas": poses[row : row + 1], "cam_trans": trans[row : row + 1]} for row in range(3)
+        }
+        np.savez(file, results=np.array(images, dtype=object))
+    else:
+        content = {"smpl_poses": poses, "smpl_trans": trans * 90, "smpl_scaling": np.array([90.0]), "smpl_loss": 1.0}
+        file.write_bytes(pickle.dumps(content))
+    assert recognise(file) == "amass"
+    assert main(["data", "convert", str(file), str(tmp_path / "out.npz")]) == 0
+    (take,) = read_takes(tmp_path / "out.npz")
+    assert is_upright(take)
+    assert take.fps == {"flat layers": 25, "old names": 50, "aist": 60}.get(layout, 30)
+    printed = capsys.readouterr().out
+    assert ("30 frames per second are assumed" in printed) == (take.fps == 30)
+    assert ("and is read with" in printed) == (axis != "y_up")
+    np.savez(tmp_path / "amass.npz", poses=np.pad(poses[:, :66], ((0, 0), (0, 90))), trans=trans, mocap_framerate=60.0)
+    expected = read_amass(tmp_path / "amass.npz", load_body(), axes="y_up").joints
+    turn = {"y_up": np.eye(3), "z_up": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), "y_down": np.diag([1.0, -1, -1])}
+    assert np.allclose(take.joints, expected @ turn[axis].T, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"global_orient": np.zeros((3, 3)), "body_pose": np.zeros((3, 60))}, "body_pose"),
+        ({"global_orient": np.zeros((2, 3)), "body_pose": np.zeros((3, 63))}, "body_pose"),
+        ({"global_orient": np.zeros((3, 3)), "body_pose": np.full((3, 63), np.nan)}, "body_pose"),
+        ({"global_orient": np.zeros((3, 3, 3)), "body_pose": np.zeros((3, 63))}, "global_orient"),
+        ({"global_orient": np.zeros((3, 3)), "body_pose": np.zeros((3, 63)), "transl": np.zeros((2, 3))}, "trans"),
+        ({"global_orient": np.zeros((3, 3)), "body_pose": np.zeros((3, 63)), "transl": np.full((3, 3), 1e20)}, "huge"),
+        ({"global_orient": np.zeros((3, 3)), "body_pose": np.zeros((3, 63)), "fps": 1e9}, "frames per second"),
+        ({"results": np.array({"a.jpg": {}}, dtype=object)}, "smpl_thetas"),
+        ({"results": np.zeros(3)}, "results"),
+    ],
+)
+def test_damaged_bodies_are_a_sentence(tmp_path, fields, says):
+    np.savez(tmp_path / "a.npz", **fields)
+    with pytest.raises(InputError, match=says):
+        read_amass(tmp_path / "a.npz", load_body())
+
+
+def test_a_folder_of_aist_motions_is_read(tmp_path):
+    (tmp_path / "motions").mkdir()
+    for name in ("a", "b"):
+        content = {"smpl_poses": upside("y_up"), "smpl_trans": np.zeros((3, 3))}
+        (tmp_path / "motions" / f"{name}.pkl").write_bytes(pickle.dumps(content))
+    assert recognise(tmp_path / "motions") == "amass"
+    assert main(["data", "convert", str(tmp_path / "motions"), str(tmp_path / "out.npz")]) == 0
+    assert [take.name for take in read_takes(tmp_path / "out.npz")] == ["a", "b"]
+
+
+MARKERS_ON_SKIN = (
+    "PathFileType\t4\t(X/Y/Z)\ta.trc\nDataRate\tNumFrames\tNumMarkers\tUnits\n60\t1\t2\tm\n"
+    "Frame#\tTime\tR.ASIS\t\t\tV.Sacral\n\t\tX1\tY1\tZ1\tX2\tY2\tZ2\n1\t0\t0\t1\t0\t0\t1\t0.5\n"
+)
+
+
+def test_a_take_of_unknown_joints_is_refused_by_its_names_and_not_written(tmp_path, capsys):
+    (tmp_path / "a.trc").write_text(MARKERS_ON_SKIN)
+    assert main(["data", "convert", str(tmp_path / "a.trc"), str(tmp_path / "out.npz")]) == 2
+    assert "'R.ASIS', 'V.Sacral'" in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_the_command_prints_notes_once(tmp_path, capsys, monkeypatch):
+    def noted(name: str, note: str) -> Take:
+        return replace(walk_take(), name=name, notes=(note,))
+
+    takes = [noted("a", "is turned"), noted("b", "is turned"), noted("c", "is cut")]
+    assert Content(takes=takes).notes == ["a and 1 more: is turned", "c: is cut"]
+    toy = DataFormat("toy", lambda source: ".toy" in source.suffixes, lambda path, options: Content(takes=takes))
+    monkeypatch.setattr(formats, "FORMATS", (toy,))
+    (tmp_path / "a.toy").write_text("toy")
+    assert main(["data", "convert", str(tmp_path / "a.toy"), str(tmp_path / "out.npz")]) == 0
+    assert "note: a and 1 more: is turned\nnote: c: is cut\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.bvh", b"x", "data convert"),
+        ("a.trc", b"x", "data convert"),
+        ("a.amc", b"x", "data convert"),
+        ("a.asf", b"x", r"\.amc file to 'posenet3d data convert'"),
+        ("a.c3d", b"x", "no command reads it"),
+        ("motive.csv", b"Format Version,1.23,Take Name,Take 1\n", "Motive.*no command reads it"),
+        ("videos/a.mp4", b"x", r"lift one at a time: 'posenet3d lift .*a\.mp4'"),
+        ("takes/a.bvh", b"x", "data convert"),
+    ],
+)
+def test_what_holds_no_2d_joints_names_the_command_that_reads_it(tmp_path, capsys, name, content, says):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    given = file.parent if "/" in name else file
+    with pytest.raises(InputError, match=says):
+        read_keypoints(given)
+
+
+@pytest.mark.parametrize("fields", [("poses", "trans"), ("global_orient", "body_pose"), ("results",)])
+def test_bodies_are_no_2d_joints(tmp_path, fields):
+    np.savez(tmp_path / "a.npz", **dict.fromkeys(fields, np.zeros((3, 3))))
+    with pytest.raises(InputError, match="'posenet3d data convert' reads it"):
+        read_keypoints(tmp_path / "a.npz")
 
 
 def walk_take(fps: float = 30.0) -> Take:

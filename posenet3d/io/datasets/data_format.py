@@ -27,11 +27,23 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Content:
-    """Loaded data: 2D sequences, or 3D mocap takes without cameras; and the errors of files that were left out."""
+    """Loaded data: 2D sequences, or 3D mocap takes without cameras; the errors of files that were left out; and notes."""
 
     sequences: list[PoseSequence] = field(default_factory=list)
     takes: list[Take] = field(default_factory=list)
     left_out: list[InputError] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was repaired or assumed on reading, one sentence each; those of several takes or clips are said once."""
+        names: dict[str, list[str]] = {}
+        for each in (*self.takes, *self.sequences):
+            for note in each.notes:
+                names.setdefault(note, []).append(each.name)
+        return [
+            note if note.startswith(first) else f"{first}{f' and {len(rest)} more' * bool(rest)}: {note}"
+            for note, (first, *rest) in names.items()
+        ]
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,14 @@ To add one, write its reader and add a record to `FORMATS`.
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from posenet3d.body.files import load_body
 from posenet3d.core.sequence import PoseSequence
+from posenet3d.core.skeleton import JOINT
 from posenet3d.errors import InputError
+from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_npz import check_npz
 from posenet3d.io.datasets.aist import read_aist
 from posenet3d.io.datasets.data_format import Content, DataFormat, DataPath, ReadOptions
@@ -21,6 +24,7 @@ from posenet3d.io.keypoints.coco import read_photographs
 from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.io.mocap.amass import read_amass
 from posenet3d.io.mocap.amc import read_amc
+from posenet3d.io.mocap.body_files import is_body_file, is_body_npz
 from posenet3d.io.mocap.bvh import read_bvh
 from posenet3d.io.mocap.take import Take
 from posenet3d.io.mocap.takes_npz import read_takes
@@ -66,21 +70,41 @@ def _read_takes(path: Path, options: ReadOptions, suffix: str, read: TakeReader)
         InputError: the file is damaged, or the folder has no file of this format or only damaged ones.
     """
     if not path.is_dir():
-        return Content(takes=[read(path, options, None)])
+        return Content(takes=[_with_known_joints(read(path, options, None), path)])
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() == suffix)
     if suffix == ".npz":  # AMASS's folders of subjects also hold the subjects' shapes
-        files = [file for file in files if set(AMASS_FIELDS) <= set(check_npz(file))]
+        files = [file for file in files if set(AMASS_FIELDS) <= set(check_npz(file)) or is_body_file(file)]
+        files += sorted(file for file in path.rglob("*.pkl") if is_body_file(file))  # AIST++'s motions
     if not files:
         raise InputError(path, f"holds no {suffix} files of motion", "give the folder that does")
     takes, left_out = [], []
     for file in tqdm(files, desc="files", disable=len(files) < 2):
         try:
-            takes.append(read(file, options, path))
+            takes.append(_with_known_joints(read(file, options, path), file))
         except InputError as error:
             left_out.append(error)
     if not takes:
         raise left_out[0]
     return Content(takes=takes, left_out=left_out)
+
+
+_LANDMARKS = [JOINT[f"{side}_{name}"] for side in "lr" for name in ("hip", "knee", "ankle", "shoulder")]
+
+
+def _with_known_joints(take: Take, path: Path) -> Take:
+    """Return the take.
+
+    Raises:
+        InputError: no hip, knee, ankle or shoulder is known in any frame.
+    """
+    if not np.isfinite(take.h36m17()[:, _LANDMARKS]).all(-1).any():
+        names = ", ".join(describe(name) for name in take.joint_names[:8])
+        repairs = "".join(f"; it {note}" for note in take.notes)
+        more = " ..." * (len(take.joint_names) > 8)
+        problem = f"has no hip, knee, ankle or shoulder that is known here, but {names}{more}{repairs}"
+        remedy = "name hips, knees, ankles, shoulders, elbows and wrists as usual; markers on the skin are not read"
+        raise InputError(path, problem, remedy)
+    return take
 
 
 def _is_h36m(source: DataPath) -> bool:
@@ -108,8 +132,17 @@ def _is_aist(source: DataPath) -> bool:
 def _is_amass(source: DataPath) -> bool:
     """Return whether this is a file of AMASS, or a folder of npz without any JSON or unsupported motion capture."""
     if source.is_folder:
-        return ".npz" in source.suffixes and source.suffixes.isdisjoint((".json", *UNSUPPORTED))
-    return source.has_npz_fields(*AMASS_FIELDS)
+        is_npz = ".npz" in source.suffixes and source.suffixes.isdisjoint((".json", *UNSUPPORTED))
+        return is_npz or _is_aist_motion(source)
+    return source.has_npz_fields(*AMASS_FIELDS) or is_body_npz(list(source.npz_fields or ())) or _is_aist_motion(source)
+
+
+def _is_aist_motion(source: DataPath) -> bool:
+    """Return whether this is a file of AIST++'s motions, or a folder of them."""
+    if ".pkl" not in source.suffixes:
+        return False
+    files = sorted(source.path.rglob("*.pkl")) if source.is_folder else [source.path]
+    return bool(files) and is_body_file(files[0])
 
 
 FORMATS: tuple[DataFormat, ...] = (
@@ -130,7 +163,7 @@ FORMATS: tuple[DataFormat, ...] = (
     _motion_format(
         "bvh",
         ".bvh",
-        lambda path, options, _: read_bvh(path, metres_per_unit=options.unit, axes=options.axes or "y_up"),
+        lambda path, options, _: read_bvh(path, metres_per_unit=options.unit, axes=options.axes),
         None,
         "unit",
         "axes",
@@ -143,10 +176,10 @@ FORMATS: tuple[DataFormat, ...] = (
         "asf",
         "source_fps",
     ),
-    _motion_format("trc", ".trc", lambda path, options, _: read_trc(path, axes=options.axes or "y_up"), None, "axes"),
+    _motion_format("trc", ".trc", lambda path, options, _: read_trc(path, axes=options.axes), None, "axes"),
     DataFormat(
         "3dpw",
-        lambda source: ".pkl" in source.suffixes,
+        lambda source: ".pkl" in source.suffixes and not _is_aist_motion(source),
         _sequences(lambda path, options: read_3dpw(path, detections=options.detections or "own")),
         options=("detections",),
     ),
@@ -159,9 +192,13 @@ FORMATS: tuple[DataFormat, ...] = (
     _motion_format(
         "amass",
         ".npz",
-        lambda path, options, _: read_amass(path, load_body(options.body or "default")),
+        lambda path, options, _: read_amass(
+            path, load_body(options.body or "default"), axes=options.axes, fps=options.source_fps
+        ),
         _is_amass,
+        "axes",
         "body",
+        "source_fps",
     ),
     DataFormat("photographs", lambda source: False, _sequences(lambda path, options: read_photographs(path))),
     DataFormat(

@@ -8,6 +8,7 @@ from posenet3d.core.sequence import MAX_FPS, MIN_FPS, PoseSequence
 from posenet3d.errors import InputError
 from posenet3d.io.keypoints import formats
 from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointOptions
+from posenet3d.io.keypoints.other_files import explain_other_file
 from posenet3d.io.keypoints.units import in_pixels
 from posenet3d.io.video import folder_of_videos_error, is_video, videos_in
 
@@ -83,6 +84,8 @@ def choose_track(
 def _read(file: KeypointFile, options: KeypointOptions) -> list[PoseSequence]:
     """Read with the first format that recognises the file."""
     _refuse_folder_of_videos(file.path)
+    if (error := explain_other_file(file)) is not None:
+        raise error
     for known in formats.FORMATS:
         if known.recognise(file):
             return known.read(file, options)

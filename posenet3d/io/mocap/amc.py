@@ -23,6 +23,7 @@ from scipy.spatial.transform import Rotation
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe
 from posenet3d.io.checked_text import check_rate, check_size, number, numbers, read_text
+from posenet3d.io.mocap.bone_names import split_names
 from posenet3d.io.mocap.take import Take, longest_side
 
 INCH_M = 0.0254
@@ -42,6 +43,9 @@ CANONICAL_NAMES = {
 }  # fmt: skip
 """Joint at the END of each bone, in the spelling of `posenet3d.core.jointsets`. 'thorax' ends where the collar bones begin;
 BVH conversions of the same recordings have their neck there."""
+
+_CORES = {name[1:] if joint[1] == "_" else name for name, joint in CANONICAL_NAMES.items()}
+"""Names of bones without their sides."""
 
 _Record = dict[str, list[str]]
 _TRANSLATIONS, _ROTATIONS = ("tx", "ty", "tz"), ("rx", "ry", "rz")
@@ -97,7 +101,9 @@ def read_amc(path: Path, *, asf: Path | None = None, fps: float = 120.0, folder:
         problem = f"makes the person of {path.name} {height:.2g} m tall"
         raise InputError(asf, problem, "correct length in :units, the file's units per inch: 0.45 for CMU")
     names = tuple(bone.name for bone in skeleton.bones)
-    return Take(path.stem, ends, names, tuple(CANONICAL_NAMES.get(name, name) for name in names), fps, subject=asf.stem)
+    parts = split_names(names, _CORES)
+    canonical = tuple(CANONICAL_NAMES.get(part.side + part.core, part.name) for part in parts)
+    return Take(path.stem, ends, names, canonical, fps, subject=asf.stem)
 
 
 def _find_asf(path: Path, folder: Path | None) -> Path:

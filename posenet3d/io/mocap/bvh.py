@@ -23,14 +23,22 @@ from scipy.spatial.transform import Rotation
 
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import describe
-from posenet3d.io.checked_text import check_rate, check_size, number, numbers, read_text
-from posenet3d.io.mocap.take import UP_AXES, Take, canonical_skeleton_names, longest_side
+from posenet3d.io.checked_text import check_rate, check_size, count_notes, number, numbers, read_text
+from posenet3d.io.mocap.bone_names import canonical_skeleton_names
+from posenet3d.io.mocap.take import UP_AXES, Take, longest_side
+from posenet3d.io.mocap.upright import TURNS, up_axis
 
 UNITS_M = (1.0, 0.01, 0.001, 0.056444, 0.0254)
 """Metres per unit in files of people: m, cm, mm, the unit of the CMU recordings' BVH conversion (inches / 0.45), inches."""
 
 HEIGHT_M = (1.2, 2.3)
 """From a child to a tall adult with the arms up; no height is in this range in two of the units."""
+
+CHILD_M = 1.05
+"""Smaller people are accepted if nothing else fits; 2.3 m in one unit is still below this in the next larger one."""
+
+LEG_SHARE = 0.47
+"""Share of thigh and shin in the body's height. It tells the size of people who are folded at rest and never stretch."""
 
 TALLEST_M = 2.7
 """No person is longer than this along an axis, even when stretched."""
@@ -49,19 +57,20 @@ class _Joint:
     channels: tuple[str, ...] = ()
 
 
-def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str = "y_up") -> Take:
+def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str | None = None) -> Take:
     """Read the motion in a BVH file; End Sites become joints named '<parent>_end'.
 
     Args:
         path: the file.
         metres_per_unit: the unit. By default the one of `UNITS_M` that makes the longest side of the rest pose `HEIGHT_M`
-            long; for a folded rest pose, the longest side of the person in motion.
-        axes: a name in `posenet3d.io.mocap.take.UP_AXES`.
+            long; for a folded rest pose, the longest side of the person in motion, or the length of the legs.
+        axes: a name in `posenet3d.io.mocap.take.UP_AXES`; by default y points up, unless most people would lie then.
 
     Raises:
         InputError: a damaged or truncated file, no motion, or a size that fits no unit.
         KeyError: unknown axes.
     """
+    R_yup_file = None if axes is None else UP_AXES[axes]
     text = read_text(path)
     motion = _MOTION.search(text)
     if motion is None:
@@ -69,12 +78,19 @@ def read_bvh(path: Path, *, metres_per_unit: float | None = None, axes: str = "y
     joints = _hierarchy(text[: motion.start()], path)
     seconds = number(motion["seconds"], path, "Frame Time")
     fps = check_rate(1 / seconds if seconds > 0 else 0.0, path, "Frame Time")
-    rows = _rows(text, motion.end(), sum(len(joint.channels) for joint in joints), path)
-    check_size(path, frames=len(rows), joints=len(joints), announced=number(motion["frames"], path, "Frames"))
+    announced = number(motion["frames"], path, "Frames")
+    rows, notes = _rows(text, motion.end(), sum(len(joint.channels) for joint in joints), path)
+    check_size(path, frames=len(rows), joints=len(joints))
+    notes += count_notes(announced, len(rows))
     positions = _joint_positions(joints, np.stack(rows))
-    unit = metres_per_unit or _guess_unit(_rest_pose(joints), positions, path)
     names = tuple(joint.name for joint in joints)
-    return Take(path.stem, unit * positions @ UP_AXES[axes].T, names, canonical_skeleton_names(names), fps)
+    canonical = canonical_skeleton_names(names)
+    rest = _rest_pose(joints)
+    unit = metres_per_unit or _guess_unit(rest, positions, canonical, path)
+    if R_yup_file is None:
+        up, up_notes = up_axis(unit * positions, canonical, "y_up", rest=rest)
+        R_yup_file, notes = TURNS[up], notes + up_notes
+    return Take(path.stem, unit * positions @ R_yup_file.T, names, canonical, fps, notes=notes)
 
 
 def _hierarchy(text: str, path: Path) -> list[_Joint]:
@@ -139,19 +155,25 @@ def _channels(words: Iterator[str], joint: _Joint, path: Path) -> tuple[str, ...
     return channels
 
 
-def _rows(text: str, start: int, n_channels: int, path: Path) -> list[Float[np.ndarray, " channels"]]:
-    """Return the values of every frame."""
-    rows = []
+def _rows(
+    text: str, start: int, n_channels: int, path: Path
+) -> tuple[list[Float[np.ndarray, " channels"]], tuple[str, ...]]:
+    """Return the values of every frame, and a note if the last row is incomplete and left out."""
+    rows: list[Float[np.ndarray, " channels"]] = []
+    text = text.rstrip()
+    last_line = text.count("\n") + 1
     first_line = text.count("\n", 0, start) + 1
     for line, row in enumerate(text[start:].split("\n"), first_line):
         words = row.split()
         if not words:
             continue
+        if len(words) < n_channels and line == last_line and rows:
+            return rows, (f"line {line}, the last, has {len(words)} of {n_channels} values and is left out",)
         if len(words) != n_channels:
             problem = f"line {line} has {len(words)} values instead of {n_channels}"
             raise InputError(path, problem, "copy the whole file again, or export it again")
         rows.append(numbers(words, path, f"line {line}"))
-    return rows
+    return rows, ()
 
 
 def _joint_positions(
@@ -184,16 +206,28 @@ def _rest_pose(joints: list[_Joint]) -> Float[np.ndarray, "joints 3"]:
 
 
 def _guess_unit(
-    rest: Float[np.ndarray, "joints 3"], positions: Float[np.ndarray, "frames joints 3"], path: Path
+    rest: Float[np.ndarray, "joints 3"],
+    positions: Float[np.ndarray, "frames joints 3"],
+    names: tuple[str, ...],
+    path: Path,
 ) -> float:
     """Return the unit in metres that makes the skeleton as large as a person."""
-    heights = (float(np.ptp(rest, axis=0).max()), longest_side(positions))
-    for height in heights:
-        for unit in UNITS_M:
-            # A folded rest pose may fit a unit in which the person in motion is a giant.
-            if HEIGHT_M[0] <= unit * height <= HEIGHT_M[1] and unit * heights[1] <= TALLEST_M:
-                return unit
+    heights = (float(np.ptp(rest, axis=0).max()), longest_side(positions), _leg_length(rest, names) / LEG_SHARE)
+    for minimum in (HEIGHT_M[0], CHILD_M):
+        for height in heights:
+            for unit in UNITS_M:
+                # A folded rest pose may fit a unit in which the person in motion is a giant.
+                if minimum <= unit * height <= HEIGHT_M[1] and unit * heights[1] <= TALLEST_M:
+                    return unit
     problem = (
         f"has a person {heights[0]:g} units tall, which is no height in metres, centimetres, millimetres or inches"
     )
     raise InputError(path, problem, "say how many metres a unit is with --unit")
+
+
+def _leg_length(rest: Float[np.ndarray, "joints 3"], names: tuple[str, ...]) -> float:
+    """Return the length of the left thigh and shin at rest; 0 if the skeleton has none."""
+    if not {"l_hip", "l_knee", "l_ankle"} <= set(names):
+        return 0.0
+    hip, knee, ankle = (rest[names.index(name)] for name in ("l_hip", "l_knee", "l_ankle"))
+    return float(np.linalg.norm(hip - knee) + np.linalg.norm(knee - ankle))

@@ -1,12 +1,12 @@
 """The motion of one person in 3D from motion capture, without cameras; and the names of its joints."""
 
-import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
-from posenet3d.core.jointsets import JointSet, canonical_joint, to_h36m17
+from posenet3d.core.jointsets import JointSet, to_h36m17
+from posenet3d.io.mocap.bone_names import canonical_skeleton_names as canonical_skeleton_names
 
 Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """R_yup_zup: the vertical stays vertical, x stays x."""
@@ -27,6 +27,7 @@ class Take:
         fps: frames per second.
         subject: name of the person.
         action: name of the motion.
+        notes: sentences about what was repaired or assumed on reading.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Take:
     fps: float
     subject: str = ""
     action: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.joint_names)
@@ -61,23 +63,6 @@ class Take:
         return replace(self, joints=self.joints[rows[rows < len(self)]], fps=fps)
 
 
-# Joint names in skeletons of motion capture, without left and right, to names in posenet3d.core.jointsets.
-_SKELETON_NAMES = {
-    "pelvis": "pelvis_joint", "hips": "pelvis_joint", "root": "pelvis_joint",
-    "upleg": "hip", "upperleg": "hip", "thigh": "hip", "hip": "hip",
-    "leg": "knee", "lowerleg": "knee", "shin": "knee", "calf": "knee", "knee": "knee",
-    "foot": "ankle", "ankle": "ankle", "toebase": "foot", "toe": "foot", "toes": "foot",
-    "arm": "shoulder", "upperarm": "shoulder", "uparm": "shoulder", "shldr": "shoulder", "shoulder": "shoulder",
-    "forearm": "elbow", "lowerarm": "elbow", "lowarm": "elbow", "elbow": "elbow",
-    "hand": "wrist", "wrist": "wrist",
-    "collar": "collar", "clavicle": "collar",
-    "neck": "neck_joint", "head": "head_joint", "headtop": "head_top", "headtopend": "head_top",
-    "spine": "spine1", "thorax": "spine3",  # not Human3.6M's joints of these names
-}  # fmt: skip
-
-_MIDLINE = ("pelvis_joint", "neck_joint", "head_joint", "head_top", "spine1", "spine3")
-
-
 def longest_side(joints: Float[np.ndarray, "frames joints 3"]) -> float:
     """Return the 90th percentile over frames of the longest bounding-box side; NaN if no joint is known."""
     known = joints[np.isfinite(joints).all(-1).any(1)]
@@ -85,40 +70,3 @@ def longest_side(joints: Float[np.ndarray, "frames joints 3"]) -> float:
         return float("nan")
     sides = (np.nanmax(known, axis=1) - np.nanmin(known, axis=1)).max(-1)
     return float(np.quantile(sides, 0.9))  # not the maximum: a single frame may be damaged
-
-
-def canonical_skeleton_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the joint names of a motion-capture skeleton in the spelling of `posenet3d.core.jointsets`.
-
-    'mixamorig:LeftUpLeg', 'LeftHip', 'lThigh' and 'left_hip' are one joint. Other names are kept in lower case. If two
-    joints have the same name, the first keeps it and the others get a number.
-    """
-    parts = [_split_side(name) for name in names]
-    cores = {core for _, core in parts}
-    names_here = dict(_SKELETON_NAMES)
-    if cores & {"arm", "upperarm", "uparm", "shldr"}:
-        names_here["shoulder"] = "collar"
-    if "ankle" in cores:
-        names_here["foot"] = "foot"
-    if "wrist" in cores:
-        names_here["hand"] = "hand"
-    found: list[str] = []
-    for (side, core), name in zip(parts, names, strict=True):
-        known = names_here.get(core, "")
-        known = f"{side}_{known}" if side and known else known
-        is_joint = known and (side or known in _MIDLINE)
-        known = known if is_joint else canonical_joint(name)
-        found.append(known if known not in found else f"{known}.{len(found)}")
-    return tuple(found)
-
-
-_SIDE_FIRST = re.compile(r"(?P<side>[LlRr])(?:(?i:eft|ight)[_ .]?|_|(?=[A-Z]))(?P<core>.+)")
-_SIDE_LAST = re.compile(r"(?P<core>.+)[_ .](?P<side>[LlRr])(?i:eft|ight)?")
-
-
-def _split_side(name: str) -> tuple[str, str]:
-    """Split a name into side and rest: ('l', 'upleg') for 'mixamorig:LeftUpLeg'; the side is '' on the midline."""
-    plain = re.sub(r"^.*[:|]", "", name.strip())
-    match = _SIDE_FIRST.fullmatch(plain) or _SIDE_LAST.fullmatch(plain)
-    side, core = (match["side"].lower(), match["core"]) if match else ("", plain)
-    return side, re.sub(r"[^a-z0-9]", "", core.lower())
