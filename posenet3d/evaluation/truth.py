@@ -12,7 +12,7 @@ from posenet3d.core.skeleton import JOINT
 from posenet3d.errors import InputError
 
 SIZE_M = (0.05, 10.0)
-"""Range of a pose's extent in metres: a crouching child has 0.4, an adult with raised arms 2.3, and 1.7 m in centimetres is 170."""
+"""Range of a pose's extent in metres: a crouching child has 0.4, an adult with raised arms 2.3; 1.7 m in centimetres is 170."""
 
 UNITS = {"millimetres": 1000.0, "centimetres": 100.0, "kilometres": 0.001}
 """Units of length that are taken for metres by mistake, each with its number in a metre."""

@@ -35,6 +35,8 @@ from posenet3d.exports.gltf import glb_file
 from posenet3d.exports.obj import obj_file
 from posenet3d.exports.trc import trc_file
 from posenet3d.io.lifted_npz import BODY_FIELDS, read_lifted, write_lifted
+from posenet3d.io.mocap.amass import read_amass
+from posenet3d.io.mocap.trc import read_trc
 
 Y_UP = np.diag([1.0, -1, -1])
 CLIP_FORMATS = [one.name for one in EXPORT_FORMATS if not one.is_movie and not one.holds_all_clips]
@@ -63,15 +65,47 @@ def test_the_made_up_person_is_upright(clip):
 @pytest.mark.parametrize("axes", AXES)
 def test_amass_through_smplx(clip, posed, axes):
     stored = np.load(io.BytesIO(amass_npz(clip, axes).content), allow_pickle=False)
-    assert stored["poses"].shape == (FRAMES, 72)
-    assert stored["betas"].shape == (10,)
+    assert stored["poses_smpl"].shape == (FRAMES, 72)
     assert (float(stored["mocap_framerate"]), str(stored["gender"])) == (FPS, "neutral")
-    poses, trans, betas = (torch.from_numpy(stored[name]).float() for name in ("poses", "trans", "betas"))
+    poses, trans, betas = (torch.from_numpy(stored[name]).float() for name in ("poses_smpl", "trans", "betas"))
+    betas = betas[:10]
     model = to_smplx(load_body(), FRAMES)
     out = model(betas=betas[None], global_orient=poses[:, :3], body_pose=poses[:, 3:], transl=trans)
     found = out.joints[:, :24].numpy()
     np.testing.assert_allclose(found, posed[1] @ AXES[axes].T, atol=MM)
     np.testing.assert_allclose(found @ stored["R_file_camera"], posed[1], atol=MM)
+
+
+def test_amass_has_the_widths_that_its_readers_slice(clip):
+    """human_body_prior's and aitviewer's slices: root 3, body 63, hands 90; 16 betas; 8 numbers of soft tissue."""
+    stored = np.load(io.BytesIO(amass_npz(clip).content), allow_pickle=False)
+    poses = stored["poses"]
+    assert (poses.shape, stored["betas"].shape, stored["dmpls"].shape) == ((FRAMES, 156), (16,), (FRAMES, 8))
+    root, body, hands = poses[:, :3], poses[:, 3:66], poses[:, 66:156]
+    assert hands.shape == (FRAMES, 90)
+    assert not hands.any()
+    np.testing.assert_array_equal(np.concatenate([root, body], 1), stored["poses_smpl"][:, :66])
+    np.testing.assert_array_equal(stored["betas"], np.r_[clip.body.betas[0], np.zeros(6)])
+    assert not stored["dmpls"].any()
+
+
+def test_amass_comes_back_in_both_widths(clip, tmp_path):
+    (tmp_path / "clip_amass.npz").write_bytes(amass_npz(clip).content)
+    stored = dict(np.load(tmp_path / "clip_amass.npz"))
+    take = read_amass(tmp_path / "clip_amass.npz", load_body())
+    np.testing.assert_allclose(take.h36m17(), clip.joints_3d @ Y_UP, atol=5 * MM)
+    of_smpl_h = {name: values for name, values in stored.items() if name != "poses_smpl"}
+    older = of_smpl_h | {"poses": stored["poses_smpl"], "betas": stored["betas"][:10]}
+    for name, content in {"smplh": of_smpl_h, "older": older}.items():
+        np.savez(tmp_path / f"{name}.npz", **content)
+        again = read_amass(tmp_path / f"{name}.npz", load_body())
+        known = np.isin(
+            JOINT_NAMES, ["l_wrist", "r_wrist"], invert=True
+        )  # the wrists' skin turns with SMPL's hand joints
+        np.testing.assert_allclose(again.h36m17()[:, known], take.h36m17()[:, known], atol=MM)
+    np.savez(tmp_path / "damaged.npz", **(stored | {"poses_smpl": stored["poses_smpl"][:, :69]}))
+    with pytest.raises(InputError, match="poses_smpl"):
+        read_amass(tmp_path / "damaged.npz", load_body())
 
 
 def test_axes_are_rotations_that_put_up_up():
@@ -281,10 +315,21 @@ def test_trc_line_by_line(clip, model):
     rows = [line.split("\t") for line in lines[6:] if line]
     assert [int(row[0]) for row in rows] == list(range(1, FRAMES + 1))
     np.testing.assert_allclose([float(row[1]) for row in rows], np.arange(FRAMES) / FPS, atol=1e-5)
-    assert rows[3][2:] == [""] * 51
-    found = np.array([[float(x) if x else np.nan for x in row[2:]] for row in rows]).reshape(FRAMES, 17, 3)
+    assert rows[3][2:53] == [""] * 51
+    assert {(len(row), row[53]) for row in rows} == {(54, "")}, "a tab after every last cell: OpenSim needs it"
+    found = np.array([[float(x) if x else np.nan for x in row[2:53]] for row in rows]).reshape(FRAMES, 17, 3)
     np.testing.assert_allclose(found / 1000, clip.joints_3d @ Y_UP, atol=MM)
     assert result.n_blank == 1
+
+
+@pytest.mark.parametrize("rows", [[], [3]])
+def test_trc_with_an_empty_last_cell_comes_back(clip, tmp_path, rows):
+    joints = clip.joints_3d.copy()
+    joints[rows, JOINT["r_wrist"]] = np.nan
+    (tmp_path / "clip.trc").write_bytes(trc_file(replace(clip, joints_3d=joints, body=None)).content)
+    assert {line.count("\t") for line in (tmp_path / "clip.trc").read_text().split("\n")[6:-1]} == {52 + bool(rows)}
+    take = read_trc(tmp_path / "clip.trc")
+    np.testing.assert_allclose(take.joints, joints @ Y_UP, atol=MM)
 
 
 def test_csv_by_the_csv_module(clip):

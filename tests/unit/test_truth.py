@@ -17,7 +17,7 @@ FRAMES, WITHOUT = 40, 6
 @pytest.fixture
 def pair():
     rng = np.random.default_rng(0)
-    joints = (rng.normal(0, 0.4, (FRAMES, 17, 3)) + [0, 0, 4]).astype(np.float32)
+    joints = (rng.normal(0, 0.4, (FRAMES, 17, 3)) + np.array([0, 0, 4])).astype(np.float32)
     truth = PoseSequence(
         "a", joints[..., :2] * 100, np.ones((FRAMES, 17)), joints_3d=joints, action="walk", subject="S9"
     )
