@@ -18,12 +18,15 @@ from helpers.bodies import FPS, FRAMES, MM, made_up, tensors, with_nobody
 from scipy.spatial.transform import Rotation
 
 from posenet3d.body.files import default_arrays, load_body
+from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import BODY_PARENTS, Body
 from posenet3d.body.motion import JOINT_LABELS
 from posenet3d.body.smplx_model import to_smplx
 from posenet3d.cli import main
 from posenet3d.cli.export import run as export
 from posenet3d.core.axes import AXES
+from posenet3d.core.ground import ANKLE_HEIGHT_M
+from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.exports import formats
@@ -33,6 +36,7 @@ from posenet3d.exports.csv_table import csv_table
 from posenet3d.exports.formats import AXIS_SYSTEMS, EXPORT_FORMATS, Exported, ExportFormat, export_clip, write_export
 from posenet3d.exports.gltf import glb_file
 from posenet3d.exports.obj import obj_file
+from posenet3d.exports.placing import placed
 from posenet3d.exports.trc import trc_file
 from posenet3d.io.lifted_npz import BODY_FIELDS, read_lifted, write_lifted
 from posenet3d.io.mocap.amass import read_amass
@@ -431,6 +435,75 @@ def test_correctives_are_in_the_obj(clip):
     np.testing.assert_allclose(mesh.vertices, expected, atol=MM)
 
 
+# --- placing in a scene
+
+
+def standing(clip: Lifted) -> Lifted:
+    """The person of the clip, who stands still."""
+    body = replace(clip.body, body_pose=0 * clip.body.body_pose, global_orient=np.tile([[np.pi, 0, 0]], (FRAMES, 1)))
+    rotations, betas, transl = tensors(body)
+    joints = landmarks_of(load_body(dtype=torch.float64))(rotations, betas, transl).numpy()
+    walk = np.linspace(0, 1, FRAMES)[:, None] * [0.5, 0, 1.0] + [0.3, 0.4, 4]
+    joints += walk[:, None] - transl.numpy()[:, None]
+    return replace(clip, joints_3d=joints.astype(np.float32), body=replace(body, transl=walk.astype(np.float32)))
+
+
+@pytest.mark.parametrize("name", ["bvh", "gltf"])
+def test_floor_and_origin_put_the_person_on_the_grid(clip, name):
+    clip = standing(clip)
+    plain, on_floor, at_origin, both = (
+        export_clip(clip, name, floor=floor, origin=origin).content
+        for floor, origin in [(None, None), (True, None), (None, True), (True, True)]
+    )
+    assert plain == export_clip(clip, name, floor=False, origin=False).content, "the default is unchanged"
+
+    def places(content: bytes) -> np.ndarray:
+        if name == "bvh":
+            found = walk_bvh(content.decode())
+            return np.stack([found[label] for label in JOINT_LABELS], 1)
+        return np.stack([Glb(content).world(frame)[:24, :3, 3] for frame in range(FRAMES)])
+
+    before = places(plain)
+    for content, floor, origin in [(on_floor, True, False), (at_origin, False, True), (both, True, True)]:
+        after = places(content)
+        shift = after - before
+        np.testing.assert_allclose(shift, np.broadcast_to(shift[0, 0], shift.shape), atol=MM)
+        moved = np.abs(shift[0, 0]) > 0.01
+        assert moved.tolist() == [origin, floor, origin]
+        if floor:
+            feet = after[..., JOINT_LABELS.index("left_foot"), 1]
+            assert ((feet > 0) & (feet < 0.12)).all()
+        if origin:
+            np.testing.assert_allclose(after[0, 0, [0, 2]], 0, atol=0.05)
+    if name == "gltf":
+        assert abs(Glb(both).skinned(0)[:, 1].min()) < 0.03
+
+
+def test_floor_and_origin_move_joints_as_they_move_the_body(clip):
+    clip = with_nobody(standing(clip), 0)
+    after = placed(clip, floor=True, origin=True)
+    np.testing.assert_allclose(
+        after.joints_3d[1:] - clip.joints_3d[1:],
+        after.body.transl[1:, None] - clip.body.transl[1:, None] + np.zeros((1, 17, 1)),
+        atol=1e-5,
+    )
+    assert np.isnan(after.joints_3d[0]).all()
+    np.testing.assert_allclose(after.joints_3d[1, JOINT["pelvis"], [0, 2]], 0, atol=1e-5)
+    ankles = after.joints_3d[1:, [JOINT["l_ankle"], JOINT["r_ankle"]], 1].max(1)
+    np.testing.assert_allclose(ankles, -ANKLE_HEIGHT_M, atol=0.01)  # y is down
+    nobody = with_nobody(clip, *range(FRAMES))
+    assert placed(nobody, floor=True, origin=True) is nobody
+
+
+def test_the_command_takes_floor_and_origin(clip, tmp_path):
+    write_lifted(tmp_path / "out.npz", [clip])
+    assert main(["export", str(tmp_path / "out.npz"), "--to", "trc", "--floor", "--origin"]) == 0
+    again = read_lifted(tmp_path / "out.npz")[0]
+    expected = placed(again, floor=True, origin=True)
+    assert (tmp_path / "out.trc").read_bytes() == trc_file(expected).content
+    assert main(["export", str(tmp_path / "out.npz"), "--to", "3dpw", "--floor"]) == 2
+
+
 # --- the registry
 
 
@@ -448,7 +521,7 @@ def test_every_writer_takes_the_options_of_its_record():
         module, _, function = one.writer.partition(":")
         taken = inspect.signature(getattr(importlib.import_module(f"posenet3d.exports.{module}"), function)).parameters
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
-            assert set(one.options) == set(list(taken)[1:]), one.name
+            assert set(one.options) - set(formats.PLACING) == set(list(taken)[1:]), one.name
 
 
 def test_format_is_chosen_by_suffix(clip, tmp_path):
@@ -496,7 +569,11 @@ def test_one_record_adds_a_format_to_the_command(clip, tmp_path, monkeypatch, ca
 
 def options(path, to, **more):
     return argparse.Namespace(
-        **({"lifted": path, "to": to, "out": None, "clip": None, "frame": None, "axes": None, "beside": None} | more)
+        **(
+            {"lifted": path, "to": to, "out": None, "clip": None, "frame": None, "axes": None, "beside": None}
+            | dict.fromkeys(formats.PLACING)
+            | more
+        )
     )
 
 
