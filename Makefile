@@ -6,7 +6,7 @@ PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready
-INTEROP := "opensim>=4.6,<5" "bpy>=4.2,<6"
+INTEROP := "opensim>=4.6,<5" "bpy>=4.2,<5"
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
