@@ -6,10 +6,11 @@ PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready
+INTEROP := "opensim>=4.6,<5" "bpy>=4.2,<5"
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help env torch-cpu app test quick lint types pytest test-browser test-detector screenshots bench bench-viewer lab notebooks \
+.PHONY: help env torch-cpu app test quick lint types pytest test-browser test-detector test-interop screenshots bench bench-viewer lab notebooks \
 	teacher report docs viewer clean
 
 help: ## show this list
@@ -53,7 +54,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 pytest: $(READY)
-	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -rs -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/interop
 
 test-browser: $(READY) ## the tests in a real browser alone; needs chromium (apt-get install chromium)
 	@test -x /usr/bin/chromium || { echo "there is no /usr/bin/chromium: apt-get install chromium"; exit 1; }
@@ -63,6 +64,16 @@ test-detector: $(READY) ## from a video to a body with MediaPipe, which is insta
 	$(BIN)/python -m posenet3d detectors | grep -q "^mediapipe *installed" \
 		|| $(BIN)/python -m posenet3d detectors --install mediapipe
 	$(BIN)/pytest tests/training/test_whole_path.py
+
+test-interop: $(READY) ## exports read by OpenSim and Blender, each installed in .venv-interop first; what pip lacks is skipped
+	@for wanted in $(INTEROP); do \
+		package=$${wanted%%[<>=]*}; place=.venv-interop/$$package; \
+		if [ -n "$$(printenv POSENET3D_INTEROP_$$package)" ] || [ -e $$place/ready ]; then continue; fi; \
+		echo "installing $$package in $$place"; \
+		{ $(BIN)/python -m venv $$place && $$place/bin/pip install --quiet $(PIP_ARGS) "$$wanted" && touch $$place/ready; } \
+			|| { echo "$$package cannot be installed here: its tests are skipped"; rm -rf $$place; }; \
+	done
+	$(BIN)/pytest -rs tests/interop
 
 screenshots: $(READY) ## docs/screenshots again; needs chromium
 	$(BIN)/python tools/screenshots.py
@@ -92,4 +103,4 @@ viewer: ## build explorer/viewer/dist/viewer.js from its source (needs node; use
 	cd explorer/viewer && npm ci --no-audit --no-fund && npm run build
 
 clean: ## remove the environment and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info
+	rm -rf .venv .venv-interop .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info

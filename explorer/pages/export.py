@@ -38,10 +38,16 @@ def file_buttons(candidate: Candidate) -> None:
             len(candidate.lifted) - 1,
             session.remembered_frame(cache.content_key(choice.sequence)),
         )
+    chosen: dict[str, int] = {"frame": frame}
+    for name, description in formats.PLACING.items():
+        of_formats = ", ".join(one.name for one in formats.EXPORT_FORMATS if name in one.options)
+        chosen[name] = st.checkbox(
+            description.partition(":")[0], key=f"export --{name}", help=f"{description}. {of_formats}."
+        )
     for one in formats.EXPORT_FORMATS:
         if one.is_movie:
             continue
-        options = {"frame": frame} if "frame" in one.options else {}
+        options = {name: value for name, value in chosen.items() if name in one.options}
         st.download_button(
             one.description,
             file_content(candidate, one.name, options),

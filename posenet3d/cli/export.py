@@ -32,6 +32,9 @@ def add(commands: Commands) -> None:
         "--frame", type=int, metavar="N", help="obj: which frame, from 0 (default: first with a person)"
     )
     export.add_argument("--axes", choices=formats.AXIS_SYSTEMS, help="default: the format's own")
+    for name, description in formats.PLACING.items():
+        of_formats = ", ".join(one.name for one in formats.EXPORT_FORMATS if name in one.options)
+        export.add_argument(f"--{name}", action="store_true", default=None, help=f"{of_formats}: {_lower(description)}")
     export.add_argument(
         "--beside", type=Path, metavar="OTHER.npz", help="mp4, gif: another result of the clip, shown beside it"
     )
@@ -58,13 +61,18 @@ def run(options: argparse.Namespace) -> None:
     else:
         clips = [_choose(clips, options.clip, options.lifted)]
         content = repr(clips[0].name)
-    more = {"axes": options.axes, "frame": options.frame, **_beside(options)}
+    placing = {name: getattr(options, name) for name in formats.PLACING}
+    more = {"axes": options.axes, "frame": options.frame, **placing, **_beside(options)}
     bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
     with tqdm(total=1.0, desc="render", bar_format=bar_format, disable=not chosen.is_movie) as bar:
         if chosen.is_movie:
             more["progress"] = lambda share: bar.update(share - bar.n)
         result = formats.write_export(clips, out, chosen.name, **more)
     tqdm.write(f"{out}: {chosen.name} of {content}{_notes(result)}")
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _format(options: argparse.Namespace) -> formats.ExportFormat:

@@ -1,7 +1,8 @@
 """Compare lifted sequences with ground truth: the numbers of `posenet3d evaluate`.
 
 Averages are over frames, so a long clip weighs more than a short one. A frame without a prediction is left out of every
-average and counted in `frames_missing`; it is neither right nor wrong.
+average and counted in `frames_missing`; it is neither right nor wrong. A frame whose ground truth is no pose (zeros, or no
+person's size: `posenet3d.evaluation.truth`) is left out, too, and counted in `frames_without_truth`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.evaluation.metrics import METRICS, Comparison, finite_mean, metric
+from posenet3d.evaluation.truth import check_unit, usable_truth
 
 PerFrame = dict[str, np.ndarray]  # metric name -> (frames, joints or 1), NaN where it does not exist
 
@@ -55,7 +57,7 @@ class Counts:
         clips: number of clips.
         frames: in all clips.
         frames_missing: frames without a finite prediction.
-        frames_without_truth: frames without finite ground truth.
+        frames_without_truth: frames whose ground truth is not finite, zeros, or no person's size.
     """
 
     clips: int
@@ -127,7 +129,7 @@ def evaluate(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> Ev
         raise InputError(
             "the prediction",
             "no frame has finite joints_3d in prediction and ground truth",
-            "lift the data again",
+            "lift the data again, or give data with ground truth",
         )
     missing = [int(_not_finite(p.joints_3d).sum()) for p in predictions]
     of_action: dict[str, list[PerFrame]] = {g.action: [] for g in sorted(truth, key=lambda g: g.action) if g.action}
@@ -139,7 +141,7 @@ def evaluate(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> Ev
             clips=len(truth),
             frames=int(sum(len(g) for g in truth)),
             frames_missing=sum(missing),
-            frames_without_truth=int(sum(_not_finite(_truth(g)).sum() for g in truth)),
+            frames_without_truth=int(sum(_not_finite(usable_truth(g)).sum() for g in truth)),
         ),
         overall=_averages(all_errors),
         per_joint=_per_joint(all_errors),
@@ -154,7 +156,7 @@ def evaluate(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) -> Ev
 def errors_per_frame(prediction: Lifted, truth: PoseSequence) -> PerFrame:
     """Return the values of every metric of one clip by name, (frames, joints) or (frames, 1); NaN where undefined."""
     p = prediction.joints_3d.astype(np.float64)
-    g = _truth(truth).astype(np.float64)
+    g = usable_truth(truth)
     unknown = _not_finite(p) | _not_finite(g)
     p[unknown], g[unknown] = np.nan, np.nan
     clip = Comparison(p, g, truth)
@@ -189,7 +191,7 @@ def check_match(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) ->
     """Check that predictions were lifted from these clips.
 
     Raises:
-        InputError: their number, names or rows differ, or a clip has no ground truth.
+        InputError: their number, names or rows differ, or a clip has no ground truth, or not in metres.
     """
     if len(predictions) != len(truth) or not truth:
         problem = f"it holds {len(predictions)} clips and the data {len(truth)}"
@@ -206,11 +208,7 @@ def check_match(predictions: Sequence[Lifted], truth: Sequence[PoseSequence]) ->
         if p.joints_3d.shape != g.joints_3d.shape:
             problem = f"clip '{g.name}' has joints_3d {p.joints_3d.shape} but the data {g.joints_3d.shape}"
             raise InputError("the prediction", problem, "lift the whole clip, one row per frame")
-
-
-def _truth(clip: PoseSequence) -> np.ndarray:
-    assert clip.joints_3d is not None  # checked by `check_match`
-    return clip.joints_3d
+        check_unit(g)
 
 
 def _not_finite(joints_3d: np.ndarray) -> np.ndarray:

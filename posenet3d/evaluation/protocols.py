@@ -20,6 +20,7 @@ from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.evaluation import metrics
 from posenet3d.evaluation.evaluate import check_match, concatenated, json_number
+from posenet3d.evaluation.truth import usable_truth
 
 ALL_JOINTS = JOINT_NAMES
 LIMBS_NECK_HEAD = tuple(name for name in JOINT_NAMES if name not in ("pelvis", "spine", "neck_nose"))
@@ -60,6 +61,7 @@ class ProtocolScores:
         clips: number of clips.
         frames: with a prediction and ground truth.
         frames_missing: with ground truth but without a prediction; left out of every average.
+        frames_without_truth: without a pose as ground truth (`posenet3d.evaluation.truth`); left out, too.
         average: by the name of the column; None without a frame.
         per_action: the same by action.
     """
@@ -72,6 +74,7 @@ class ProtocolScores:
     frames_missing: int
     average: dict[str, float | None]
     per_action: dict[str, dict[str, float | None]]
+    frames_without_truth: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``posenet3d evaluate --protocol NAME --json``."""
@@ -163,6 +166,7 @@ def score(predictions: Sequence[Lifted], truth: Sequence[PoseSequence], name: st
         frames_missing=sum(_n_missing(p, g, every) for p, g in pairs),
         average=average,
         per_action=per_action if len(per_action) > 1 or "" not in per_action else {},
+        frames_without_truth=sum(int((~_has_truth(g, every)).sum()) for _, g in pairs),
     )
 
 
@@ -174,7 +178,9 @@ def score_text(result: ProtocolScores) -> str:
     heads = [f"{column.name} {column.unit}" for column in protocol.columns]
     rows = {**result.per_action, mean: result.average}
     width = max(len(name) for name in rows)
-    missing = f"; left out: {result.frames_missing} without a prediction" if result.frames_missing else ""
+    counts = {"a prediction": result.frames_missing, "ground truth": result.frames_without_truth}
+    left_out = ", ".join(f"{count} without {what}" for what, count in counts.items() if count)
+    missing = f"; left out: {left_out}" if left_out else ""
     lacking = [subject for subject in protocol.subjects if subject not in result.subjects]
     only = f" (without {' and '.join(lacking)}: not the whole test set)" if lacking else ""
     lines = [f"{protocol.title}{only}: {result.clips} clips, {result.frames} frames{every}{missing}", ""]
@@ -190,8 +196,7 @@ def score_text(result: ProtocolScores) -> str:
 
 def _errors(p: Lifted, g: PoseSequence, protocol: Protocol, every: int) -> dict[str, np.ndarray]:
     """Return each column's errors (frames, the protocol's joints), NaN in frames without prediction or ground truth."""
-    assert g.joints_3d is not None  # checked by `check_match`
-    predicted, truth = p.joints_3d[::every].astype(np.float64), g.joints_3d[::every].astype(np.float64)
+    predicted, truth = p.joints_3d[::every].astype(np.float64), usable_truth(g)[::every]
     unknown = ~(np.isfinite(predicted).all((1, 2)) & np.isfinite(truth).all((1, 2)))
     predicted[unknown], truth[unknown] = np.nan, np.nan
     rows = [JOINT_NAMES.index(joint) for joint in protocol.joints]
@@ -200,9 +205,12 @@ def _errors(p: Lifted, g: PoseSequence, protocol: Protocol, every: int) -> dict[
 
 
 def _n_missing(p: Lifted, g: PoseSequence, every: int) -> int:
-    assert g.joints_3d is not None
-    is_known = np.isfinite(g.joints_3d[::every]).all((1, 2))
-    return int((is_known & ~np.isfinite(p.joints_3d[::every]).all((1, 2))).sum())
+    return int((_has_truth(g, every) & ~np.isfinite(p.joints_3d[::every]).all((1, 2))).sum())
+
+
+def _has_truth(g: PoseSequence, every: int) -> np.ndarray:
+    """Return whether each used frame has a pose as ground truth."""
+    return np.isfinite(usable_truth(g)[::every]).all((1, 2))
 
 
 def _numbers(errors: dict[str, np.ndarray], protocol: Protocol) -> dict[str, float | None]:

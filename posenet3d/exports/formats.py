@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 AXIS_SYSTEMS = ("camera", "y_up", "z_up")
 """Names in `posenet3d.core.axes.AXES`, without importing NumPy."""
 
+PLACING = {
+    "floor": "Floor at the feet: its height is 0",
+    "origin": "Person at the origin: the pelvis of the first frame stands over it",
+}
+"""Options that move the whole clip (`posenet3d.exports.placing`), with their descriptions; the default is the camera's frame."""
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -52,7 +58,7 @@ class ExportFormat:
         needs_body: the format has rotations or a mesh, which only the student's clips have.
         holds_all_clips: the format has room for all clips of a lifted file.
         is_movie: the file is a rendered video.
-        options: keywords of the writer that a user may set.
+        options: keywords of the writer that a user may set, and those of `PLACING` if the format places the clip in a scene.
     """
 
     name: str
@@ -70,35 +76,41 @@ class ExportFormat:
         if isinstance(writer, str):
             module, _, function = writer.partition(":")
             writer = getattr(importlib.import_module(f"posenet3d.exports.{module}"), function)
+        placing = {name: options.pop(name) for name in PLACING if name in options and name in self.options}
+        if any(placing.values()):
+            from posenet3d.exports.placing import placed
+
+            clips = [placed(clip, **placing) for clip in clips]
         result: Exported = writer(list(clips) if self.holds_all_clips else clips[0], **options)
         return result
 
 
-_BODY = ("axes", "body")
+_SCENE = ("axes", *PLACING)
+_BODY_SCENE = (*_SCENE, "body")
 _MOVIE = ("beside", "labels", "size", "orbit", "progress", "is_cancelled")
 
 EXPORT_FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat(
         "amass", "_amass.npz", "amass:amass_npz",
-        "AMASS-style npz: poses, betas, trans, frame rate; for research code", needs_body=True, options=_BODY,
+        "AMASS-style npz: poses, betas, trans, frame rate; for research code", needs_body=True, options=_BODY_SCENE,
     ),
     ExportFormat(
         "bvh", ".bvh", "bvh:bvh_file",
-        "BVH: skeleton and rotations; Blender, Maya, MotionBuilder, Unity", needs_body=True, options=_BODY,
+        "BVH: skeleton and rotations; Blender, Maya, MotionBuilder, Unity", needs_body=True, options=_BODY_SCENE,
     ),
     ExportFormat(
         "gltf", ".glb", "gltf:glb_file",
-        "glTF (.glb): the body, skinned and animated; Blender, web, Unity, Unreal", needs_body=True, options=_BODY,
+        "glTF (.glb): the body, skinned and animated; Blender, web, Unity, Unreal", needs_body=True, options=_BODY_SCENE,
     ),
-    ExportFormat("trc", ".trc", "trc:trc_file", "TRC: joint positions; OpenSim, biomechanics"),
-    ExportFormat("csv", ".csv", "csv_table:csv_table", "CSV: joint positions; spreadsheets, R"),
+    ExportFormat("trc", ".trc", "trc:trc_file", "TRC: joint positions; OpenSim, biomechanics", options=_SCENE),
+    ExportFormat("csv", ".csv", "csv_table:csv_table", "CSV: joint positions; spreadsheets, R", options=_SCENE),
     ExportFormat(
         "obj", ".obj", "obj:obj_file",
-        "OBJ: the mesh of one frame; any 3D program", needs_body=True, options=("frame", *_BODY),
+        "OBJ: the mesh of one frame; any 3D program", needs_body=True, options=("frame", *_BODY_SCENE),
     ),
     ExportFormat(
         "3dpw", ".pkl", "three_dpw:three_dpw_pickle",
-        "3DPW's pickle: SMPL's joints and rotations; its challenge", needs_body=True, options=_BODY,
+        "3DPW's pickle: SMPL's joints and rotations; its challenge", needs_body=True, options=("axes", "body"),
     ),
     ExportFormat(
         "videopose3d", "_positions_3d.npz", "videopose3d:videopose3d_npz",

@@ -14,7 +14,9 @@ def trc_file(lifted: Lifted, axes: str = "y_up") -> Exported:
     """Return the 17 joints of a clip as markers, in millimetres; y up as OpenSim expects. For skeletons and bodies.
 
     Frames are numbered from 1 and time starts at 0, as usual in TRC. Unknown joints have empty cells, as
-    missing markers do in TRC.
+    missing markers do in TRC. If a last cell is empty, a tab follows the last cell of every row. Without it OpenSim 4.6 counts
+    one column too few and refuses the file ("Expected = 53. Received = 52."). OpenSim, spreadsheets and our reader accept the
+    tab; the text NaN would disturb a spreadsheet.
     """
     # A tab or a line break in the name would break the header.
     name = re.sub(r"[^\w.-]+", "_", lifted.name, flags=re.ASCII) or "clip"
@@ -29,8 +31,9 @@ def trc_file(lifted: Lifted, axes: str = "y_up") -> Exported:
         "",
     ]
     joints_mm = 1000 * rotated_joints(lifted, axes)
+    end = "" if np.isfinite(joints_mm[:, -1]).all() else "\t"
     rows = [
-        "\t".join([str(frame + 1), f"{frame / lifted.fps:.6f}", *(_cell(value) for value in values)])
+        "\t".join([str(frame + 1), f"{frame / lifted.fps:.6f}", *(_cell(value) for value in values)]) + end
         for frame, values in enumerate(joints_mm.reshape(count, -1))
     ]
     return Exported("\n".join([*header, *rows, ""]).encode(), n_blank=n_without_person(lifted))

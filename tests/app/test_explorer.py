@@ -584,6 +584,16 @@ def test_export_offers_every_format_and_disables_those_that_need_a_body(app):
     assert greyed == ["AMASS-style npz", "BVH", "glTF (.glb)", "OBJ", "3DPW's pickle"]
 
 
+def test_export_places_the_person_by_a_checkbox_each(app):
+    app.run().switch_page(EXPORT).run()
+    assert [box.key for box in app.checkbox] == ["export --floor", "export --origin"]
+    assert not any(box.value for box in app.checkbox)
+    app.checkbox(key="export --floor").check().run()
+    assert not app.exception
+    assert app.checkbox(key="export --floor").value
+    assert not app.checkbox(key="export --origin").value
+
+
 def test_export_offers_a_format_that_is_one_record(app, monkeypatch):
     toy = ExportFormat("toy", ".toy", lambda lifted: Exported(b""), "Toy: nothing", options=())
     monkeypatch.setattr(formats, "EXPORT_FORMATS", (*formats.EXPORT_FORMATS, toy))

@@ -18,12 +18,15 @@ from helpers.bodies import FPS, FRAMES, MM, made_up, tensors, with_nobody
 from scipy.spatial.transform import Rotation
 
 from posenet3d.body.files import default_arrays, load_body
+from posenet3d.body.landmarks import landmarks_of
 from posenet3d.body.layer import BODY_PARENTS, Body
 from posenet3d.body.motion import JOINT_LABELS
 from posenet3d.body.smplx_model import to_smplx
 from posenet3d.cli import main
 from posenet3d.cli.export import run as export
 from posenet3d.core.axes import AXES
+from posenet3d.core.ground import ANKLE_HEIGHT_M
+from posenet3d.core.lifted import Lifted
 from posenet3d.core.skeleton import JOINT, JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.exports import formats
@@ -33,8 +36,11 @@ from posenet3d.exports.csv_table import csv_table
 from posenet3d.exports.formats import AXIS_SYSTEMS, EXPORT_FORMATS, Exported, ExportFormat, export_clip, write_export
 from posenet3d.exports.gltf import glb_file
 from posenet3d.exports.obj import obj_file
+from posenet3d.exports.placing import placed
 from posenet3d.exports.trc import trc_file
 from posenet3d.io.lifted_npz import BODY_FIELDS, read_lifted, write_lifted
+from posenet3d.io.mocap.amass import read_amass
+from posenet3d.io.mocap.trc import read_trc
 
 Y_UP = np.diag([1.0, -1, -1])
 CLIP_FORMATS = [one.name for one in EXPORT_FORMATS if not one.is_movie and not one.holds_all_clips]
@@ -63,15 +69,47 @@ def test_the_made_up_person_is_upright(clip):
 @pytest.mark.parametrize("axes", AXES)
 def test_amass_through_smplx(clip, posed, axes):
     stored = np.load(io.BytesIO(amass_npz(clip, axes).content), allow_pickle=False)
-    assert stored["poses"].shape == (FRAMES, 72)
-    assert stored["betas"].shape == (10,)
+    assert stored["poses_smpl"].shape == (FRAMES, 72)
     assert (float(stored["mocap_framerate"]), str(stored["gender"])) == (FPS, "neutral")
-    poses, trans, betas = (torch.from_numpy(stored[name]).float() for name in ("poses", "trans", "betas"))
+    poses, trans, betas = (torch.from_numpy(stored[name]).float() for name in ("poses_smpl", "trans", "betas"))
+    betas = betas[:10]
     model = to_smplx(load_body(), FRAMES)
     out = model(betas=betas[None], global_orient=poses[:, :3], body_pose=poses[:, 3:], transl=trans)
     found = out.joints[:, :24].numpy()
     np.testing.assert_allclose(found, posed[1] @ AXES[axes].T, atol=MM)
     np.testing.assert_allclose(found @ stored["R_file_camera"], posed[1], atol=MM)
+
+
+def test_amass_has_the_widths_that_its_readers_slice(clip):
+    """human_body_prior's and aitviewer's slices: root 3, body 63, hands 90; 16 betas; 8 numbers of soft tissue."""
+    stored = np.load(io.BytesIO(amass_npz(clip).content), allow_pickle=False)
+    poses = stored["poses"]
+    assert (poses.shape, stored["betas"].shape, stored["dmpls"].shape) == ((FRAMES, 156), (16,), (FRAMES, 8))
+    root, body, hands = poses[:, :3], poses[:, 3:66], poses[:, 66:156]
+    assert hands.shape == (FRAMES, 90)
+    assert not hands.any()
+    np.testing.assert_array_equal(np.concatenate([root, body], 1), stored["poses_smpl"][:, :66])
+    np.testing.assert_array_equal(stored["betas"], np.r_[clip.body.betas[0], np.zeros(6)])
+    assert not stored["dmpls"].any()
+
+
+def test_amass_comes_back_in_both_widths(clip, tmp_path):
+    (tmp_path / "clip_amass.npz").write_bytes(amass_npz(clip).content)
+    stored = dict(np.load(tmp_path / "clip_amass.npz"))
+    take = read_amass(tmp_path / "clip_amass.npz", load_body())
+    np.testing.assert_allclose(take.h36m17(), clip.joints_3d @ Y_UP, atol=5 * MM)
+    of_smpl_h = {name: values for name, values in stored.items() if name != "poses_smpl"}
+    older = of_smpl_h | {"poses": stored["poses_smpl"], "betas": stored["betas"][:10]}
+    for name, content in {"smplh": of_smpl_h, "older": older}.items():
+        np.savez(tmp_path / f"{name}.npz", **content)
+        again = read_amass(tmp_path / f"{name}.npz", load_body())
+        known = np.isin(
+            JOINT_NAMES, ["l_wrist", "r_wrist"], invert=True
+        )  # the wrists' skin turns with SMPL's hand joints
+        np.testing.assert_allclose(again.h36m17()[:, known], take.h36m17()[:, known], atol=MM)
+    np.savez(tmp_path / "damaged.npz", **(stored | {"poses_smpl": stored["poses_smpl"][:, :69]}))
+    with pytest.raises(InputError, match="poses_smpl"):
+        read_amass(tmp_path / "damaged.npz", load_body())
 
 
 def test_axes_are_rotations_that_put_up_up():
@@ -281,10 +319,21 @@ def test_trc_line_by_line(clip, model):
     rows = [line.split("\t") for line in lines[6:] if line]
     assert [int(row[0]) for row in rows] == list(range(1, FRAMES + 1))
     np.testing.assert_allclose([float(row[1]) for row in rows], np.arange(FRAMES) / FPS, atol=1e-5)
-    assert rows[3][2:] == [""] * 51
-    found = np.array([[float(x) if x else np.nan for x in row[2:]] for row in rows]).reshape(FRAMES, 17, 3)
+    assert rows[3][2:53] == [""] * 51
+    assert {(len(row), row[53]) for row in rows} == {(54, "")}, "a tab after every last cell: OpenSim needs it"
+    found = np.array([[float(x) if x else np.nan for x in row[2:53]] for row in rows]).reshape(FRAMES, 17, 3)
     np.testing.assert_allclose(found / 1000, clip.joints_3d @ Y_UP, atol=MM)
     assert result.n_blank == 1
+
+
+@pytest.mark.parametrize("rows", [[], [3]])
+def test_trc_with_an_empty_last_cell_comes_back(clip, tmp_path, rows):
+    joints = clip.joints_3d.copy()
+    joints[rows, JOINT["r_wrist"]] = np.nan
+    (tmp_path / "clip.trc").write_bytes(trc_file(replace(clip, joints_3d=joints, body=None)).content)
+    assert {line.count("\t") for line in (tmp_path / "clip.trc").read_text().split("\n")[6:-1]} == {52 + bool(rows)}
+    take = read_trc(tmp_path / "clip.trc")
+    np.testing.assert_allclose(take.joints, joints @ Y_UP, atol=MM)
 
 
 def test_csv_by_the_csv_module(clip):
@@ -386,6 +435,75 @@ def test_correctives_are_in_the_obj(clip):
     np.testing.assert_allclose(mesh.vertices, expected, atol=MM)
 
 
+# --- placing in a scene
+
+
+def standing(clip: Lifted) -> Lifted:
+    """The person of the clip, who stands still."""
+    body = replace(clip.body, body_pose=0 * clip.body.body_pose, global_orient=np.tile([[np.pi, 0, 0]], (FRAMES, 1)))
+    rotations, betas, transl = tensors(body)
+    joints = landmarks_of(load_body(dtype=torch.float64))(rotations, betas, transl).numpy()
+    walk = np.linspace(0, 1, FRAMES)[:, None] * [0.5, 0, 1.0] + [0.3, 0.4, 4]
+    joints += walk[:, None] - transl.numpy()[:, None]
+    return replace(clip, joints_3d=joints.astype(np.float32), body=replace(body, transl=walk.astype(np.float32)))
+
+
+@pytest.mark.parametrize("name", ["bvh", "gltf"])
+def test_floor_and_origin_put_the_person_on_the_grid(clip, name):
+    clip = standing(clip)
+    plain, on_floor, at_origin, both = (
+        export_clip(clip, name, floor=floor, origin=origin).content
+        for floor, origin in [(None, None), (True, None), (None, True), (True, True)]
+    )
+    assert plain == export_clip(clip, name, floor=False, origin=False).content, "the default is unchanged"
+
+    def places(content: bytes) -> np.ndarray:
+        if name == "bvh":
+            found = walk_bvh(content.decode())
+            return np.stack([found[label] for label in JOINT_LABELS], 1)
+        return np.stack([Glb(content).world(frame)[:24, :3, 3] for frame in range(FRAMES)])
+
+    before = places(plain)
+    for content, floor, origin in [(on_floor, True, False), (at_origin, False, True), (both, True, True)]:
+        after = places(content)
+        shift = after - before
+        np.testing.assert_allclose(shift, np.broadcast_to(shift[0, 0], shift.shape), atol=MM)
+        moved = np.abs(shift[0, 0]) > 0.01
+        assert moved.tolist() == [origin, floor, origin]
+        if floor:
+            feet = after[..., JOINT_LABELS.index("left_foot"), 1]
+            assert ((feet > 0) & (feet < 0.12)).all()
+        if origin:
+            np.testing.assert_allclose(after[0, 0, [0, 2]], 0, atol=0.05)
+    if name == "gltf":
+        assert abs(Glb(both).skinned(0)[:, 1].min()) < 0.03
+
+
+def test_floor_and_origin_move_joints_as_they_move_the_body(clip):
+    clip = with_nobody(standing(clip), 0)
+    after = placed(clip, floor=True, origin=True)
+    np.testing.assert_allclose(
+        after.joints_3d[1:] - clip.joints_3d[1:],
+        after.body.transl[1:, None] - clip.body.transl[1:, None] + np.zeros((1, 17, 1)),
+        atol=1e-5,
+    )
+    assert np.isnan(after.joints_3d[0]).all()
+    np.testing.assert_allclose(after.joints_3d[1, JOINT["pelvis"], [0, 2]], 0, atol=1e-5)
+    ankles = after.joints_3d[1:, [JOINT["l_ankle"], JOINT["r_ankle"]], 1].max(1)
+    np.testing.assert_allclose(ankles, -ANKLE_HEIGHT_M, atol=0.01)  # y is down
+    nobody = with_nobody(clip, *range(FRAMES))
+    assert placed(nobody, floor=True, origin=True) is nobody
+
+
+def test_the_command_takes_floor_and_origin(clip, tmp_path):
+    write_lifted(tmp_path / "out.npz", [clip])
+    assert main(["export", str(tmp_path / "out.npz"), "--to", "trc", "--floor", "--origin"]) == 0
+    again = read_lifted(tmp_path / "out.npz")[0]
+    expected = placed(again, floor=True, origin=True)
+    assert (tmp_path / "out.trc").read_bytes() == trc_file(expected).content
+    assert main(["export", str(tmp_path / "out.npz"), "--to", "3dpw", "--floor"]) == 2
+
+
 # --- the registry
 
 
@@ -403,7 +521,7 @@ def test_every_writer_takes_the_options_of_its_record():
         module, _, function = one.writer.partition(":")
         taken = inspect.signature(getattr(importlib.import_module(f"posenet3d.exports.{module}"), function)).parameters
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
-            assert set(one.options) == set(list(taken)[1:]), one.name
+            assert set(one.options) - set(formats.PLACING) == set(list(taken)[1:]), one.name
 
 
 def test_format_is_chosen_by_suffix(clip, tmp_path):
@@ -451,7 +569,11 @@ def test_one_record_adds_a_format_to_the_command(clip, tmp_path, monkeypatch, ca
 
 def options(path, to, **more):
     return argparse.Namespace(
-        **({"lifted": path, "to": to, "out": None, "clip": None, "frame": None, "axes": None, "beside": None} | more)
+        **(
+            {"lifted": path, "to": to, "out": None, "clip": None, "frame": None, "axes": None, "beside": None}
+            | dict.fromkeys(formats.PLACING)
+            | more
+        )
     )
 
 

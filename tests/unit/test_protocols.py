@@ -16,6 +16,7 @@ from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
 from posenet3d.evaluation.protocols import LIMBS_NECK_HEAD, PROTOCOLS, score, score_text
 from posenet3d.evaluation.published import PUBLISHED
+from posenet3d.io.datasets.h36m import JOINTS_OF_32
 from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.io.lifted_npz import write_lifted
 
@@ -185,8 +186,29 @@ def test_results_go_back_as_videopose3d_reads_them(data, tmp_path):
     content = written["positions_3d"].item()  # we wrote it
     with zipfile.ZipFile(tmp_path / "p_positions_3d.npz") as archive:
         assert b"_core" not in archive.read("positions_3d.npy"), "NumPy 1 opens it, too"
-    assert np.allclose(content["S9"]["Walking 0"], predictions[0].joints_3d)
+    assert np.allclose(content["S9"]["Walking 0"][:, JOINTS_OF_32], predictions[0].joints_3d)
     assert set(content) == {"S9", "S11", "S5"}
+
+
+def test_videopose3d_loads_the_export_with_its_defaults(data, tmp_path):
+    """The steps of VideoPose3D's `Human36mDataset`: cameras by subject, 15 of 32 joints removed."""
+    removed = [4, 5, 9, 10, 11, 16, 20, 21, 22, 23, 24, 28, 29, 30, 31]
+    cameras = {f"S{number}": [] for number in range(1, 12)}
+    predictions = [replace(data[0][0], name="my dance"), replace(data[0][1], name="walk"), *data[0][2:]]
+    write_lifted(tmp_path / "p.npz", predictions)
+    assert main(["export", str(tmp_path / "p.npz"), "--to", "videopose3d"]) == 0
+    content = np.load(tmp_path / "p_positions_3d.npz", allow_pickle=True)["positions_3d"].item()
+    loaded = {}
+    for subject, actions in content.items():
+        assert subject in cameras
+        for action, positions in actions.items():
+            loaded[subject, action] = np.delete(positions, removed, axis=1)
+            assert positions.shape[1:] == (32, 3)
+            assert loaded[subject, action].dtype == np.float32
+    keys = [("S1", "my dance"), ("S1", "walk"), ("S11", "Walking 2"), ("S11", "Eating 3"), ("S5", "Eating 4")]
+    assert set(loaded) == set(keys)
+    for key, prediction in zip(keys, predictions, strict=True):
+        assert np.allclose(loaded[key], prediction.joints_3d)
 
 
 def test_results_go_back_as_3dpw_holds_them(tmp_path):
@@ -205,3 +227,36 @@ def test_results_go_back_as_3dpw_holds_them(tmp_path):
     assert content["orientations"].shape == (1, len(clip), 9, 3, 3)
     assert np.allclose(content["orientations"][0, :, 0], rotations[:, 0], atol=1e-4)
     assert np.allclose(content["poses"][0][:, 3:], clip.body.body_pose, atol=1e-5)
+
+
+@pytest.mark.parametrize("axes", ["camera", "y_up", "z_up"])
+def test_the_3dpw_export_comes_back_with_its_camera(tmp_path, axes):
+    from helpers.bodies import made_up, with_nobody
+
+    from posenet3d.core.camera import project
+    from posenet3d.exports.formats import write_export
+    from posenet3d.io.datasets.data_format import ReadOptions
+    from posenet3d.io.datasets.read import read
+    from posenet3d.io.datasets.three_dpw import read_3dpw
+
+    K = np.array([[1100.0, 0, 640], [0, 1100, 360], [0, 0, 1]])
+    clip = with_nobody(made_up(), 4)
+    clip = replace(clip, cleaned_px=project(clip.joints_3d, K), confidence=np.full((len(clip), 17), 0.7))
+    write_export([clip], tmp_path / "r.pkl", "3dpw", axes=axes)
+    (by_projection,) = read_3dpw(tmp_path / "r.pkl", detections="gt")
+    limbs = [JOINT_NAMES.index(name) for name in ("l_shoulder", "r_elbow", "l_wrist", "r_knee", "l_ankle")]
+    assert by_projection.image_size == (1280, 720)
+    assert np.allclose(by_projection.K, K, atol=0.1)
+    assert np.isnan(by_projection.joints_3d[4]).all()
+    known = np.delete(np.arange(len(clip)), 4)
+    apart = np.linalg.norm(by_projection.joints_3d[known] - clip.joints_3d[known], axis=-1)
+    assert apart[:, limbs].max() < 0.05, "SMPL's joints and ours"
+    (own,) = read_3dpw(tmp_path / "r.pkl")
+    assert np.allclose(own.keypoints_px[known][:, limbs], clip.cleaned_px[known][:, limbs], atol=0.01)
+    assert np.allclose(own.confidence[known][:, limbs], 0.7)
+    assert (own.confidence[4] == 0).all()
+    write_export([replace(clip, cleaned_px=None, confidence=None)], tmp_path / "r.pkl", "3dpw", axes=axes)
+    (without_2d,) = read_3dpw(tmp_path / "r.pkl", detections="gt")
+    assert without_2d.image_size == (1920, 1080)
+    assert np.isfinite(without_2d.joints_3d[known]).all()
+    assert read(tmp_path / "r.pkl", ReadOptions()).sequences[0].name == "3DPW made up person 0"

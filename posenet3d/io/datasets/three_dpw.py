@@ -2,7 +2,8 @@
 
 Register at https://virtualhumans.mpi-inf.mpg.de/3DPW, and give the folder ``sequenceFiles``, one of its parts or one file.
 The ground truth is computed from the 24 SMPL joints in the files, so no body model is needed. The benchmark's own 14 joints
-are regressed from SMPL's mesh and differ by a few centimetres at hips and head. 30 frames per second.
+are regressed from SMPL's mesh and differ by a few centimetres at hips and head. 30 frames per second. Files written by
+`posenet3d.exports.three_dpw` are read, too.
 """
 
 from pathlib import Path
@@ -48,6 +49,10 @@ def _people(path: Path, detections: str) -> list[PoseSequence]:
     T_cam_world = number_array(content["cam_poses"], (None, 4, 4), "cam_poses", path)
     frames = len(T_cam_world)
     joint_lists = content["jointPositions"]
+    if (
+        isinstance(joint_lists, np.ndarray) and joint_lists.ndim == 4
+    ):  # (people, frames, 24, 3): the challenge, our exports
+        joint_lists = [joints.reshape(len(joints), -1) for joints in joint_lists]
     lists = [content[field] for field in ("poses2d", "campose_valid")]
     if not isinstance(content["sequence"], str):
         raise InputError(path, "field 'sequence' is not the name of the sequence", "give the file as it was downloaded")

@@ -2,7 +2,8 @@
 
 Register at https://amass.is.tue.mpg.de and download SMPL+H G files. Fields: ``poses`` (frames, 156), axis-angle, the
 first 66 values are SMPL's root and 21 body joints, the others the hands; ``trans`` (frames, 3), metres, z up; ``betas``;
-``mocap_framerate`` (``mocap_frame_rate`` in newer files). Files written by `posenet3d.exports.amass` are read, too.
+``mocap_framerate`` (``mocap_frame_rate`` in newer files). Files written by `posenet3d.exports.amass` are read, too,
+with SMPL's hand joints in ``poses_smpl`` (frames, 72), or as older ones in ``poses``.
 
 Files of SMPL parameters with other names of their fields are read, too: see `posenet3d.io.mocap.body_files`.
 
@@ -25,8 +26,8 @@ from posenet3d.io.mocap.body_files import BodyMotion, is_body_file, load_body_mo
 from posenet3d.io.mocap.take import Take
 from posenet3d.io.mocap.upright import TURNS, up_axis
 
-FIELDS = ("poses", "trans", "betas", "mocap_framerate", "mocap_frame_rate", "axes", "body_model")
-BODY_VALUES = 66
+FIELDS = ("poses", "poses_smpl", "trans", "betas", "mocap_framerate", "mocap_frame_rate", "axes", "body_model")
+BODY_VALUES, SMPL_VALUES = 66, 72
 BATCH_FRAMES = 500  # frames
 
 
@@ -53,6 +54,10 @@ def read_amass(path: Path, body: Body, *, axes: str | None = None, fps: float | 
         raise wrong(path, "poses" if poses is None else "trans", "is missing", "give a file of motion, not of shape")
     if poses.ndim != 2 or poses.shape[1] < BODY_VALUES or not len(poses):
         raise wrong(path, "poses", f"has shape {poses.shape}", "it must be (frames, 156)")
+    with_hands = numeric(data, "poses_smpl", path)
+    if with_hands is not None:
+        expect(with_hands, (len(poses), SMPL_VALUES), "poses_smpl", path)
+        poses = with_hands
     expect(trans, (len(poses), 3), "trans", path)
     rate = numeric(data, "mocap_framerate", path)
     rate = numeric(data, "mocap_frame_rate", path) if rate is None else rate
@@ -63,9 +68,9 @@ def read_amass(path: Path, body: Body, *, axes: str | None = None, fps: float | 
     for field, values in (("poses", poses), ("trans", trans)):
         if not (np.abs(values) <= MAX_VALUE).all():
             raise wrong(path, field, "holds a number that is not finite, or huge", "give the file as it was downloaded")
-    axis_angle = np.zeros((len(poses), 72))
+    axis_angle = np.zeros((len(poses), SMPL_VALUES))
     axis_angle[:, :BODY_VALUES] = poses[:, :BODY_VALUES]
-    if poses.shape[1] == 72:  # SMPL's, as we export it
+    if poses.shape[1] == SMPL_VALUES:  # SMPL's, as we export it
         axis_angle = poses
     joints = _joints(axis_angle, trans, _betas(data, body, path), body)
     motion = BodyMotion(axis_angle, trans, fps, ())
