@@ -38,7 +38,7 @@ VIDEO_SUFFIXES = (
 """Common endings, for file dialogs, and for the sentence about a damaged file. Other videos are known by their content."""
 
 MAX_FILES_TRIED = 20
-"""So many files of a folder are opened to find out whether it holds videos."""
+"""At most this many files of a folder are opened to find out whether it holds videos."""
 
 
 class ImageFile(NamedTuple):

@@ -40,10 +40,10 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 """FFmpeg would read one tile of such a photograph."""
 
 MAX_READ_ERRORS = 20
-"""So many errors in a row, without a packet between them, are the end of a damaged file."""
+"""After this many errors in a row, without a packet between them, a damaged file is at its end."""
 
 MAX_PIXEL_ASPECT = 8.0
-"""Pixels of a stranger shape are a mistake in the file, and are shown square."""
+"""A larger ratio, or its inverse, is a mistake in the file: the pixels are shown square."""
 
 
 def read_head(path: Path) -> bytes:
@@ -147,7 +147,7 @@ def decode(path: Path, head: bytes, height_px: int | None) -> Iterator[Picture |
         aspect = _pixel_aspect(stream)
         waiting: list[int] = []  # stamps of packets whose frames are still to come, a heap
         early = 0  # frames that came before their packet: old AVI files keep two in one
-        counted = 0
+        counted, latest = 0, -math.inf
         for packet in packets(container, stream):
             stamp = time_stamp(packet)
             has_stamps = stamp is not None and not is_avi_reordered
@@ -165,8 +165,11 @@ def decode(path: Path, head: bytes, height_px: int | None) -> Iterator[Picture |
                     heapq.heappop(waiting)
                     yield None
             for frame in frames:
-                if has_stamps or not packet.size:
-                    yield from [None] * _skip_before(waiting, None if is_avi_reordered else frame.pts)
+                stamp = frame.pts if (has_stamps or not packet.size) and not is_avi_reordered else None
+                if stamp is not None and stamp < latest and stamp not in waiting:
+                    continue  # behind damage a frame may come too late: its row is given already
+                yield from [None] * _skip_before(waiting, stamp)
+                latest = latest if stamp is None else stamp
                 if waiting:
                     heapq.heappop(waiting)
                 else:

@@ -285,6 +285,33 @@ def test_damage_leaves_its_own_rows_empty(tmp_path, name, codec, lost):
     assert list(seen.values()) == pytest.approx([LEVELS[number] for number in seen], abs=4)
 
 
+def test_damage_in_the_middle_of_h264_ends_at_the_next_key_frame(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 48, "yuv420p", 5
+        for level in LEVELS:
+            pixels = np.full((48, 64, 3), level, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        out.mux(stream.encode())
+    with av.open(str(path)) as container:  # in order of decoding: a key frame, then the others of its group
+        stored = [(p.pts, p.is_keyframe) for p in container.demux(video=0) if p.size]
+        times = sorted(pts for pts, _ in stored)
+    keys = [number for number, (_, is_key) in enumerate(stored) if is_key]
+    assert len(keys) >= 4
+    damage(path, [keys[2]])
+    frames = list(read_frames(path))
+    lost = [number for number, frame in enumerate(frames) if frame is None]
+    assert len(frames) == len(open_video(path)) == len(LEVELS)
+    assert times.index(stored[keys[2]][0]) in lost
+    assert len(lost) <= 5
+    good = [
+        n for n in range(len(LEVELS)) if n < times.index(stored[keys[1]][0]) or n >= times.index(stored[keys[3]][0])
+    ]
+    assert len(good) >= 8
+    assert [frames[n].mean() for n in good] == pytest.approx([LEVELS[n] for n in good], abs=5)
+
+
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_frames_stored_out_of_order_in_avi_are_all_there(tmp_path, codec):
     path = write_video(tmp_path / "a.avi", codec=codec)
