@@ -13,6 +13,7 @@ from posenet3d.core.lifted import Lifted
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import BONE_CHILDREN, N_JOINTS
 from posenet3d.evaluation import metrics
+from posenet3d.evaluation.truth import usable_truth
 
 NO_TRUTH = (
     "This clip has no ground truth, so its true error is unknown. The pages show how well the 3D joints project back onto "
@@ -54,7 +55,7 @@ class SmoothnessCurve:
 
 def measures_of(sequence: PoseSequence, lifted: Lifted, other: Lifted | None = None) -> list[Measure]:
     """Return all measures that this clip allows, the default first; `other` is the result to compare with."""
-    against_truth = [] if sequence.joints_3d is None else _against_truth(lifted.joints_3d, sequence.joints_3d)
+    against_truth = [] if sequence.joints_3d is None else _against_truth(lifted.joints_3d, usable_truth(sequence))
     against_other = [] if other is None else [_disagreement(lifted.joints_3d, other.joints_3d)]
     return [*against_truth, *against_other, _reprojection(sequence, lifted), _bone_drift(lifted)]
 
