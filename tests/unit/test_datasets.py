@@ -549,6 +549,14 @@ def test_what_holds_no_2d_joints_names_the_command_that_reads_it(tmp_path, capsy
         read_keypoints(given)
 
 
+def test_lifted_clips_with_a_body_are_no_motion_capture(tmp_path):
+    fields = ("joints_3d", "global_orient", "body_pose", "transl")
+    np.savez(tmp_path / "lifted.npz", **dict.fromkeys(fields, np.zeros((3, 3))))
+    assert recognise(tmp_path / "lifted.npz") == "2d"
+    with pytest.raises(InputError, match="'posenet3d export'"):
+        read_keypoints(tmp_path / "lifted.npz")
+
+
 @pytest.mark.parametrize("fields", [("poses", "trans"), ("global_orient", "body_pose"), ("results",)])
 def test_bodies_are_no_2d_joints(tmp_path, fields):
     np.savez(tmp_path / "a.npz", **dict.fromkeys(fields, np.zeros((3, 3))))

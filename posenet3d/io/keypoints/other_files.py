@@ -24,6 +24,7 @@ MOTION_FILES = {
 """Suffixes of files without 2D joints: the problem, and the remedy."""
 
 _NPZ_FIELDS = {
+    ("joints_3d",): "it is a lifted clip: 'posenet3d export' and 'posenet3d evaluate' read it",
     ("poses", "trans"): _CONVERT,
     ("global_orient", "body_pose"): _CONVERT,
     ("root_orient", "pose_body"): _CONVERT,

@@ -59,7 +59,8 @@ def is_body_file(path: Path) -> bool:
 
 def is_body_npz(fields: list[str]) -> bool:
     """Return whether an npz with these fields holds SMPL parameters in one of these layouts."""
-    if {"poses", "trans"} <= set(fields):  # AMASS's newer files have both
+    # AMASS's newer files have both, and lifted clips with a body have joints, too.
+    if {"poses", "trans"} <= set(fields) or "joints_3d" in fields:
         return False
     return ROMP_FIELD in fields or any({root, body} <= set(fields) for root, body, _ in LAYER_FIELDS)
 
