@@ -1,16 +1,21 @@
 # Two commands for a fresh machine: `make app` and `make test`. Both create the environment in .venv first.
 # PYTHON chooses the interpreter (3.11 or newer); PIP_ARGS goes to pip, for example another index. On Linux without an NVIDIA card
 # torch is taken from its own index of CPU builds, which spares several GB of GPU libraries; with PIP_ARGS it is as they say.
+# LOCKED=1 installs the exact packages of requirements.lock, checked by their sha256, instead of the newest in the ranges.
 
 PYTHON ?= python3
 PIP_ARGS ?=
-BIN := .venv/bin
-READY := .venv/ready
+LOCKED ?=
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready$(if $(LOCKED),-locked)
+# pip 26 closed the last known holes in unpacking archives (CVE-2025-8869, CVE-2026-1703); Python brings a much older one.
+PIP_RANGE := pip>=26,<27
 INTEROP := "opensim>=4.6,<5" "bpy>=4.2,<5"
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help env torch-cpu app test quick lint types pytest test-browser test-detector test-interop screenshots bench bench-viewer lab notebooks \
+.PHONY: help env lock torch-cpu app test quick lint types pytest test-browser test-detector test-interop screenshots bench bench-viewer lab notebooks \
 	teacher report docs viewer clean
 
 help: ## show this list
@@ -18,14 +23,36 @@ help: ## show this list
 
 env: $(READY) ## create .venv and install everything
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is older than 3.11: run make again with PYTHON=/path/to/python3.11 or newer"; exit 1; }
-	@$(PYTHON) -m venv .venv || { echo "python3 cannot make environments: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: apt-get install python3-venv"; exit 1; }
+ifeq ($(LOCKED),)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) "$(PIP_RANGE)"
 	@$(MAKE) --no-print-directory torch-cpu
 	$(BIN)/pip install --quiet $(PIP_ARGS) -r requirements.txt
 	$(BIN)/pip install --quiet $(PIP_ARGS) --no-deps --editable .
+else
+	@sed -n '/^pip==/,/[^\\]$$/p' requirements.lock > $(VENV)/pip.lock
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --require-hashes --no-deps -r $(VENV)/pip.lock
+	@$(MAKE) --no-print-directory torch-cpu
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install --quiet $(PIP_ARGS) "$$(grep '^torch[<>=]' requirements.txt)"
+	$(BIN)/pip install --quiet $(PIP_ARGS) --require-hashes --no-deps -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
+endif
 	@touch $(READY)
+
+# Every version already in requirements.lock is kept while the ranges allow it: delete a line to renew that package.
+# torch and its GPU libraries are left out: the CPU build of torch comes from another index, under other hashes.
+TORCH_ONLY := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc \
+	nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse \
+	nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+
+lock: ## requirements.lock again, after a change of requirements.txt; needs uv (pip install uv)
+	echo "$(PIP_RANGE)" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock (torch is left out: its CPU build comes from $(TORCH_CPU))" \
+		$(addprefix --no-emit-package ,$(TORCH_ONLY)) requirements.txt - --output-file requirements.lock
 
 torch-cpu: # only where it helps: Linux, no NVIDIA card, no PIP_ARGS, no torch yet, and the index answers within 5 s
 	@if [ "$$(uname -s)" != Linux ] || [ -n "$(PIP_ARGS)" ] || [ -e /proc/driver/nvidia/version ] \

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from posenet3d.bench.body import body_bench
+from posenet3d.bench.neighbour import neighbour_bench
 from posenet3d.core.skeleton import N_JOINTS
 from posenet3d.lifting.lifter import Lifter
 from posenet3d.synthetic.sequences import bundled_sequences
@@ -62,7 +63,7 @@ def bench(seconds: float) -> None:
     print(f"ratio, both with flip averaging                        {2 * ours / theirs:9.2f}   (goal: 3)")
     print(f"ratio to the peer without flip averaging               {ours / theirs:9.2f}")
 
-    for line in body_bench(seconds):
+    for line in (*body_bench(seconds), *neighbour_bench(lifter, clip, seconds)):
         print(line)
 
     def start(*arguments: str) -> Callable[[], object]:

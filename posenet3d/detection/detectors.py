@@ -31,6 +31,9 @@ from posenet3d.paths import BUNDLED_POSE2D
 Joints = Float[np.ndarray, "joints 3"]
 """One person: x, y in pixels and score, in the detector's joint set."""
 
+PIP_RANGE = "pip>=26,<27"
+"""Python brings an older pip, with known holes in unpacking archives (CVE-2025-8869, CVE-2026-1703)."""
+
 INSTALLED_MARK = "ready"  # the last file that `install` writes
 
 
@@ -169,7 +172,7 @@ def _install(detector: Detector, folder: Path) -> None:
     try:
         folder.mkdir(parents=True)
         venv.create(folder, with_pip=True, clear=True)
-        for packages in detector.pip:
+        for packages in (("--upgrade", PIP_RANGE), *detector.pip):
             command = [str(_python_in(folder)), "-m", "pip", "install", "--disable-pip-version-check", *packages]
             subprocess.run(command, check=True)
     except OSError as error:

@@ -20,6 +20,7 @@ from posenet3d.core.normalise import unproject
 from posenet3d.core.progress import OnProgress, no_progress, part
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT
+from posenet3d.core.threads import network_threads
 from posenet3d.lifting.checkpoint import find_checkpoint, load_student, load_teacher
 from posenet3d.lifting.fit_body import fit_body_to_clip
 from posenet3d.lifting.refine_bones import refine_bones
@@ -165,6 +166,7 @@ class SkeletonLifter(Lifter):
             self._lift(sequence, height_m, refine, of_clip) for sequence, of_clip in _with_progress(sequences, progress)
         ]
 
+    @network_threads()
     @torch.no_grad()
     def _lift(self, sequence: PoseSequence, height_m: float, refine: bool, progress: OnProgress) -> Lifted:
         view, unit = self._view(sequence), self.teacher.config.unit
@@ -199,6 +201,7 @@ class BodyLifter(Lifter):
         """
         return [self._lift(sequence, fit, of_clip) for sequence, of_clip in _with_progress(sequences, progress)]
 
+    @network_threads()
     @torch.no_grad()
     def _lift(self, sequence: PoseSequence, fit: bool, progress: OnProgress) -> Lifted:
         view = self._view(sequence)

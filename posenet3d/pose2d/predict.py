@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from posenet3d.core.jointsets import JOINT_SETS, JointSet
+from posenet3d.core.threads import network_threads
 from posenet3d.paths import BUNDLED_POSE2D
 from posenet3d.pose2d.checkpoint import load_estimator, load_person_detector, load_refiner, person_detector_folder
 from posenet3d.pose2d.crops import Box, extract_crop, iou, view_of
@@ -67,6 +68,7 @@ class Estimator:
         ]
         return np.concatenate([np.zeros((0, len(self.joint_set), 3)), *batches])
 
+    @network_threads()
     @torch.no_grad()
     def _estimate(self, image: Image.Image, boxes: list[Box]) -> np.ndarray:
         config = self.network.config
@@ -94,6 +96,7 @@ class PeopleEstimator:
         self.estimator = Estimator(folder / "estimator")
         self.person_detector = load_person_detector(person_detector_folder(folder))
 
+    @network_threads()
     def __call__(
         self, image: UInt8[np.ndarray, "height width 3"], previous_boxes: Sequence[Box] = ()
     ) -> list[Float[np.ndarray, "joints 3"]]:

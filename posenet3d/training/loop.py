@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from posenet3d.core.threads import network_threads
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write, remove_leftovers
 from posenet3d.renamed import current_name
@@ -101,6 +102,7 @@ def flat_then_cosine(progress: float, flat: float = 0.4, last: float = 0.03) -> 
     return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * (progress - flat) / (1 - flat)))
 
 
+@network_threads()
 def fit(
     modules: nn.Module,
     plans: list[PhasePlan],

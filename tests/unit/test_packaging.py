@@ -9,6 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import posenet3d
 
@@ -37,6 +40,42 @@ def test_project_and_requirements_name_the_same_ranges():
     listed = lines_of((ROOT / "requirements.txt").read_text())
     assert by_name([*PROJECT["dependencies"], *extras]) == by_name(listed)
     assert listed == sorted(listed, key=lambda line: NAME.match(line)[0].lower())
+
+
+LOCKED_LINE = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\]+)(?: ; ([^\\]+?))? \\$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("python", ["3.11.7", "3.12.4"])
+def test_the_lock_satisfies_every_range(python):
+    environment = {
+        "python_version": python[:4],
+        "python_full_version": python,
+        "sys_platform": "linux",
+        "os_name": "posix",
+    }
+    locked = {
+        canonicalize_name(name): version
+        for name, version, marker in LOCKED_LINE.findall((ROOT / "requirements.lock").read_text())
+        if not marker or Marker(marker).evaluate(environment)
+    }
+    unmet = []
+    for line in lines_of((ROOT / "requirements.txt").read_text()):
+        wanted = Requirement(line)
+        version = locked.get(canonicalize_name(wanted.name))
+        if version is None or not wanted.specifier.contains(version):
+            unmet.append(f"{line}: {version}")
+    assert unmet == ["torch>=2.6,<2.14: None"], (
+        "run `make lock`; torch alone is left out (its CPU build has other hashes)"
+    )
+
+
+def test_every_locked_package_has_hashes():
+    text = "\n".join(lines_of((ROOT / "requirements.lock").read_text()))
+    blocks = re.split(r"\n(?=\S)", text)
+    assert len(blocks) > 100
+    assert [
+        b for b in blocks if not re.fullmatch(r"[^\n]+==[^\n]+ \\\n(    --hash=sha256:[0-9a-f]{64}( \\\n|$))+", b)
+    ] == []
 
 
 def test_nothing_without_a_free_licence_is_a_dependency():

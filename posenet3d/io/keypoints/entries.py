@@ -96,6 +96,7 @@ def sequences_of_entries(
     """
     if not entries:
         raise no_person_error(path)
+    check_pixels(np.concatenate([entry.joints[:, :2].ravel() for entry in entries]), path, field)
     numbers = frame_numbers([entry.frame for entry in entries], path, "frame")
     first, last = (min(numbers), max(numbers)) if frames is None else frames
     n_frames = check_span(first, last, max(len(set(numbers)), 1 if frames is None else last - first + 1), path, "frame")

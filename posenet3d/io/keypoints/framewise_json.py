@@ -9,7 +9,7 @@ import numpy as np
 from posenet3d.core.jointsets import JOINT_SETS
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
-from posenet3d.io.checked_json import image_size, joint_triplets, read_bytes, records, whole_number
+from posenet3d.io.checked_json import describe, image_size, joint_triplets, read_bytes, records, whole_number
 from posenet3d.io.keypoints.entries import Entry, joint_set_of_names, joints_of, pixels_of_shares, sequences_of_entries
 from posenet3d.io.keypoints.keypoint_format import KeypointFormat, KeypointOptions
 
@@ -195,12 +195,15 @@ def read_label_studio(content: list[Any], path: Path, options: KeypointOptions) 
         data = task.get("data")
         name = next((v for v in data.values() if isinstance(v, str)), index) if isinstance(data, dict) else index
         points: dict[str, tuple[float, float]] = {}
-        for annotation in records(task["annotations"], path, f"[{index}].annotations")[:1]:
+        for annotation in records(task.get("annotations"), path, f"[{index}].annotations")[:1]:
             for result in records(annotation.get("result") or [], path, f"[{index}].result"):
                 value = result.get("value")
                 if not isinstance(value, dict) or not value.get("keypointlabels"):
                     continue
                 labels = value["keypointlabels"]
+                if not isinstance(labels, list) or not isinstance(labels[0], str):
+                    problem = f"field '[{index}].keypointlabels' is {describe(labels)}"
+                    raise InputError(path, problem, "it must be a list with the joint's name")
                 size = (
                     image_size(
                         {"width": result.get("original_width"), "height": result.get("original_height")},
@@ -213,7 +216,7 @@ def read_label_studio(content: list[Any], path: Path, options: KeypointOptions) 
                     raise InputError(path, f"task {index} has no 'original_width'", "give --image-size")
                 sizes.add(size)
                 ((x, y, _),) = joints_of([[value.get("x"), value.get("y")]], None, path, "value")
-                points[str(labels[0])] = (x * size[0] / 100, y * size[1] / 100)
+                points[labels[0]] = (x * size[0] / 100, y * size[1] / 100)
         found.append((name, points))
     names = tuple(dict.fromkeys(label for _, points in found for label in points))
     joint_set = joint_set_of_names(names, path, "keypointlabels") if names else None

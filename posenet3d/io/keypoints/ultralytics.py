@@ -107,7 +107,11 @@ def read_results(content: Any, path: Path, options: KeypointOptions) -> list[Pos
         points = person.get("keypoints")
         if not isinstance(points, dict) or not points.get("x"):
             continue  # an object without joints
-        pairs = list(zip(points["x"], points.get("y") or [], strict=False))
+        x, y = points["x"], points.get("y") or []
+        if not isinstance(x, list) or not isinstance(y, list):
+            problem = f"field '{FIELD}' has x {describe(x)} and y {describe(y)}"
+            raise InputError(path, problem, "they must be lists with a number per joint")
+        pairs = list(zip(x, y, strict=False))
         track = person.get("track_id")
         sizes.add(image_size(person, path, "results"))
         entries.append(

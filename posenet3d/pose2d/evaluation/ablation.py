@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from posenet3d.config import override
 from posenet3d.core.seeds import mean_over_seeds
+from posenet3d.core.threads import wanted_threads
 from posenet3d.errors import InputError
 from posenet3d.io.atomic import atomic_write
 from posenet3d.pose2d.data.data_set import PoseDataSet
@@ -161,6 +162,7 @@ def table(measured: dict[str, dict[str, float]], seeds: int) -> str:
         rows.setdefault(run.row, []).extend([measured[run.name]] if run.name in measured else [])
     others = {name: [numbers] for name, numbers in measured.items() if name.startswith("run ")}
     heads = [*COLUMNS, "parameters, M", "MACs, M", "people/s"]
+    threads = wanted_threads() or torch.get_num_threads()
     lines = [f"| | seeds | {' | '.join(heads)} |", "|---|---|" + "---|" * len(heads)]
     for row, runs in (rows | others).items():
         cells = [mean_over_seeds([run[column] for run in runs], 1) for column in COLUMNS]
@@ -174,7 +176,7 @@ def table(measured: dict[str, dict[str, float]], seeds: int) -> str:
             "",
             "Made by `python -m posenet3d pose2d report` on people that no network was trained on (a tenth of the images,",
             "held out in blocks of twenty), with the boxes of the annotations. Percent; mean and standard deviation over up",
-            f"to {seeds} seeds. Costs are for one person, with cropping and refiner ({torch.get_num_threads()} threads).",
+            f"to {seeds} seeds. Costs are for one person, with cropping and refiner ({threads} threads).",
             "Students in rows without the name of a run are small and trained briefly: first on labels, then as the row says.",
             "They start from random weights; the backbone of the bundled networks started from ImageNet weights.",
             "",

@@ -22,6 +22,7 @@ from posenet3d.core.normalise import head_length, unproject
 from posenet3d.core.rotation import turn_about
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import JOINT
+from posenet3d.core.threads import network_threads
 from posenet3d.io.run_config import RunConfig
 from posenet3d.lifting.checkpoint import load_weights
 from posenet3d.models.discriminators import DiscriminatorConfig
@@ -129,6 +130,7 @@ def load_chen2019(folder: Path) -> Teacher:
     return network.eval()
 
 
+@network_threads()
 @torch.no_grad()
 def lift_chen2019(network: Teacher, sequence: PoseSequence) -> Lifted:
     """Lift every frame by itself, from the raw 2D; unseen joints are interpolated in time.
