@@ -55,7 +55,8 @@ def read_object_npz(path: Path, field: str) -> Any:
             content = _load(file)
     except UnsafePickle:
         raise
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        # RuntimeError: the archive says that it is encrypted or compressed in a way that Python does not know
         raise UnsafePickle(f"it has no readable field '{field}'") from error
     return plain(content)
 
