@@ -168,6 +168,21 @@ def test_every_kind_of_file_with_damaged_bytes(tmp_path):
             read_or_refuse(path)
 
 
+@pytest.mark.parametrize("flag", [0x01, 0x20], ids=["encrypted", "patched"])
+def test_an_archive_that_cannot_be_unpacked_is_refused(flag, tmp_path):
+    made.test_videopose3ds_custom_file(tmp_path, made_reference(tmp_path))
+    path = tmp_path / "data_2d_custom_mine.npz"
+    content = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        start = content.find(mark)
+        while start >= 0:
+            content[start + offset] |= flag
+            start = content.find(mark, start + 4)
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        read_keypoints(path)
+
+
 def test_arrays_of_any_shape(tmp_path):
     chance = np.random.default_rng(0)
     for number in range(3 * MUTATIONS):
