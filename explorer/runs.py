@@ -8,6 +8,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 
 from posenet3d.errors import InputError
 from posenet3d.io.run_config import RunConfig
-from posenet3d.paths import BUNDLED, runs_folder
+from posenet3d.paths import BUNDLED, is_folder, is_plain_file, runs_folder
 from posenet3d.renamed import current_name
 
 CONFIG, LOG = "config.json", "metrics.jsonl"
@@ -147,8 +148,8 @@ def read_run(name: str, folder: Path, before: TrainingRun | None = None) -> Trai
     if not isinstance(stage, str) or stage not in STAGES:
         problem = f"field 'stage' is {stage!r}, not one of {', '.join(STAGES)}"
         raise InputError(folder / CONFIG, problem, "restore it or train again")
-    has_ended = (folder / "state" / "finished").exists()
-    is_exported = (folder / "model.safetensors").exists() and not (folder / "state").exists()
+    has_ended = is_plain_file(folder / "state" / "finished")
+    is_exported = is_plain_file(folder / "model.safetensors") and not is_folder(folder / "state")
     return TrainingRun(
         name=name,
         folder=folder,
@@ -172,6 +173,8 @@ def read_log(path: Path, known: Log = NO_LINES) -> Log:
         InputError: the file cannot be read, or a line in it is damaged.
     """
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            raise OSError("no plain file")
         with path.open("rb") as file:
             now = os.fstat(file.fileno())
             if now.st_ino != known.inode or now.st_size < known.end:  # a resumed run writes a new log
@@ -238,5 +241,8 @@ def _parsed(path: Path, rows: list[bytes], first: int) -> tuple[np.ndarray, np.n
 
 def _written_s(folder: Path) -> float:
     """Return the time of the last change of log or config; a resumed run writes its config first."""
-    times = [file.stat().st_mtime for file in (folder / LOG, folder / CONFIG) if file.exists()]
+    times = []
+    for file in (folder / LOG, folder / CONFIG):
+        with suppress(OSError):  # it does not exist, was just removed, or may not be looked at
+            times.append(file.stat().st_mtime)
     return max(times, default=0.0)

@@ -8,14 +8,14 @@ of NumPy, SciPy, chumpy or Python is reachable. Plain arrays are rebuilt afterwa
 
 import io
 import pickle
-import pickletools
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
+
+from posenet3d.pickle_scan import UnsafePickle, check_lengths
 
 NUMBERS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
 OBJECTS = {"O", "O8"}
@@ -25,15 +25,8 @@ MAX_NESTING = 8
 MAX_BYTES = 2**31
 """Of a pickle; official SMPL files have 250 MB, the 3D joints of Human3.6M 200 MB."""
 
-MAX_OPERATIONS = 10**7
-"""Steps of a pickle; arrays take a few, and every one may make an object of 64 bytes."""
-
 MAX_SIDE = 10**7
 """Rows or columns of a sparse matrix, each of which takes room even if it is empty."""
-
-
-class UnsafePickle(ValueError):  # noqa: N818  (its text is the reason)
-    """The pickle names something outside the list, or is not built as NumPy, SciPy and chumpy build theirs."""
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
@@ -119,7 +112,7 @@ def _load(file: io.BufferedIOBase | IO[bytes]) -> Any:
         content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise UnsafePickle(f"it is larger than {MAX_BYTES >> 20} MiB")
-        _check_lengths(content)
+        check_lengths(content)
         return _Reader(io.BytesIO(content), encoding="latin1").load()
     except UnsafePickle:
         raise
@@ -127,48 +120,6 @@ def _load(file: io.BufferedIOBase | IO[bytes]) -> Any:
         raise
     except Exception as error:  # a hostile stream can make the unpickler raise nearly anything
         raise UnsafePickle("it is not a readable pickle") from error
-
-
-def _check_lengths(content: bytes) -> None:
-    """Scan a pickle without running it: nothing in it may announce more than there is.
-
-    The unpickler makes room for what is announced first: nine bytes with the memo index 250 million took 5 GB.
-
-    Raises:
-        UnsafePickle: a text, an array, a frame or a memo index goes beyond the data, or it has more than `MAX_OPERATIONS`.
-        ValueError: by `pickletools`, for the same and for damaged data.
-    """
-    for count, (name, argument, position) in enumerate(_operations(io.BytesIO(content))):
-        if count > MAX_OPERATIONS:
-            raise UnsafePickle(f"it has more than {MAX_OPERATIONS} entries")
-        if name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= int(argument) <= position:
-            raise UnsafePickle("it numbers more objects than it holds")
-        if name == "FRAME" and argument > len(content) - position:
-            raise UnsafePickle("it is cut off")
-
-
-def _operations(stream: io.BytesIO) -> Iterator[tuple[str, Any, int]]:
-    """Yield name, argument and position of every operation of a pickle.
-
-    As `pickletools.genops`, which refuses the strings of Python 2 with bytes beyond ASCII: lines are not decoded here.
-
-    Raises:
-        ValueError: an unknown operation, or an argument longer than the data.
-    """
-    name = ""
-    while name != "STOP":
-        position = stream.tell()
-        operation = pickletools.code2op.get(stream.read(1).decode("latin1"))
-        if operation is None:
-            raise ValueError(f"no operation at {position}")
-        name, argument = operation.name, None
-        if operation.arg is not None and operation.arg.n == pickletools.UP_TO_NEWLINE:
-            argument = b"".join(stream.readline() for _ in range(2 if name in ("GLOBAL", "INST") else 1))
-            if not argument.endswith(b"\n"):
-                raise ValueError(f"no end of the line at {position}")
-        elif operation.arg is not None:
-            argument = operation.arg.reader(stream)
-        yield name, argument, position
 
 
 def as_array(value: object, depth: int = 0) -> np.ndarray | sp.csr_matrix:

@@ -18,7 +18,8 @@ import torch
 from posenet3d.body.layer import BODY_PARENTS, N_BETAS, N_BODY_JOINTS, Body, BodyArrays
 from posenet3d.errors import InputError
 from posenet3d.paths import is_plain_file
-from posenet3d.safe_pickle import UnsafePickle, as_array, read_pickle
+from posenet3d.pickle_scan import UnsafePickle
+from posenet3d.safe_pickle import as_array, read_pickle
 
 DEFAULT_BODY = Path(__file__).parent / "default_body.npz"
 DEFAULT_BODY_SHA256 = "dd828aeabc9389964934d2cf0c62cc2e16dce36677c4a6d9e2c78c2dab69d218"

@@ -11,7 +11,8 @@ import numpy as np
 from posenet3d.errors import InputError
 from posenet3d.io.checked_json import MAX_PIXEL, describe
 from posenet3d.io.checked_npz import check_npz, wrong
-from posenet3d.safe_pickle import UnsafePickle, plain, read_object_npz, read_pickle
+from posenet3d.pickle_scan import UnsafePickle
+from posenet3d.safe_pickle import plain, read_object_npz, read_pickle
 
 
 def load_pickle(path: Path, fields: tuple[str, ...]) -> dict[str, Any]:

@@ -3,23 +3,18 @@
 A refiner's run is complete: it also holds the student that it refines. It is the one that is bundled.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
-
-from torch import nn
 
 from posenet3d.config import from_dict
 from posenet3d.errors import InputError
 from posenet3d.io.run_config import RunConfig
-from posenet3d.lifting.checkpoint import build_network, load_weights
-from posenet3d.paths import is_plain_file
+from posenet3d.lifting.checkpoint import load_weights
 from posenet3d.pose2d.person_detector import PersonDetector, PersonDetectorConfig
 from posenet3d.pose2d.pose_network import EstimatorConfig, PoseNetwork
 from posenet3d.pose2d.refiner import Refiner, RefinerConfig
 
 Config = TypeVar("Config")
-Network = TypeVar("Network", bound=nn.Module)
 
 STAGE = "pose2d"
 """The first word of `stage` in the config.json of a 2D network's run."""
@@ -34,7 +29,7 @@ def load_estimator(run: Path) -> PoseNetwork:
     Raises:
         InputError: the folder holds none, or it is damaged.
     """
-    network = _build(PoseNetwork, _read_config(run, "model", EstimatorConfig), run / "model.safetensors")
+    network = PoseNetwork(_read_config(run, "model", EstimatorConfig))
     load_weights(network, run)
     return network.eval()
 
@@ -45,7 +40,7 @@ def load_person_detector(run: Path) -> PersonDetector:
     Raises:
         InputError: the folder holds none, or it is damaged.
     """
-    network = _build(PersonDetector, _read_config(run, "model", PersonDetectorConfig), run / "model.safetensors")
+    network = PersonDetector(_read_config(run, "model", PersonDetectorConfig))
     load_weights(network, run)
     return network.eval()
 
@@ -56,9 +51,9 @@ def load_refiner(run: Path) -> Refiner | None:
     Raises:
         InputError: it is damaged.
     """
-    if not is_plain_file(run / "refiner.safetensors"):
+    if not (run / "refiner.safetensors").is_file():
         return None
-    refiner = _build(Refiner, _read_config(run, "refiner", RefinerConfig), run / "refiner.safetensors")
+    refiner = Refiner(_read_config(run, "refiner", RefinerConfig))
     load_weights(refiner, run, "refiner.safetensors")
     return refiner.eval()
 
@@ -67,16 +62,6 @@ def person_detector_folder(folder: Path) -> Path:
     """Return the folder of the person detector inside a folder of 2D networks; see `PERSON_DETECTOR_FOLDERS`."""
     folders = [folder / name for name in PERSON_DETECTOR_FOLDERS]
     return next((path for path in folders if path.is_dir()), folders[0])
-
-
-def _build(kind: Callable[[Config], Network], config: Config, path: Path) -> Network:
-    try:
-        return build_network(kind, config, path)
-    except InputError:
-        raise
-    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-        problem = f"describes no network ({error})"
-        raise InputError(path.parent / "config.json", problem, "train again") from error
 
 
 def _read_config(run: Path, key: str, kind: type[Config]) -> Config:

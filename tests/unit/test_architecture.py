@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 # Lower folders first (docs/architecture.md); a module may import its own folder and those before it.
 ORDER = [
-    ["errors", "paths", "renamed", "config", "safe_pickle"],
+    ["errors", "paths", "renamed", "config", "pickle_scan", "safe_pickle"],
     ["core"],
     ["body"],
     ["io"],

@@ -211,7 +211,7 @@ def test_pickles_of_every_protocol_pass_the_scan(tmp_path):
 
 
 def test_pickles_with_millions_of_objects_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("posenet3d.safe_pickle.MAX_OPERATIONS", 1000)
+    monkeypatch.setattr("posenet3d.pickle_scan.MAX_OPERATIONS", 1000)
     (tmp_path / "a.pkl").write_bytes(b"\x80\x02" + b"}" * 2000 + b".")
     with pytest.raises(UnsafePickle, match="more than 1000 entries"):
         read_pickle(tmp_path / "a.pkl")
@@ -264,7 +264,7 @@ def test_hdf5_is_measured_before_it_is_read_and_stays_in_its_file(tmp_path):
             elif kind == "group":
                 file.create_group("annot2")
             elif kind == "texts":
-                file["annot2"] = np.array([b"a", b"b"])
+                file.create_dataset("annot2", data=["a", "b"], dtype=h5py.string_dtype())
             else:
                 file["annot2"] = (
                     h5py.ExternalLink("../secret.h5", "x") if kind == "external" else h5py.SoftLink("/gone")

@@ -98,14 +98,14 @@ def _dataset(file: h5py.File, key: str) -> np.ndarray:
     """Return a data set of the file itself, after checking its size and type: 2 kB may announce 20 million frames.
 
     Raises:
-        ValueError: it is larger than any recording, holds no numbers, or lies in another file.
+        ValueError: it is larger than any recording, holds objects, or lies in another file.
     """
     if not isinstance(file.get(key, getlink=True), h5py.HardLink):
         raise ValueError(f"{key} is missing or a link")
     dataset = file[key]
     if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external is not None:
         raise ValueError(f"{key} is no data set of this file")
-    if dataset.shape is None or dataset.dtype.kind not in "fiub" or dataset.size > MAX_FRAMES * 3 * 17:
+    if dataset.shape is None or dataset.dtype.kind not in "fiubS" or dataset.nbytes > MAX_FRAMES * 3 * 17 * 8:
         raise ValueError(f"{key} has shape {dataset.shape} and type {dataset.dtype}")
     return np.array(dataset)
 

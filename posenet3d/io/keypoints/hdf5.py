@@ -10,7 +10,8 @@ from posenet3d.errors import InputError
 from posenet3d.io.keypoints.entries import Entry, joint_set_of_names, sequences_of_entries
 from posenet3d.io.keypoints.keypoint_format import KeypointFormat, KeypointOptions
 from posenet3d.io.keypoints.tables import read_columns
-from posenet3d.safe_pickle import UnsafePickle, load_plain
+from posenet3d.pickle_scan import UnsafePickle
+from posenet3d.safe_pickle import load_plain
 
 SUFFIXES = (".h5", ".hdf5")
 MAX_VALUES = 50_000_000
