@@ -175,7 +175,7 @@ def read_log(path: Path, known: Log = NO_LINES) -> Log:
     """
     try:
         if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
-            raise InputError(path, "is not a plain file", "delete it or train again")
+            raise InputError(path, "cannot be read: it is not a plain file", "delete it or train again")
         with path.open("rb") as file:
             now = os.fstat(file.fileno())
             if now.st_ino != known.inode or now.st_size < known.end:  # a resumed run writes a new log

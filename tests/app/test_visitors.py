@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import cache, uploads
 from explorer.app import UNEXPECTED
 from explorer.browser_video import transcode
+from explorer.compare.candidates import LiftingOptions, Source
 from explorer.markdown import as_text, without_pictures
 from explorer.runs import read_log
 from explorer.visitors import Connection
@@ -280,5 +281,17 @@ def test_one_bad_run_never_breaks_the_page(app, monkeypatch, tmp_path, numbers):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_named_pipe_as_a_log_does_not_hang(tmp_path):
     os.mkfifo(tmp_path / "metrics.jsonl")
-    with pytest.raises(InputError, match="is not a plain file"):
+    with pytest.raises(InputError, match="it is not a plain file"):
         read_log(tmp_path / "metrics.jsonl")
+
+
+def test_long_results_do_not_pile_up(monkeypatch):
+    source = Source("stub", ROOT / "posenet3d" / "checkpoints" / "joint", "teacher")
+    st.cache_resource.clear()
+    monkeypatch.setattr(cache.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
+    monkeypatch.setattr(cache, "KEPT_RESULT_BYTES", 3 * 4 * 20 * 17 * 3 * 4)  # three results of 20 frames
+    keys = [
+        cache.lift(replace(WALK, name=f"clip {number}"), source, LiftingOptions(), lambda share: None)[0]
+        for number in range(5)
+    ]
+    assert list(cache._results()) == keys[2:]
