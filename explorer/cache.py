@@ -28,6 +28,9 @@ from posenet3d.synthetic.sequences import bundled_sequences
 KEPT_RESULTS = 64
 """Lifted clips kept for all visitors together, about 1 MB each."""
 
+KEPT_RESULT_BYTES = 256 * 10**6
+"""Long clips are larger, so that fewer are kept; the newest one always is."""
+
 KEPT_EVALUATIONS = 16
 
 Value = TypeVar("Value")
@@ -93,7 +96,14 @@ def lift(
         progress(0.0)
         lifter = _lifter(str(source.folder), stamp, source.model)
         _keep(stored, key, lifter([sequence], **options.for_model(source.model), progress=progress)[0], KEPT_RESULTS)
+        while len(stored) > 1 and sum(map(_size, stored.values())) > KEPT_RESULT_BYTES:
+            stored.popitem(last=False)
     return key, stored[key]
+
+
+def _size(lifted: Lifted) -> int:
+    """Return the memory of a result in bytes; a body takes about as much as three sets of joints."""
+    return lifted.joints_3d.nbytes * (4 if lifted.body is None else 7)
 
 
 def lift_frame_by_frame(sequence: PoseSequence, candidate: Candidate) -> np.ndarray:

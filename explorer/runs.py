@@ -4,11 +4,11 @@
 missing still, and the last line of ``metrics.jsonl`` may be half written.
 """
 
+import contextlib
 import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from posenet3d.paths import BUNDLED, is_folder, is_plain_file, runs_folder
 from posenet3d.renamed import current_name
 
 CONFIG, LOG = "config.json", "metrics.jsonl"
+MAX_STEPS = 10**12  # larger numbers are damage, and too large for a progress bar
 HELD_OUT = "val/"  # prefix of terms on held-out 2D
 
 STAGES: Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]] = {
@@ -173,8 +174,8 @@ def read_log(path: Path, known: Log = NO_LINES) -> Log:
         InputError: the file cannot be read, or a line in it is damaged.
     """
     try:
-        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
-            raise OSError("no plain file")
+        if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
+            raise InputError(path, "cannot be read: it is not a plain file", "delete it or train again")
         with path.open("rb") as file:
             now = os.fstat(file.fileno())
             if now.st_ino != known.inode or now.st_size < known.end:  # a resumed run writes a new log
@@ -207,7 +208,7 @@ def _phases(path: Path, config: RunConfig) -> tuple[Phase, ...]:
     phases, start = [], 0
     for name, (key, purpose) in STAGES[config.stage][1].items():
         steps = training.get(key) if isinstance(training, dict) else None
-        if not isinstance(steps, int) or steps < 0:
+        if not isinstance(steps, int) or not 0 <= steps <= MAX_STEPS:
             problem = f"field 'training.{key}' is {steps!r}, not a number of steps"
             raise InputError(path, problem, "restore it or train again")
         if steps > 0:
@@ -225,9 +226,11 @@ def _parsed(path: Path, rows: list[bytes], first: int) -> tuple[np.ndarray, np.n
     for number, row in enumerate(rows, first):
         try:
             line = json.loads(row)
-            step = float(line.pop("step"))
+            step, second = float(line.pop("step")), float(line.pop("seconds"))
+            if not (0 <= step <= MAX_STEPS and 0 <= second <= MAX_STEPS):
+                raise ValueError
             steps.append(step)
-            seconds.append(float(line.pop("seconds")))
+            seconds.append(second)
             del line["phase"]  # the config has it, too, with its number of steps
             for name, value in line.items():
                 term_steps, term_values = columns[current_name(name)]
@@ -242,7 +245,7 @@ def _parsed(path: Path, rows: list[bytes], first: int) -> tuple[np.ndarray, np.n
 def _written_s(folder: Path) -> float:
     """Return the time of the last change of log or config; a resumed run writes its config first."""
     times = []
-    for file in (folder / LOG, folder / CONFIG):
-        with suppress(OSError):  # it does not exist, was just removed, or may not be looked at
-            times.append(file.stat().st_mtime)
+    for name in (LOG, CONFIG):
+        with contextlib.suppress(OSError):  # missing, or in a folder that may not be entered
+            times.append((folder / name).stat().st_mtime)
     return max(times, default=0.0)

@@ -17,6 +17,7 @@ from explorer.compare.candidates import (
     sources_of,
     truth_of,
 )
+from explorer.markdown import as_text
 from explorer.session import Choice
 from posenet3d.core.camera import DEFAULT_FOV_DEG
 from posenet3d.core.sequence import PoseSequence
@@ -46,11 +47,11 @@ def choose() -> None:
     try:
         candidates = tuple(_candidate(label, sources.get(label), sequence, options, place) for label in labels)
     except InputError as error:
-        st.error(str(error))
+        st.error(as_text(error))
         return
     finally:
         place.empty()
-    distances.caption(_distances(candidates))
+    distances.caption(as_text(_distances(candidates)))
     video = session.VIDEOS.get().get(session.SEQUENCE.get(""))
     session.remember_choice(Choice(sequence, candidates, options, video))
 
@@ -84,7 +85,7 @@ def _candidate(
             box = place.container()
             bar = box.empty()
             box.button("Cancel", key=f"cancel {label}", on_click=_undo)
-        bar.progress(min(share, 1.0), f"Lifting {sequence.name} with {label} ...")
+        bar.progress(min(share, 1.0), as_text(f"Lifting {sequence.name} with {label} ..."))
 
     key, lifted = cache.lift(sequence, source, options, report_progress)
     return Candidate(label, key, lifted, source)

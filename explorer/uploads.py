@@ -69,11 +69,11 @@ def disk_name(name: str) -> str:
     base = re.sub(r"[\x00-\x1f\x7f/\\\\:]", "_", re.split(r"[/\\\\]", name)[-1])
     suffix = Path(base).suffix
     stem = base.removesuffix(suffix).strip(". ")
-    return (_last_bytes(stem, MAX_STEM_BYTES) or "upload") + _last_bytes(suffix, MAX_SUFFIX_BYTES)
+    return (_last_bytes(stem, MAX_STEM_BYTES).lstrip(". ") or "upload") + _last_bytes(suffix, MAX_SUFFIX_BYTES)
 
 
 def _last_bytes(text: str, limit: int) -> str:
-    return text.encode(errors="ignore")[-limit:].decode(errors="ignore").lstrip("" if text.startswith(".") else ". ")
+    return text.encode(errors="ignore")[-limit:].decode(errors="ignore")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pandas as pd
 from explorer.compare.candidates import GROUND_TRUTH, Candidate
 from explorer.compare.joint_errors import nan_mean
 from explorer.compare.labels import JOINT_LABELS
+from explorer.markdown import as_text
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.core.skeleton import BONES, JOINT
 from posenet3d.evaluation import metrics
@@ -184,7 +185,7 @@ def verdicts(motions: Sequence[ComparedMotion]) -> list[str]:
     for motion in networks:
         parts = [] if truth is None else [_compare_with_truth(jerk_ratio(motion, truth))]
         parts += [] if baseline is None else [_compare_with_baseline(jerk_ratio(baseline, motion))]
-        sentences.append(f"**{motion.label}** {' It '.join(parts)}")
+        sentences.append(f"**{as_text(motion.label)}** {' It '.join(parts)}")
     return sentences if truth is not None or baseline is not None else []
 
 

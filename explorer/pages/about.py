@@ -1,9 +1,12 @@
 """About: how to read the pages, keys of the viewer, model cards, and the metrics."""
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
 from explorer import sidebar
+from explorer.markdown import as_text, without_pictures
 from posenet3d.evaluation.metrics import METRICS
 
 KEYS = """
@@ -36,6 +39,22 @@ Triangles above it mark the worst moments. The **curves** below it are the mean 
 curve is much rougher than the reference, the result shakes; where it is much flatter, real motion was smoothed away.
 """
 
+MAX_CARD_BYTES = 200_000
+
+
+def model_card(folder: Path) -> str:
+    """Return the model card of a checkpoint, without its pictures."""
+    card = folder / "README.md"
+    try:
+        if not card.is_file():
+            return "This checkpoint has no model card."
+        with card.open("rb") as file:
+            text = file.read(MAX_CARD_BYTES).decode(errors="replace")
+    except OSError:
+        return "The model card of this checkpoint cannot be read."
+    return without_pictures(text)
+
+
 choice = sidebar.chosen()
 cards = {
     candidate.source.checkpoint: candidate.source.folder
@@ -50,11 +69,9 @@ with left:
     st.markdown(KEYS)
 with right:
     for name, folder in cards.items():
-        st.subheader(f"Checkpoint: {name}")
-        card = folder / "README.md"
-        text = card.read_text(encoding="utf-8") if card.exists() else "This checkpoint has no model card."
+        st.subheader(f"Checkpoint: {as_text(name)}")
         with st.container(border=True, height=640 // len(cards)):
-            st.markdown(text)
+            st.markdown(model_card(folder))
 st.subheader("What the numbers mean")
 rows = [{"name": m.label, "unit": m.unit, "meaning": m.description} for m in METRICS]
 st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height=(len(rows) + 1) * 35 + 3)

@@ -17,6 +17,7 @@ from explorer.compare import tables
 from explorer.compare.candidates import GROUND_TRUTH
 from explorer.compare.joint_errors import NO_TRUTH, Measure, colour_top, nan_mean
 from explorer.compare.labels import JOINT_LABELS
+from explorer.markdown import as_text
 from posenet3d.core.sequence import PoseSequence
 from posenet3d.errors import InputError
 
@@ -40,7 +41,7 @@ def page() -> None:
     right.markdown(measure.note)
     known = {label: m for label, m in measures[measure.key].items() if np.isfinite(m.values).any()}
     for label in measures[measure.key].keys() - known.keys():
-        st.warning(f"{label}: this measure has no value for any joint of this clip.")
+        st.warning(f"{as_text(label)}: this measure has no value for any joint of this clip.")
     if known:
         this_clip(known, measure)
     clips = session.SIBLINGS.get()
@@ -109,7 +110,9 @@ def over_time(values: Mapping[str, np.ndarray], measure: Measure, top: float, mo
 def worst_moments(moments: pd.DataFrame, measure: Measure, labels: list[str]) -> None:
     """Draw one link per moment that opens the moment in the viewer."""
     st.subheader("Worst moments")
-    st.caption(f"Mean over joints: {' | '.join(labels)}; then the worst joint. Click to open a moment in the viewer.")
+    st.caption(
+        f"Mean over joints: {as_text(' | '.join(labels))}; then the worst joint. Click to open a moment in the viewer."
+    )
     for place, moment in enumerate(moments.to_dict("records"), 1):
         means = " | ".join(f"{moment[label]:.{measure.digits}f}" for label in labels)
         worst = f"{moment['worst joint']} {moment['worst value']:.{measure.digits}f} {measure.unit}"
@@ -141,9 +144,11 @@ def per_action(clips: list[PoseSequence], measure: Measure) -> None:
     if st.button("Evaluate every clip of this file"):
         place = st.empty()
         try:
-            cache.evaluate_clips(clips, networks, choice.options, place.progress)
+            cache.evaluate_clips(
+                clips, networks, choice.options, lambda share, text: place.progress(share, as_text(text))
+            )
         except InputError as error:
-            place.error(str(error))
+            place.error(as_text(error))
         else:
             place.empty()
     results = cache.evaluation(clips, networks, choice.options)

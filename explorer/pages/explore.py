@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer import cache, session, sidebar
 from explorer.compare.tables import frame_table
+from explorer.markdown import as_text
 from explorer.viewer import viewer
 
 MAX_DIGITS = 9
@@ -32,7 +33,7 @@ def viewer_and_numbers() -> None:
     session.remember_frame(cache.content_key(sequence), frame)
     with st.expander(f"Numbers of frame {frame}"):
         for column, candidate in zip(st.columns(len(candidates)), candidates, strict=True):
-            column.markdown(f"**{candidate.label}**")
+            column.markdown(f"**{as_text(candidate.label)}**")
             column.dataframe(
                 frame_table(sequence, candidate.lifted, frame), hide_index=True, width="stretch", height=633
             )

@@ -9,6 +9,7 @@ import streamlit as st
 
 from explorer import cache, session, sidebar
 from explorer.compare.candidates import Candidate
+from explorer.markdown import as_text
 from explorer.viewer import standalone
 from posenet3d.errors import InputError
 from posenet3d.exports import formats
@@ -79,7 +80,7 @@ def movie() -> None:
         box.button("Cancel")  # any click ends this run of the page, and the rendering with it
         problem = rendering_problem()  # not before a movie is wanted: the first call takes seconds
         if problem is not None:
-            place.warning(problem)
+            place.warning(as_text(problem))
             return
 
         def report_progress(share: float) -> None:
@@ -92,7 +93,7 @@ def movie() -> None:
                 write_movie(path, panels, orbit=orbit, progress=report_progress)
                 session.MOVIE.set((suffix, path.read_bytes()))
         except InputError as error:
-            st.error(str(error))
+            st.error(as_text(error))
         finally:
             place.empty()
     rendered = session.MOVIE.get()
@@ -132,7 +133,7 @@ left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Files for other programs")
     labels = [candidate.label for candidate in candidates]
-    label = st.radio("Result to export", labels, horizontal=True) if len(labels) > 1 else labels[0]
+    label = st.radio("Result to export", labels, format_func=as_text, horizontal=True) if len(labels) > 1 else labels[0]
     file_buttons(candidates[labels.index(label)])
 with right:
     st.subheader("Web page")

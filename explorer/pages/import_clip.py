@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explorer import cache, session, sidebar, visitors
 from explorer.browser_video import BrowserVideo, transcode
 from explorer.charts import tracks as track_charts
+from explorer.markdown import as_text
 from explorer.uploads import ACCEPTED_SUFFIXES, check_total, group_keypoints, group_videos, memory_of, on_disk
 from explorer.video_import import import_video
 from posenet3d.api import notes_of
@@ -69,7 +70,7 @@ def uploader() -> None:
     import_videos(choose_detector())
     problems = session.UPLOAD_PROBLEMS.get()
     for problem in problems:
-        st.error(problem)
+        st.error(as_text(problem))
     if problems:
         st.caption(UPLOAD_FAILED)
 
@@ -113,7 +114,7 @@ def import_videos(detector: Detector) -> None:
     for name in list(waiting):
         place = st.empty()
         box = place.container()
-        bar = box.progress(0.0, f"Detecting people in {name} ...")
+        bar = box.progress(0.0, f"Detecting people in {as_text(name)} ...")
         box.button("Cancel", key=f"cancel {name}", on_click=cancel, args=(name,))
         try:
             with on_disk(name, waiting[name]) as path:
@@ -136,7 +137,7 @@ def progress_of(bar: DeltaGenerator, name: str) -> Callable[[float], None]:
     def report_progress(share: float) -> None:
         passed = time.monotonic() - started
         left = f"{passed / share * (1 - share):.0f} s left" if share > 0.02 and passed > 1 else ""
-        bar.progress(min(share, 1.0), f"Detecting people in {name} ... {left}")
+        bar.progress(min(share, 1.0), f"Detecting people in {as_text(name)} ... {left}")
 
     return report_progress
 
@@ -178,7 +179,7 @@ def install_button(detector: Detector) -> None:
             try:
                 install(detector)
             except InputError as error:
-                st.error(str(error))
+                st.error(as_text(error))
                 return
         st.rerun()
 
@@ -187,7 +188,7 @@ def show_people(name: str, tracks: Sequence[PoseSequence]) -> None:
     """Draw who is in the file, and when, and the button that lifts one person."""
     notes = session.IMPORT_NOTES.get()
     for note in notes[name] if name in notes else notes_of(tracks):
-        st.caption(note)
+        st.caption(as_text(note))
     left, right = st.columns([1.15, 1], gap="large")
     with left:
         st.markdown("**People in this file**")
@@ -201,7 +202,7 @@ def show_people(name: str, tracks: Sequence[PoseSequence]) -> None:
             frame = st.slider("Frame", 0, len(chosen) - 1, best, key=session.preview_frame_of(name, person).key)
         st.plotly_chart(track_charts.people_in_frame(tracks, frame), key="people")
     video_uploader(name, tracks)
-    if st.button(f"Lift {chosen.name} to 3D", type="primary", on_click=sidebar.select, args=(name, person)):
+    if st.button(f"Lift {as_text(chosen.name)} to 3D", type="primary", on_click=sidebar.select, args=(name, person)):
         # The sidebar has lifted it by now. Without parameters of its own, the switch would drop those bound to widgets.
         st.switch_page(EXPLORE, query_params={"frame": "0"})
 
@@ -243,13 +244,13 @@ def video_uploader(name: str, tracks: Sequence[PoseSequence]) -> None:
             place = st.empty()
 
             def report_progress(share: float) -> None:
-                place.progress(min(share, 1.0), f"Copying {file.name} ...")
+                place.progress(min(share, 1.0), f"Copying {as_text(file.name)} ...")
 
             try:
                 with on_disk(file.name, [file]) as path:
                     videos[name] = transcode(path, len(tracks[0]), tracks[0].fps, report_progress)
             except InputError as error:
-                place.error(str(error))
+                place.error(as_text(error))
                 return
             place.empty()
             sources[name] = file.file_id, len(tracks[0])

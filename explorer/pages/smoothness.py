@@ -18,6 +18,7 @@ from explorer.compare.motion import (
     MOVING,
     QUANTITIES,
 )
+from explorer.markdown import as_text
 from posenet3d.errors import InputError
 from posenet3d.evaluation.motion import HUMAN_HZ, LOW_M, PLANTED_M_S
 
@@ -53,7 +54,7 @@ def frame_by_frame() -> np.ndarray | None:
     try:
         return cache.lift_frame_by_frame(sequence, networks[0])
     except InputError as error:
-        st.warning(f"The baseline '{FRAME_BY_FRAME}' is missing: {error}")
+        st.warning(f"The baseline '{FRAME_BY_FRAME}' is missing: {as_text(error)}")
         return None
 
 
@@ -140,7 +141,7 @@ def vibration() -> None:
     else:
         left.info("No stretch without a gap is long enough for a spectrum: two seconds, or the clip if it is shorter.")
     if missing := [m.label for m in motions if m.label not in spectra and spectra]:
-        right.caption(f"No spectrum, because no two seconds are without a gap: {', '.join(missing)}.")
+        right.caption(f"No spectrum, because no two seconds are without a gap: {as_text(', '.join(missing))}.")
 
 
 @st.fragment

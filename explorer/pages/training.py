@@ -13,6 +13,7 @@ from pandas.io.formats.style import Styler
 from explorer import session
 from explorer.charts.style import PALETTE
 from explorer.charts.training import TERMS, phase_table, settings_of, settings_table, term_chart, term_names
+from explorer.markdown import as_text
 from explorer.notebooks import notebook_of
 from explorer.run_status import status, summary
 from explorer.runs import TrainingRun, find_runs, read_run
@@ -67,8 +68,8 @@ def read(folders: Mapping[str, Path], before: Mapping[str, TrainingRun]) -> dict
     for name, folder in folders.items():
         try:
             runs[name] = read_run(name, folder, before.get(name))
-        except InputError as error:
-            st.error(str(error))
+        except (InputError, OSError) as error:  # OSError: a folder that may not be entered
+            st.error(as_text(error))
     return runs
 
 
@@ -105,7 +106,7 @@ def show(runs: Sequence[TrainingRun]) -> None:
 def run_header(run: TrainingRun, colour: str) -> None:
     """Draw the run's stage, its progress, and a table of its phases."""
     st.html(f'<span style="color:{colour}">⬤</span>&ensp;<b>{html.escape(run.name)}</b> · {run.title}')
-    st.progress(min(run.done / run.planned, 1.0), summary(run, time.time()))
+    st.progress(min(run.done / run.planned, 1.0), as_text(summary(run, time.time())))
     st.dataframe(phase_table(run), hide_index=True, width="stretch")
 
 
@@ -132,12 +133,12 @@ def curves(runs: Sequence[TrainingRun]) -> None:
     st.caption(READING)
     names = term_names(runs, phase)
     if not names:
-        st.info(f"No step of '{chosen}' is logged yet.")
+        st.info(f"No step of '{as_text(chosen)}' is logged yet.")
     for start in range(0, len(names), COLUMNS):
         for place, name in zip(st.columns(COLUMNS), names[start : start + COLUMNS], strict=False):
             with place:
                 description = f"  \n:gray[:small[{TERMS[name]}]]" if name in TERMS else ""
-                st.markdown(f"**{name}**{weights_of(name, runs)}{description}")
+                st.markdown(f"**{as_text(name)}**{weights_of(name, runs)}{description}")
                 chart = term_chart(runs, name, phase, is_log=scale == "log")
                 st.plotly_chart(chart, key=f"term {name}", config={"displayModeBar": False})
 
@@ -146,7 +147,7 @@ def weights_of(term: str, runs: Sequence[TrainingRun]) -> str:
     """Return the term's weight in the loss, where the settings have one; both weights if they differ."""
     weights = [settings_of(run).get(f"training.weights.{term}") for run in runs]
     known = dict.fromkeys(weight for weight in weights if weight is not None)
-    return f" · weight {' and '.join(known)}" if known else ""
+    return f" · weight {as_text(' and '.join(known))}" if known else ""
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame | Styler:

@@ -168,6 +168,8 @@ def _describe_candidate(
         **{f"heat_{m.key}": m.values for m in measures},
         **body,
     }
+    if lifted.is_bridged is not None and lifted.is_bridged.any():  # drawn pale
+        arrays["bridged"] = lifted.is_bridged.astype(np.uint8)
     if sequence.joints_3d is not None:
         placed = {m.key: m.truth for m in measures if m.truth is not None}
         arrays |= {f"truth_{key}": similarities(sequence.joints_3d, points) for key, points in placed.items()}

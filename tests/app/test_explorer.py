@@ -144,7 +144,7 @@ def test_payload_holds_what_the_schema_names(sequence, of):
     for number, _ in enumerate(meta["bodies"]):
         expected |= {f"body{number}_{name}" for name in names["body"]}
     for candidate in meta["candidates"]:
-        own = names["candidate"] | (names["candidate_body"] if candidate["body"] is not None else set())
+        own = names["candidate"] - {"bridged"} | (names["candidate_body"] if candidate["body"] is not None else set())
         own |= {f"heat_{m['key']}" for m in candidate["measures"]}
         own |= {f"truth_{m['key']}" for m in candidate["measures"] if m["has_truth"]}
         expected |= {f"{candidate['prefix']}_{name}" for name in own}
@@ -157,6 +157,17 @@ def test_payload_holds_what_the_schema_names(sequence, of):
     assert sizes == {name: per_frame[name] * frames for name in sizes}
     assert len(meta["joints"]) == 17
     assert all(0 <= frame < frames for one in meta["candidates"] for m in one["measures"] for frame in m["worst"])
+
+
+def test_bridged_frames_are_marked_for_the_viewer():
+    clip = WALK.frames(0, 10)
+    bridged = np.arange(10) == 4
+    (candidate,) = candidates_of(clip)
+    marked = replace(candidate, lifted=replace(candidate.lifted, is_bridged=bridged))
+    payload = viewer_payload.make_payload(clip, [marked])
+    assert payload.arrays["a_bridged"].tolist() == bridged.astype(int).tolist()
+    assert "a_bridged" not in viewer_payload.make_payload(clip, [candidate]).arrays
+    assert payload.id != viewer_payload.make_payload(clip, [candidate]).id
 
 
 def test_a_video_goes_into_the_payload():

@@ -1,6 +1,9 @@
 """Two visitors, hostile names and foreign content: nothing mixes, nothing breaks a page, nothing is fetched from elsewhere."""
 
 import io
+import json
+import os
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +17,9 @@ from streamlit.testing.v1 import AppTest
 from explorer import cache, uploads
 from explorer.app import UNEXPECTED
 from explorer.browser_video import transcode
+from explorer.compare.candidates import LiftingOptions, Source
+from explorer.markdown import as_text, without_pictures
+from explorer.runs import read_log
 from explorer.visitors import Connection
 from posenet3d.core.skeleton import JOINT_NAMES
 from posenet3d.errors import InputError
@@ -177,3 +183,115 @@ class NamedFile(io.BytesIO):
     def __init__(self, name: str, content: bytes):
         super().__init__(content)
         self.name = name
+
+
+# Text of others
+
+BEACON = "![x](http://evil.example/a.png)"
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("joints_3d: 2 of 3 (a.csv); give --fps.", "joints_3d: 2 of 3 (a.csv); give --fps."),
+        (BEACON, r"!\[x\](http://evil.example/a.png)"),
+        ("![a][b]\n\n[b]: http://evil.example", r"!\[a\]\[b\] \[b\]: http://evil.example"),
+        ("<img src=x>", r"\<img src=x>"),
+        (":red[x] :material/home: $x$ `y` *z* _w_ \\", r":red\[x\] \:material/home: \$x\$ \`y\` \*z\* \_w\_ \\"),
+    ],
+)
+def test_text_of_others_is_drawn_as_it_is(text, markdown):
+    assert as_text(text) == markdown
+
+
+@pytest.mark.parametrize("picture", ["![x](u)", "!![x](u)", "!!!![x](u)", "![x][u]", "![![x](u)](u)"])
+def test_documents_lose_their_pictures(picture):
+    assert "![" not in without_pictures(f"# Card\n\n{picture} and [a link](u)")
+
+
+def run_folder(runs: Path, name: str, stage: str = "teacher", line: str = "") -> Path:
+    folder = runs / name
+    folder.mkdir(parents=True)
+    training = {"denoiser_steps": 10, "frame_steps": 10, "temporal_steps": 10}
+    (folder / "config.json").write_text(json.dumps({"model": {}, "stage": stage, "training": training}))
+    (folder / "metrics.jsonl").write_text(line)
+    return folder
+
+
+def drawn(app: AppTest) -> list[str]:
+    """Every text that is drawn as Markdown."""
+    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.subheader)
+    labels = [element.label for kind in (app.button, app.expander) for element in kind]
+    return [element.value for kind in kinds for element in kind] + labels
+
+
+def assert_fetches_nothing(app: AppTest) -> None:
+    assert not app.exception
+    assert not [text for text in drawn(app) if re.search(r"(?<!\\)!\[", text)]
+
+
+def test_a_run_of_others_fetches_nothing(app, monkeypatch, tmp_path):
+    monkeypatch.setenv("POSENET3D_RUNS", str(tmp_path / "runs"))
+    line = json.dumps({"step": 1, "seconds": 1.0, "phase": "denoiser", BEACON: 1.0, f"val/{BEACON}": 1.0}) + "\n"
+    run_folder(tmp_path / "runs", "a", line=line)
+    app.run().switch_page("explorer/pages/training.py").run()
+    assert_fetches_nothing(app)
+    assert any("evil.example" in text for text in drawn(app))
+    run_folder(tmp_path / "runs", "b", stage=BEACON)
+    app.run()
+    app.selectbox(key="run").set_value("runs/b").run()
+    assert_fetches_nothing(app)
+    assert "evil.example" in app.error[0].value
+
+
+def test_a_model_card_and_a_checkpoint_of_others_fetch_nothing(app, monkeypatch, tmp_path):
+    folder = stub_checkpoints(tmp_path / "other")["stub"]
+    (folder / "README.md").write_bytes(f"# Card \xff\n\n!{BEACON}".encode("latin-1"))
+    monkeypatch.setattr(cache, "list_checkpoints", lambda: {BEACON: folder})
+    app.run().switch_page("explorer/pages/about.py").run()
+    assert_fetches_nothing(app)
+    assert any(text.startswith("# Card") for text in drawn(app))
+    for page in ("explore", "errors", "smoothness", "export", "import_clip"):
+        app.switch_page(f"explorer/pages/{page}.py").run()
+        assert_fetches_nothing(app)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        '"step": NaN, "seconds": 1',
+        '"step": 1e999, "seconds": 1',
+        '"step": -5, "seconds": 1',
+        '"step": 1, "seconds": NaN',
+    ],
+)
+def test_one_bad_run_never_breaks_the_page(app, monkeypatch, tmp_path, numbers):
+    monkeypatch.setenv("POSENET3D_RUNS", str(tmp_path / "runs"))
+    run_folder(tmp_path / "runs", "good")
+    run_folder(tmp_path / "runs", "bad", line=f'{{{numbers}, "phase": "x"}}\n')
+    app.run().switch_page("explorer/pages/training.py").run()
+    app.selectbox(key="run").set_value("runs/bad").run()
+    assert not app.exception
+    assert "line 1 is not a line of a training log" in app.error[0].value
+    app.selectbox(key="run").set_value("runs/good").run()
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_as_a_log_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(InputError, match="it is not a plain file"):
+        read_log(tmp_path / "metrics.jsonl")
+
+
+def test_long_results_do_not_pile_up(monkeypatch):
+    source = Source("stub", ROOT / "posenet3d" / "checkpoints" / "joint", "teacher")
+    st.cache_resource.clear()
+    monkeypatch.setattr(cache.Lifter, "load", classmethod(lambda cls, folder, model: StubLifter(model)))
+    monkeypatch.setattr(cache, "KEPT_RESULT_BYTES", 3 * 4 * 20 * 17 * 3 * 4)  # three results of 20 frames
+    keys = [
+        cache.lift(replace(WALK, name=f"clip {number}"), source, LiftingOptions(), lambda share: None)[0]
+        for number in range(5)
+    ]
+    assert list(cache._results()) == keys[2:]

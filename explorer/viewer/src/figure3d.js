@@ -7,6 +7,7 @@ import { Skeleton3D } from "./skeleton3d.js";
 import { Trails } from "./trails.js";
 
 const ADULT_HEIGHT = 1.8; // metres, with head room
+const BRIDGED_OPACITY = 0.4; // of the chosen opacity
 const ONION = [-2, -1, 1, 2];
 const ONION_S = 1 / 6; // between two layers of the onion skin
 const NO_VALUE = "#8b9099"; // colour of joints without a value
@@ -107,14 +108,20 @@ export class Figure3D {
 
   #pose(skeleton, frame, colours) {
     const { joints, confidence, meta } = this.clip;
-    const isSeen = (joint) => confidence[frame * joints + joint] > 0;
+    const isBridged = this.#isBridged(frame);
+    const isSeen = (joint) => !isBridged && confidence[frame * joints + joint] > 0;
     skeleton.show(this.candidate.pose, frame, isSeen, colours, meta.bones.map(([, child]) => colours[child]));
+  }
+
+  /** Whether nobody was seen in the frame, and the pose is a guess between two sightings. */
+  #isBridged(frame) {
+    return Boolean(this.candidate.bridged?.[frame]);
   }
 
   #showBody(frame, options, colours) {
     this.#body.group.visible = options.parts !== "skeleton";
     if (!this.#body.group.visible) return;
-    this.#body.opacity = options.opacity;
+    this.#body.opacity = options.opacity * (this.#isBridged(frame) ? BRIDGED_OPACITY : 1);
     this.#body.lowQuality = this.lowQuality;
     this.#body.pose(frame);
     this.#paint(options.colour === "own" ? null : colours);

@@ -37,10 +37,10 @@ class Content:
     def notes(self) -> list[str]:
         """What was repaired or assumed on reading, one sentence each; those of several takes or clips are said once."""
         names: dict[str, list[str]] = {}
-        noted = [(take.name, take.notes) for take in self.takes] + [(s.name, s.notes) for s in self.sequences]
-        for name, notes in noted:
-            for note in notes:
-                names.setdefault(note, []).append(name)
+        entries: list[Take | PoseSequence] = [*self.takes, *self.sequences]
+        for entry in entries:
+            for note in entry.notes:
+                names.setdefault(note, []).append(entry.name)
         return [
             note if note.startswith(first) else f"{first}{f' and {len(rest)} more' * bool(rest)}: {note}"
             for note, (first, *rest) in names.items()

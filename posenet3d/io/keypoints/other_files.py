@@ -5,7 +5,7 @@ from pathlib import Path
 from posenet3d.errors import InputError
 from posenet3d.io.checked_npz import check_npz
 from posenet3d.io.keypoints.keypoint_format import KeypointFile
-from posenet3d.io.video import VIDEO_SUFFIXES
+from posenet3d.io.video import VIDEO_SUFFIXES, folder_of_videos_error
 
 _CONVERT = "'posenet3d data convert' reads it, and 'posenet3d data project' makes 2D joints of it"
 _AS_BVH = "no command reads it: export BVH or TRC, for 'posenet3d data convert'"
@@ -74,8 +74,7 @@ def _explain_folder(path: Path) -> InputError | None:
         return None
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
     if videos:
-        problem = f"holds videos ({len(videos)}), and no 2D joints"
-        return InputError(path, problem, f"lift one at a time: 'posenet3d lift {videos[0]}'")
+        return folder_of_videos_error(path, videos)
     motion = next((file for file in files if file.suffix.lower() in MOTION_FILES), None)
     if motion is None:
         return None

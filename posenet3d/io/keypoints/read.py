@@ -10,7 +10,7 @@ from posenet3d.io.keypoints import formats
 from posenet3d.io.keypoints.keypoint_format import KeypointFile, KeypointOptions
 from posenet3d.io.keypoints.other_files import explain_other_file
 from posenet3d.io.keypoints.units import in_pixels
-from posenet3d.io.video import folder_of_videos_error, is_video, videos_in
+from posenet3d.io.video import is_video
 
 
 def read_keypoints(
@@ -83,24 +83,12 @@ def choose_track(
 
 def _read(file: KeypointFile, options: KeypointOptions) -> list[PoseSequence]:
     """Read with the first format that recognises the file."""
-    _refuse_folder_of_videos(file.path)
     if (error := explain_other_file(file)) is not None:
         raise error
     for known in formats.FORMATS:
         if known.recognise(file):
             return known.read(file, options)
     raise _unknown_format(file)
-
-
-def _refuse_folder_of_videos(path: Path) -> None:
-    """Raise an InputError for a folder that holds videos and nothing that a format could read."""
-    if not path.is_dir():
-        return
-    readable = formats.accepted_suffixes()
-    if any(inner.is_dir() or inner.suffix.lower() in readable for inner in path.iterdir()):
-        return
-    if videos := videos_in(path):
-        raise folder_of_videos_error(path, videos)
 
 
 def _unknown_format(file: KeypointFile) -> InputError:

@@ -18,7 +18,8 @@ from posenet3d.core.sequence import DEFAULT_FPS
 from posenet3d.errors import InputError
 from posenet3d.io.checked_npz import Arrays, check_npz, load_arrays, numeric, wrong
 from posenet3d.io.checked_pickle import load_object, load_pickle, number_array
-from posenet3d.safe_pickle import UnsafePickle, read_pickle
+from posenet3d.pickle_scan import UnsafePickle
+from posenet3d.safe_pickle import read_pickle
 
 LAYER_FIELDS = (("global_orient", "body_pose", "transl"), ("root_orient", "pose_body", "trans"))
 """Names of root orientation, body pose and translation."""
