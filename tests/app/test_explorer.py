@@ -516,7 +516,7 @@ def test_broken_video_is_an_error_message(app, with_detector):
     upload(app, ("holiday.mp4", b"no film" * 100, "video/mp4"))
     assert not app.exception
     assert [error.value for error in app.error] == [
-        "holiday.mp4: cannot be read as a video (Invalid data found when processing input); "
+        "holiday.mp4: cannot be read as a video (it is text); "
         "give a video (mp4, mov, avi, webm, gif), an image or a folder of images."
     ]
 
