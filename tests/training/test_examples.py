@@ -15,6 +15,8 @@ from posenet3d.io.keypoints.packed import write_packed
 from posenet3d.pose2d.data.annotations import ImageStore
 from posenet3d.synthetic.sequences import bundled_sequences
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WALK = bundled_sequences()[0].frames(0, 40)
 PICTURE = "000006.jpg"  # a drawn person that the built-in networks find

@@ -626,6 +626,7 @@ def test_person_detector_is_found_under_both_names(tmp_path):
     assert person_detector_folder(tmp_path) == tmp_path / "person_detector"
 
 
+@pytest.mark.slow
 def test_predicting_imports_no_training():
     code = "import sys, posenet3d.pose2d.predict; assert not [m for m in sys.modules if 'training' in m and 'posenet3d' in m]"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -69,6 +69,7 @@ def test_a_path_is_lifted_as_what_is_read_from_it(tmp_path):
     np.testing.assert_array_equal(p3.lift(folder).joints_3d, p3.lift(p3.read(folder)[0]).joints_3d)
 
 
+@pytest.mark.slow
 def test_a_video_is_detected_and_lifted(video):
     (person,) = p3.read(video, detector="painted")
     detections = p3.detect(video, detector="painted")

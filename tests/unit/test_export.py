@@ -448,7 +448,7 @@ def standing(clip: Lifted) -> Lifted:
     return replace(clip, joints_3d=joints.astype(np.float32), body=replace(body, transl=walk.astype(np.float32)))
 
 
-@pytest.mark.parametrize("name", ["bvh", "gltf"])
+@pytest.mark.parametrize("name", ["bvh", pytest.param("gltf", marks=pytest.mark.slow)])
 def test_floor_and_origin_put_the_person_on_the_grid(clip, name):
     clip = standing(clip)
     plain, on_floor, at_origin, both = (

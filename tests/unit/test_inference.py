@@ -325,6 +325,7 @@ def openpose_folder(folder: Path, frames: int = 40) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_cli_lifts_a_folder_and_evaluates_a_set(tmp_path, capsys):
     out = tmp_path / "out.npz"
     assert main(["lift", str(openpose_folder(tmp_path / "op")), "-o", str(out)]) == 0

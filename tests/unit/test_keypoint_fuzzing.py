@@ -20,6 +20,8 @@ from posenet3d.io.keypoints.keypoint_format import KeypointFile
 from posenet3d.io.keypoints.read import read_keypoints
 from posenet3d.synthetic.sequences import bundled_sequences
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 4
 MUTATIONS = 25
 """Damaged files per format and kind of damage; more were tried by hand with other seeds."""

@@ -101,6 +101,7 @@ def test_every_loss_is_tested_here():
     ],  # which stops a gradient on purpose
     ids=[function.__name__ for function in LOSSES if function is not consistency.cycle],
 )
+@pytest.mark.slow
 def test_gradients_are_those_of_finite_differences(call, inputs):
     inputs = tuple(x.clone().requires_grad_() for x in inputs)
     assert gradcheck(call, inputs)

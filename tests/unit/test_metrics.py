@@ -346,6 +346,7 @@ def test_report_names_every_metric_and_joint():
     assert max(map(len, text.splitlines())) <= 110
 
 
+@pytest.mark.slow
 def test_a_whole_benchmark_takes_seconds():
     truth = poses(31138)
     predicted = (truth + 0.01).astype(np.float32)
