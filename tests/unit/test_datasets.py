@@ -236,7 +236,7 @@ def test_the_test_set_of_3dhp(tmp_path):
     with h5py.File(tmp_path / "TS6" / "annot_data.mat", "r+") as file:
         del file["valid_frame"]
         file["valid_frame"] = np.array([b"yes"] * FRAMES)
-    with pytest.raises(InputError, match="valid of TS6. has shape"):
+    with pytest.raises(InputError, match=r"valid of TS6. has shape"):
         read_3dhp(tmp_path)
     (tmp_path / "TS6" / "annot_data.mat").write_bytes(b"MATLAB 7.3")
     with pytest.raises(InputError, match="TS6"):
