@@ -91,14 +91,18 @@ def build_network(kind: Callable[[Config], Network], config: Config, path: Path)
     return kind(config)
 
 
+def _check_is_file(weights: Path) -> None:
+    if not is_plain_file(weights):  # reading a pipe would wait for ever
+        raise InputError(weights, "is missing, or is not a plain file", "restore it or train again")
+
+
 def _stored_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Return the shapes in the header of a safetensors file.
 
     Raises:
         InputError: it cannot be read.
     """
-    if not is_plain_file(path):
-        raise InputError(path, "is missing, or is not a plain file", "restore it or train again")
+    _check_is_file(path)
     try:
         with safe_open(path, "pt") as file:
             return {current_name(name): tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -113,8 +117,7 @@ def load_weights(module: nn.Module, folder: Path, file_name: str = "model.safete
         InputError: the file is damaged or belongs to a network of another shape.
     """
     path = folder / file_name
-    if not is_plain_file(path):
-        raise InputError(path, "is missing, or is not a plain file", "restore it or train again")
+    _check_is_file(path)
     try:
         weights = {current_name(name): value for name, value in load_file(path).items()}
         if not all(torch.isfinite(value).all() for value in weights.values()):

@@ -5,7 +5,7 @@ from pathlib import Path
 from posenet3d.errors import InputError
 from posenet3d.io.checked_npz import check_npz
 from posenet3d.io.keypoints.keypoint_format import KeypointFile
-from posenet3d.io.video import VIDEO_SUFFIXES, folder_of_videos_error
+from posenet3d.io.video import folder_of_videos_error, videos_in
 
 _CONVERT = "'posenet3d data convert' reads it, and 'posenet3d data project' makes 2D joints of it"
 _AS_BVH = "no command reads it: export BVH or TRC, for 'posenet3d data convert'"
@@ -72,8 +72,7 @@ def _explain_folder(path: Path) -> InputError | None:
     suffixes = {file.suffix.lower() for file in files}
     if suffixes & {".json", ".txt", ".csv", ".zip"} or not files:
         return None
-    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-    if videos:
+    if videos := videos_in(path):
         return folder_of_videos_error(path, videos)
     motion = next((file for file in files if file.suffix.lower() in MOTION_FILES), None)
     if motion is None:
