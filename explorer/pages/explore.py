@@ -7,8 +7,7 @@ from explorer.compare.tables import frame_table
 from explorer.markdown import as_text
 from explorer.viewer import viewer
 
-MAX_DIGITS = 9
-"""Of a frame's number in the address; Python refuses to read numbers of thousands of digits."""
+MAX_DIGITS = 9  # of a frame's number in the address; Python refuses to read numbers of thousands of digits
 
 choice = sidebar.chosen()
 sequence, candidates = choice.sequence, choice.candidates

@@ -1,3 +1,4 @@
+import ast
 import base64
 import copy
 import gzip
@@ -727,3 +728,12 @@ def test_an_uploaded_name_cannot_leave_its_folder():
     np.savez(buffer, nothing=np.zeros(1))
     with pytest.raises(ValueError, match=r"^clip\.npz: "):
         cache.read_upload((("../../clip.npz", buffer.getvalue()),))
+
+
+def test_no_page_prints_the_texts_of_its_code():
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["runner"]["magicEnabled"] is False
+    for page in (ROOT / "explorer" / "pages").glob("*.py"):
+        statements = ast.parse(page.read_text()).body[1:]
+        bare = [s.lineno for s in statements if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]
+        assert not bare, f"{page.name}: Streamlit would show line(s) {bare}"
